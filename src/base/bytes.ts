@@ -1,0 +1,190 @@
+/** Bytes: read within bounds, written in network order, shown as hex. The one home of such helpers. */
+
+/** Reading past the end, or a value that does not fit: the reader's or writer's complaint, never a RangeError. */
+export class BytesError extends Error {
+  override readonly name = 'BytesError';
+}
+
+/** Bytes of a text of hex digits; white space between them is ignored. Throws BytesError on anything else. */
+export function hex(text: string): Uint8Array {
+  const digits = text.replace(/\s+/g, '');
+  if (digits.length % 2 !== 0) throw new BytesError(`hex of odd length ${digits.length}`);
+  if (!/^[0-9a-fA-F]*$/.test(digits)) throw new BytesError('not hex digits');
+  return new Uint8Array(Buffer.from(digits, 'hex'));
+}
+
+/** Upper-case hex, as SGP.22 writes it in JSON. */
+export function toHex(bytes: Uint8Array): string {
+  return view(bytes).toString('hex').toUpperCase();
+}
+
+export function base64(bytes: Uint8Array): string {
+  return view(bytes).toString('base64');
+}
+
+/** Bytes of standard base64; white space is ignored and padding optional. Throws BytesError on anything else. */
+export function fromBase64(text: string): Uint8Array {
+  const clean = text.replace(/\s+/g, '').replace(/=+$/, '');
+  if (!/^[A-Za-z0-9+/]*$/.test(clean) || clean.length % 4 === 1) throw new BytesError('not base64');
+  return new Uint8Array(Buffer.from(clean, 'base64'));
+}
+
+export function utf8(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'utf8'));
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Text of UTF-8 bytes; throws BytesError where they are not UTF-8. */
+export function fromUtf8(bytes: Uint8Array): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch (cause) {
+    throw new BytesError('not UTF-8', { cause });
+  }
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Whether two byte strings are the same; for public values. Secrets: `timingSafeEqual` of node:crypto. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return view(a).equals(view(b));
+}
+
+/** The same memory as a Buffer. */
+function view(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Reads big-endian values one after the other and never past the end (BytesError). */
+export class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** Octets not yet read. */
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** Octets read so far. */
+  get offset(): number {
+    return this.#at;
+  }
+
+  /** The next `length` octets, as a view of the same memory. */
+  bytes(length: number): Uint8Array {
+    if (length > this.left) throw new BytesError(`${length} octets due, ${this.left} left`);
+    const start = this.#at;
+    this.#at += length;
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  rest(): Uint8Array {
+    return this.bytes(this.left);
+  }
+
+  /** An unsigned integer of 1 to 6 octets. */
+  uint(length: 1 | 2 | 3 | 4 | 6): number {
+    let value = 0;
+    for (const octet of this.bytes(length)) value = value * 256 + octet;
+    return value;
+  }
+
+  uint8(): number {
+    return this.uint(1);
+  }
+
+  uint16(): number {
+    return this.uint(2);
+  }
+
+  uint24(): number {
+    return this.uint(3);
+  }
+
+  uint32(): number {
+    return this.uint(4);
+  }
+
+  uint48(): number {
+    return this.uint(6);
+  }
+}
+
+/** Writes big-endian values one after the other into a buffer that grows. */
+export class Writer {
+  #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(capacity = 64) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#room(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+    return this;
+  }
+
+  uint(value: number, length: 1 | 2 | 3 | 4 | 6): this {
+    if (!Number.isInteger(value) || value < 0 || value >= 256 ** length) {
+      throw new BytesError(`${value} does not fit ${length} octets`);
+    }
+    this.#room(length);
+    let rest = value;
+    for (let i = length - 1; i >= 0; i--) {
+      this.#bytes[this.#at + i] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    this.#at += length;
+    return this;
+  }
+
+  uint8(value: number): this {
+    return this.uint(value, 1);
+  }
+
+  uint16(value: number): this {
+    return this.uint(value, 2);
+  }
+
+  uint24(value: number): this {
+    return this.uint(value, 3);
+  }
+
+  uint32(value: number): this {
+    return this.uint(value, 4);
+  }
+
+  uint48(value: number): this {
+    return this.uint(value, 6);
+  }
+
+  /** What was written so far, as its own memory. */
+  done(): Uint8Array {
+    return this.#bytes.slice(0, this.#at);
+  }
+
+  #room(length: number): void {
+    const due = this.#at + length;
+    if (due <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(due, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = grown;
+  }
+}

@@ -1,0 +1,19 @@
+import type { Random } from '../../src/base/random.ts';
+
+/** Numbers in [0, 1) that a seed decides (mulberry32). */
+export function seededNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Octets that a seed decides. */
+export function seededRandom(seed: number): Random {
+  const next = seededNumbers(seed);
+  return (length) => Uint8Array.from({ length }, () => Math.floor(next() * 256));
+}

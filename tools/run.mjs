@@ -1,0 +1,98 @@
+/**
+ * `npm run lab`, `npm run eim`, `npm test` from a fresh checkout: installs what package-lock.json names when that is
+ * missing or stale, builds what is missing or stale, then runs. Needs nothing but Node and npm.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const top = fileURLToPath(new URL('..', import.meta.url));
+const [what, ...args] = process.argv.slice(2);
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  fail(`coap-eim needs Node 20.19 or newer; this is ${process.versions.node}`);
+}
+
+install();
+if (what === 'lab') run('node', ['--import', 'tsx', 'tools/lab/main.ts', ...args], build);
+else if (what === 'eim') run('node', ['dist/cli/main.js', ...args], build);
+else if (what === 'test') {
+  const named = args.filter((arg) => !arg.startsWith('-'));
+  const files = named.length > 0 ? named : tests('test');
+  const options = args.filter((arg) => arg.startsWith('-'));
+  run('node', ['--import', 'tsx', '--test', ...options, ...files], build);
+} else fail(`tools/run.mjs: 'lab', 'eim' or 'test', not '${what ?? ''}'`);
+
+/** `npm ci`, unless node_modules already is what package-lock.json asks for. */
+function install() {
+  const stamp = join(top, 'node_modules', '.coap-eim-stamp');
+  const due = digest(['package.json', 'package-lock.json']);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === due) return;
+  say('installing the packages that package-lock.json names (npm ci)');
+  must('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+  writeFileSync(stamp, due);
+}
+
+/** `tsc -p src`, unless dist/ was made of these very sources. */
+function build() {
+  const stamp = join(top, 'dist', '.stamp');
+  const due = digest(['package-lock.json', 'tsconfig.json', ...files('src', () => true)]);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === due) return;
+  say('building src into dist');
+  rmSync(join(top, 'dist'), { recursive: true, force: true });
+  must('node', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'src']);
+  mkdirSync(join(top, 'dist'), { recursive: true });
+  writeFileSync(stamp, due);
+}
+
+function tests(folder) {
+  return files(folder, (name) => name.endsWith('.test.ts'));
+}
+
+function files(folder, wanted) {
+  return readdirSync(join(top, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && wanted(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => path.slice(top.length))
+    .sort();
+}
+
+function digest(paths) {
+  const hash = createHash('sha256').update(process.version);
+  for (const path of paths) hash.update(`\n${path}\n`).update(readFileSync(join(top, path)));
+  return hash.digest('hex');
+}
+
+/** Runs a step to its end; where it fails, so do we. Its output goes to stderr, so that stdout stays the command's. */
+function must(command, commandArgs) {
+  const { status, error } = spawnSync(command, commandArgs, {
+    cwd: top,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  });
+  if (error) fail(`${command}: ${error.message}`);
+  if (status !== 0) fail(`${command} ${commandArgs.join(' ')} failed (exit ${status})`);
+}
+
+/** Runs the command itself, in the checkout, with our terminal; its exit code is ours. */
+function run(command, commandArgs, before) {
+  before();
+  const child = spawn(command === 'node' ? process.execPath : command, commandArgs, {
+    cwd: top,
+    stdio: 'inherit',
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+}
+
+function say(text) {
+  process.stderr.write(`coap-eim: ${text}\n`);
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
