@@ -26,13 +26,16 @@ else if (what === 'test') {
   run('node', ['--import', 'tsx', '--test', ...options, ...files], build);
 } else fail(`tools/run.mjs: 'lab', 'eim' or 'test', not '${what ?? ''}'`);
 
-/** `npm ci`, unless node_modules already is what package-lock.json asks for. */
+/**
+ * Installs the versions of package-lock.json, unless node_modules already is what it asks for. `npm install` and not
+ * `npm ci`: the latter refuses a lock file that lacks optional packages of other platforms (docs/dependencies.md).
+ */
 function install() {
   const stamp = join(top, 'node_modules', '.coap-eim-stamp');
   const due = digest(['package.json', 'package-lock.json']);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === due) return;
-  say('installing the packages that package-lock.json names (npm ci)');
-  must('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+  say('installing the packages that package-lock.json names');
+  must('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
   writeFileSync(stamp, due);
 }
 
