@@ -1,0 +1,159 @@
+/** The lab's keys and certificates in the form of SGP.26 (variant O, P-256): loaded from certs/lab or made fresh. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Eid, parseEid } from '../../../src/messages/ids.ts';
+import { type CertificateProfile, issueCertificate, type LabCredential } from './issue.ts';
+import {
+  ciProfile,
+  dpAuthProfile,
+  dpPbProfile,
+  dpTlsProfile,
+  eimSignProfile,
+  eimTlsProfile,
+  euiccProfile,
+  eumProfile,
+  type ProfileOptions,
+  profileDefaults,
+} from './profiles.ts';
+
+export type { LabCredential } from './issue.ts';
+
+export interface LabPki {
+  /** The root. */
+  readonly ci: LabCredential;
+  readonly eum: LabCredential;
+  readonly euicc: LabCredential;
+  /** The SM-DP+: mutual authentication, profile binding, TLS. */
+  readonly dpAuth: LabCredential;
+  readonly dpPb: LabCredential;
+  readonly dpTls: LabCredential;
+  /** The eIM: eUICC Packages, TLS and DTLS. */
+  readonly eimSign: LabCredential;
+  readonly eimTls: LabCredential;
+}
+
+/** Where and under which names the lab's parts are met; each default is that of certs/lab. */
+export interface LabPkiOptions extends Partial<ProfileOptions> {
+  /** The EID of `euicc`; its first eight digits become the EUM's prefix unless `iin` says otherwise. */
+  readonly eid?: Eid;
+  /** The SM-DP+'s DNS name. */
+  readonly smdpHost?: string;
+  /** The eIM's DNS name; default its eimId. */
+  readonly eimHost?: string;
+  /** DNS names and IP addresses that both TLS certificates cover besides. */
+  readonly hosts?: readonly string[];
+}
+
+/** The EID of the committed lab's eUICC. */
+export const labEid: Eid = parseEid('89049032123451234512345678901235');
+
+export const labSmdpHost = 'testsmdpplus1.example.com';
+
+/** What the loopback is called: the lab runs there. */
+export const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '::1'];
+
+const fileNames: { readonly [K in keyof LabPki]: string } = {
+  ci: 'ci',
+  eum: 'eum',
+  euicc: 'euicc',
+  dpAuth: 'dp-auth',
+  dpPb: 'dp-pb',
+  dpTls: 'dp-tls',
+  eimSign: 'eim-sign',
+  eimTls: 'eim-tls',
+};
+const roles = Object.keys(fileNames) as (keyof LabPki)[];
+
+const labFolder = fileURLToPath(new URL('../../../certs/lab', import.meta.url));
+
+const marking = 'TEST ONLY: certificate and key of a coap-eim lab. Trust it nowhere else.\n';
+
+/** Makes a PKI with keys of its own. */
+export function makeLabPki(options: LabPkiOptions = {}): LabPki {
+  const eid = options.eid ?? labEid;
+  const profile = { ...profileDefaults, iin: eid.slice(0, 8), ...options };
+  const hosts = options.hosts ?? loopbackHosts;
+  const ci = issueCertificate(ciProfile(profile));
+  const eum = issueCertificate(eumProfile(profile), ci);
+  return {
+    ci,
+    eum,
+    euicc: issueCertificate(euiccProfile(profile, eid), eum),
+    dpAuth: issueCertificate(dpAuthProfile(profile), ci),
+    dpPb: issueCertificate(dpPbProfile(profile), ci),
+    dpTls: issueCertificate(dpTlsProfile(profile, [options.smdpHost ?? labSmdpHost, ...hosts]), ci),
+    eimSign: issueCertificate(eimSignProfile(profile), ci),
+    eimTls: issueCertificate(
+      eimTlsProfile(profile, [options.eimHost ?? profile.eimId, ...hosts]),
+      ci,
+    ),
+  };
+}
+
+/** A further eUICC under the PKI's EUM; `change` and `key` make it wrong on purpose. */
+export function issueEuicc(
+  pki: Pick<LabPki, 'eum'>,
+  eid: Eid,
+  change: Partial<CertificateProfile> = {},
+  key?: KeyObject,
+): LabCredential {
+  const eumOrganization = organizationOf(pki.eum);
+  const profile = euiccProfile({ ...profileDefaults, eumOrganization }, eid);
+  return issueCertificate({ ...profile, ...change }, pki.eum, key);
+}
+
+/** A further TLS server under the PKI's CI, for DNS names and IP addresses, the first its CN. */
+export function issueTls(
+  pki: Pick<LabPki, 'ci'>,
+  names: readonly string[],
+  change: Partial<CertificateProfile> = {},
+): LabCredential {
+  return issueCertificate({ ...dpTlsProfile(profileDefaults, names), ...change }, pki.ci);
+}
+
+/** Reads what saveLabPki wrote: the committed lab, or a folder of one's own. */
+export function loadLabPki(folder: string = labFolder): LabPki {
+  const load = (name: string): LabCredential => ({
+    certificate: new Uint8Array(
+      new X509Certificate(readFileSync(join(folder, `${name}.cert.pem`))).raw,
+    ),
+    key: createPrivateKey(readFileSync(join(folder, `${name}.key.pem`))),
+  });
+  return everyRole((role) => load(fileNames[role]));
+}
+
+/** Writes a PEM certificate and a PEM key (PKCS#8, readable by the owner alone) for each credential. */
+export function saveLabPki(pki: LabPki, folder: string = labFolder): void {
+  mkdirSync(folder, { recursive: true });
+  for (const role of roles) {
+    const { certificate, key } = pki[role];
+    const path = join(folder, fileNames[role]);
+    writeFileSync(`${path}.cert.pem`, marking + new X509Certificate(certificate).toString());
+    writeFileSync(`${path}.key.pem`, marking + privatePem(key), { mode: 0o600 });
+  }
+}
+
+function privatePem(key: KeyObject): string {
+  return key.export({ format: 'pem', type: 'pkcs8' }).toString();
+}
+
+function everyRole(make: (role: keyof LabPki) => LabCredential): LabPki {
+  return {
+    ci: make('ci'),
+    eum: make('eum'),
+    euicc: make('euicc'),
+    dpAuth: make('dpAuth'),
+    dpPb: make('dpPb'),
+    dpTls: make('dpTls'),
+    eimSign: make('eimSign'),
+    eimTls: make('eimTls'),
+  };
+}
+
+function organizationOf(credential: LabCredential): string {
+  const organization = /^O=(.*)$/m.exec(new X509Certificate(credential.certificate).subject)?.[1];
+  if (organization === undefined) throw new Error('a certificate without an organization');
+  return organization;
+}
