@@ -2,7 +2,6 @@
  * One DER tag-length-value (X.690), for the places where bytes must be cut and wrapped without being understood:
  * signed slices, envelopes, bound profile packages. Messages are declared with schema.ts.
  */
-import { concat } from '../base/bytes.ts';
 
 /** Bytes that are not what DER or the ASN.1 module asks for; `path` names the field, from the message down. */
 export class DerError extends Error {
@@ -27,45 +26,84 @@ export interface Tlv {
   readonly raw: Uint8Array;
 }
 
-/** Reads the TLV at the start of `bytes`, strictly: minimal tag and length, definite form, nothing missing. */
-export function readTlv(bytes: Uint8Array, path = ''): Tlv {
-  let at = 0;
+/** Where one TLV stands within `bytes`: its contents are `bytes[content, end)`. */
+export interface Element {
+  readonly bytes: Uint8Array;
+  /** The tag's octets as one number: 0x30, 0x5f37, 0xbf51. */
+  readonly tag: number;
+  readonly start: number;
+  readonly content: number;
+  readonly end: number;
+}
+
+/** What says where in a message we are; asked only when there is something to complain about. */
+export interface Place {
+  toString(): string;
+}
+
+/**
+ * Finds the TLV that starts at `start` and must end by `limit`, strictly: minimal tag and length, definite form,
+ * nothing missing. Cuts nothing.
+ */
+export function elementAt(
+  bytes: Uint8Array,
+  start: number,
+  limit: number,
+  place: Place = '',
+): Element {
+  let at = start;
   const next = (what: string): number => {
-    const octet = bytes[at++];
-    if (octet === undefined) throw new DerError(path, `ends within its ${what}`);
+    const octet = at < limit ? bytes[at] : undefined;
+    if (octet === undefined) throw new DerError(place.toString(), `ends within its ${what}`);
+    at++;
     return octet;
   };
   let tag = next('tag');
   if ((tag & 0x1f) === 0x1f) {
     let octet = next('tag');
-    if (octet === 0x80) throw new DerError(path, 'tag number with a leading zero');
-    if (octet < 0x1f) throw new DerError(path, 'long tag for a number below 31');
+    if (octet === 0x80) throw new DerError(place.toString(), 'tag number with a leading zero');
+    if (octet < 0x1f) throw new DerError(place.toString(), 'long tag for a number below 31');
     tag = tag * 256 + octet;
     while ((octet & 0x80) !== 0) {
-      if (at >= 4) throw new DerError(path, 'tag of more than four octets');
+      if (at - start >= 4) throw new DerError(place.toString(), 'tag of more than four octets');
       octet = next('tag');
       tag = tag * 256 + octet;
     }
   }
   let length = next('length');
-  if (length === 0x80) throw new DerError(path, 'indefinite length');
+  if (length === 0x80) throw new DerError(place.toString(), 'indefinite length');
   if (length > 0x80) {
     const octets = length - 0x80;
-    if (octets > 4) throw new DerError(path, `length of ${octets} octets`);
+    if (octets > 4) throw new DerError(place.toString(), `length of ${octets} octets`);
     length = 0;
     for (let i = 0; i < octets; i++) length = length * 256 + next('length');
     if (length < 0x80 || length < 256 ** (octets - 1)) {
-      throw new DerError(path, 'length not in its shortest form');
+      throw new DerError(place.toString(), 'length not in its shortest form');
     }
   }
-  if (length > bytes.length - at) {
-    throw new DerError(path, `length ${length}, but ${bytes.length - at} octets left`);
+  if (length > limit - at) {
+    throw new DerError(place.toString(), `length ${length}, but ${limit - at} octets left`);
   }
+  return { bytes, tag, start, content: at, end: at + length };
+}
+
+/** Tag, length and contents of an element, as they stand. */
+export function rawOf(element: Element): Uint8Array {
+  return element.bytes.subarray(element.start, element.end);
+}
+
+export function contentOf(element: Element): Uint8Array {
+  return element.bytes.subarray(element.content, element.end);
+}
+
+/** Reads the TLV at the start of `bytes`, strictly: minimal tag and length, definite form, nothing missing. */
+export function readTlv(bytes: Uint8Array, path = ''): Tlv {
+  const { tag, content, end } = elementAt(bytes, 0, bytes.length, path);
   return {
     tag,
-    header: bytes.subarray(0, at),
-    value: bytes.subarray(at, at + length),
-    raw: bytes.subarray(0, at + length),
+    header: bytes.subarray(0, content),
+    value: bytes.subarray(content, end),
+    raw: bytes.subarray(0, end),
   };
 }
 
@@ -93,17 +131,35 @@ export function readAll(bytes: Uint8Array, path = ''): Tlv[] {
 export function tlv(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const content of contents) length += content.length;
-  return concat(bigEndian(tag), lengthOctets(length), ...contents);
+  const tagOctets = octetsOf(tag);
+  const lengthOctets = length < 0x80 ? 1 : 1 + octetsOf(length);
+  const whole = new Uint8Array(tagOctets + lengthOctets + length);
+  put(whole, 0, tagOctets, tag);
+  if (lengthOctets === 1) {
+    whole[tagOctets] = length;
+  } else {
+    whole[tagOctets] = 0x80 + lengthOctets - 1;
+    put(whole, tagOctets + 1, lengthOctets - 1, length);
+  }
+  let at = tagOctets + lengthOctets;
+  for (const content of contents) {
+    whole.set(content, at);
+    at += content.length;
+  }
+  return whole;
 }
 
-function lengthOctets(length: number): Uint8Array {
-  if (length < 0x80) return Uint8Array.of(length);
-  const octets = bigEndian(length);
-  return concat(Uint8Array.of(0x80 + octets.length), octets);
+/** How many octets the number takes, big-endian. */
+function octetsOf(value: number): number {
+  if (value < 0x100) return 1;
+  if (value < 0x10000) return 2;
+  return value < 0x1000000 ? 3 : 4;
 }
 
-function bigEndian(value: number): Uint8Array {
-  const octets: number[] = [];
-  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
-  return Uint8Array.from(octets.length === 0 ? [0] : octets);
+function put(into: Uint8Array, at: number, octets: number, value: number): void {
+  let rest = value;
+  for (let i = octets - 1; i >= 0; i--) {
+    into[at + i] = rest & 0xff;
+    rest = Math.floor(rest / 256);
+  }
 }
