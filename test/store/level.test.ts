@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { Level } from 'level';
+import { LevelStore } from '../../src/store/level.ts';
+import { put, StoreError, table } from '../../src/store/store.ts';
+import { storeSuite } from '../suites/store.ts';
+import { newFolder } from '../support/folders.ts';
+import { killedAfter } from '../support/killed.ts';
+import { seededNumbers } from '../support/seeded.ts';
+
+storeSuite('LevelStore', () => LevelStore.open(newFolder()));
+
+const rows = table<unknown>('rows');
+
+describe('LevelStore on its folder', () => {
+  it('keeps rows over close and open', async () => {
+    const folder = newFolder();
+    const first = await LevelStore.open(folder);
+    await first.commit([put(rows, 'ключ', { bytes: Uint8Array.of(0, 255) })]);
+    await first.close();
+    const second = await LevelStore.open(folder);
+    assert.deepEqual(await second.get(rows, 'ключ'), { bytes: Uint8Array.of(0, 255) });
+    await second.close();
+  });
+
+  it('finishes commits under way before it closes', async () => {
+    const folder = newFolder();
+    const first = await LevelStore.open(folder);
+    const commits = Array.from({ length: 50 }, (_, i) => first.commit([put(rows, `${i}`, i)]));
+    await first.close();
+    await Promise.all(commits);
+    const second = await LevelStore.open(folder);
+    assert.equal((await second.list(rows)).length, 50);
+    await second.close();
+  });
+
+  it('makes the folder, for its owner alone', async () => {
+    const folder = join(newFolder(), 'deep', 'store');
+    const store = await LevelStore.open(folder);
+    await store.close();
+    assert.equal(statSync(folder).mode & 0o777, 0o700);
+  });
+
+  it('refuses a folder in use, naming it and what to do', async () => {
+    const folder = newFolder();
+    const first = await LevelStore.open(folder);
+    await assert.rejects(LevelStore.open(folder), (error: unknown) => {
+      assert.ok(error instanceof StoreError);
+      assert.ok(error.message.includes(folder), error.message);
+      assert.match(error.message, /in use by another process.*stop that one/);
+      return true;
+    });
+    await first.commit([put(rows, 'a', 1)]);
+    await first.close();
+  });
+
+  it('refuses a folder that holds other things', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'letter.txt'), '');
+    await assert.rejects(LevelStore.open(folder), /is not a store, it holds letter\.txt/);
+    assert.deepEqual(readdirSync(folder), ['letter.txt']);
+  });
+
+  it('refuses a path that is a file', async () => {
+    const path = join(newFolder(), 'file');
+    writeFileSync(path, '');
+    await assert.rejects(LevelStore.open(path), StoreError);
+  });
+
+  it('refuses the database of another program', async () => {
+    const folder = newFolder();
+    const foreign = new Level(folder);
+    await foreign.put('x', 'y');
+    await foreign.close();
+    await assert.rejects(LevelStore.open(folder), /database of another program/);
+  });
+
+  for (const [what, text, complaint] of [
+    ['a newer layout', '{"layout":2}', /layout 2, this version knows layouts up to 1/],
+    ['a layout row that is none', 'layout', /does not say its layout/],
+  ] as const) {
+    it(`refuses ${what}, and leaves the store as it is`, async () => {
+      const folder = newFolder();
+      await (await LevelStore.open(folder)).close();
+      const raw = new Level(folder);
+      await raw.put('!layout', text);
+      await raw.close();
+      await assert.rejects(LevelStore.open(folder), complaint);
+      const again = new Level(folder);
+      assert.equal(await again.get('!layout'), text);
+      await again.close();
+    });
+  }
+
+  it('says which row it cannot read', async () => {
+    const folder = newFolder();
+    await (await LevelStore.open(folder)).close();
+    const raw = new Level(folder);
+    await raw.put('rows!a', '{"$":7}');
+    await raw.close();
+    const store = await LevelStore.open(folder);
+    await assert.rejects(store.get(rows, 'a'), /rows!a/);
+    await assert.rejects(store.list(rows), StoreError);
+    await store.close();
+  });
+
+  it('refuses a damaged store, and says to restore a backup', async () => {
+    const folder = newFolder();
+    await (await LevelStore.open(folder)).close();
+    writeFileSync(join(folder, 'CURRENT'), 'MANIFEST-999999\n');
+    await assert.rejects(LevelStore.open(folder), (error: unknown) => {
+      assert.ok(error instanceof StoreError && error.message.includes(folder));
+      return true;
+    });
+  });
+});
+
+describe('LevelStore whose disk fails', () => {
+  it('rejects every commit that waited, with the cause', async (t) => {
+    const store = await LevelStore.open(newFolder());
+    await store.commit([put(rows, 'a', 1)]);
+    const fault = new Error('no space left on device');
+    const batch = t.mock.method(Level.prototype, 'batch', async () => {
+      throw fault;
+    });
+    const ends = await Promise.allSettled(
+      [1, 2, 3].map((i) => store.commit([put(rows, `${i}`, i)])),
+    );
+    assert.equal(batch.mock.callCount(), 1);
+    for (const end of ends) {
+      assert.ok(end.status === 'rejected' && end.reason instanceof StoreError);
+      assert.equal(end.reason.cause, fault);
+      assert.match(end.reason.message, /no space left on device/);
+    }
+    batch.mock.restore();
+    await store.commit([put(rows, 'b', 2)]);
+    assert.deepEqual(await store.list(rows), [
+      ['a', 1],
+      ['b', 2],
+    ]);
+    await store.close();
+  });
+});
+
+describe('group commit', () => {
+  it('gathers commits into few synced batches, in order', async (t) => {
+    const store = await LevelStore.open(newFolder());
+    const batch = t.mock.method(Level.prototype, 'batch');
+    await Promise.all(Array.from({ length: 500 }, (_, i) => store.commit([put(rows, `${i}`, i)])));
+    assert.equal(batch.mock.callCount(), 1);
+    for (const call of batch.mock.calls) {
+      const [, options] = call.arguments as readonly unknown[];
+      assert.deepEqual(options, { sync: true });
+    }
+    await store.close();
+  });
+
+  it('resolves none before the disk has turned', async (t) => {
+    const store = await LevelStore.open(newFolder());
+    const turns: (() => void)[] = [];
+    t.mock.method(
+      Level.prototype,
+      'batch',
+      () => new Promise<void>((resolve) => turns.push(resolve)),
+    );
+    const done: string[] = [];
+    const commit = async (name: string) => {
+      await store.commit([put(rows, name, 1)]);
+      done.push(name);
+    };
+    const first = commit('first');
+    await new Promise(setImmediate);
+    const others = [commit('second'), commit('third')];
+    await new Promise(setImmediate);
+    assert.deepEqual([done.length, turns.length], [0, 1]);
+    turns[0]?.();
+    await first;
+    await new Promise(setImmediate);
+    assert.deepEqual([done, turns.length], [['first'], 2]);
+    turns[1]?.();
+    await Promise.all(others);
+    assert.deepEqual(done, ['first', 'second', 'third']);
+    t.mock.restoreAll();
+    await store.close();
+  });
+});
+
+describe('LevelStore killed with SIGKILL (seed 7)', () => {
+  it('has every row whose commit was acknowledged, and no half of a commit', async () => {
+    const folder = join(newFolder(), 'store');
+    mkdirSync(folder);
+    const chance = seededNumbers(7);
+    const acknowledged: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const lines = 1 + Math.floor(chance() * 60);
+      const printed = await killedAfter(
+        new URL('commit-child.ts', import.meta.url),
+        [folder, `${round * 1_000_000}`],
+        { lines, grace: Math.floor(chance() * 40) },
+      );
+      assert.ok(printed.length >= lines);
+      acknowledged.push(...printed);
+      const store = await LevelStore.open(folder);
+      const kept = new Set((await store.list(rows)).map(([key]) => key));
+      await store.close();
+      const missing = acknowledged.filter((key) => !kept.has(`a${key}`) || !kept.has(`b${key}`));
+      assert.deepEqual(missing, []);
+      for (const key of kept)
+        assert.ok(kept.has(`b${key.slice(1)}`) && kept.has(`a${key.slice(1)}`));
+    }
+  });
+});
