@@ -1,0 +1,323 @@
+/**
+ * Every setting of the eIM: its default, its unit, the section of the standard it belongs to, and why one would
+ * change it. The configuration file's comments, the names of environment variables and the checks come from here;
+ * config.ts reads them.
+ */
+import { z } from 'zod';
+import { DurationError, parseDuration } from './base/duration.ts';
+
+/** One setting; `Value` is what Config holds. */
+export interface Setting<Value> {
+  readonly schema: z.ZodType<Value>;
+  /** As one would write it in the file; undefined: not set. */
+  readonly fallback: unknown;
+  /** Lines of the comment above it in the file. */
+  readonly about: readonly string[];
+  /** Makes the paths in a value absolute. */
+  readonly paths?: (value: unknown, absolute: (path: string) => string) => unknown;
+}
+
+function setting<Value>(
+  schema: z.ZodType<Value>,
+  fallback: unknown,
+  ...about: readonly string[]
+): Setting<Value> {
+  return { schema, fallback, about };
+}
+
+/** A length of time, written with its unit; Config holds milliseconds. */
+const duration: z.ZodType<number> = z.string().transform((text, context) => {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof DurationError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
+  }
+});
+const text = z.string().min(1);
+const flag = z.boolean();
+const port = z.int().min(0).max(65535);
+const count = z.int().min(1);
+const optional = <Value>(schema: z.ZodType<Value>) => schema.optional();
+
+/** A file or folder; relative to the configuration file where it stands there, else to the working folder. */
+function path(fallback: string, ...about: readonly string[]): Setting<string> {
+  return { schema: text, fallback, about, paths: onePath };
+}
+
+function optionalPath(...about: readonly string[]): Setting<string | undefined> {
+  return { schema: optional(text), fallback: undefined, about, paths: onePath };
+}
+
+function paths(...about: readonly string[]): Setting<readonly string[]> {
+  return {
+    schema: z.array(text),
+    fallback: [],
+    about,
+    paths: (value, absolute) =>
+      Array.isArray(value) ? value.map((one) => onePath(one, absolute)) : value,
+  };
+}
+
+function onePath(value: unknown, absolute: (path: string) => string): unknown {
+  return typeof value === 'string' ? absolute(value) : value;
+}
+
+/** Where a name of an SM-DP+ address leads, in place of DNS and port 443. */
+const es9Host = z.strictObject({
+  address: text.optional(),
+  port: z.int().min(1).max(65535).optional(),
+  /** PEM file of a root to trust for this host alone. */
+  ca: text.optional(),
+});
+
+export const settings = {
+  dataFolder: path(
+    './data',
+    'Folder of the store, and of the keys and certificates made on first start. One process at a time.',
+  ),
+  coaps: {
+    host: setting(
+      text,
+      '0.0.0.0',
+      "Address of the devices' side (CoAP over DTLS, SGP.32 6.1); '::' for IPv6 too.",
+    ),
+    port: setting(port, 5684, 'UDP port (RFC 7252 12.7: coaps is 5684); 0 picks a free one.'),
+  },
+  rest: {
+    host: setting(
+      text,
+      '127.0.0.1',
+      "Address of the operator's side (HTTP). On another address than a loopback one a token is required.",
+    ),
+    port: setting(port, 8080, 'TCP port; 0 picks a free one.'),
+    token: setting(
+      optional(z.string().min(16)),
+      undefined,
+      'Bearer token that requests must carry, of 16 characters or more. Not set: no token, loopback only.',
+    ),
+    bodyLimit: setting(z.int().min(1024), 1_048_576, 'Largest request body, in octets.'),
+    waitLimit: setting(duration, '60s', 'Longest wait of one GET /v1/orders/:id?wait=…'),
+    waiters: setting(count, 1000, 'Most requests that wait at a time; one more is answered 503.'),
+  },
+  eim: {
+    id: setting(
+      z.string().min(1).max(128),
+      'eIM',
+      'eimId (SGP.32 2.11.1.1.1): what eUICCs know this eIM by. Never change it while devices are associated.',
+    ),
+    idType: setting(
+      z.enum(['oid', 'fqdn', 'proprietary']),
+      'proprietary',
+      'eimIdType: oid, fqdn or proprietary.',
+    ),
+    fqdn: setting(
+      optional(z.string().min(1).max(255)),
+      undefined,
+      'eimFqdn: where devices find this eIM, host or host:port. Not set: the name of this machine.',
+    ),
+    signing: {
+      key: optionalPath(
+        'PEM file of the private key that signs eUICC Packages (P-256). Not set: made in the data folder on first start.',
+      ),
+      certificate: optionalPath(
+        'PEM file of the eIM signing certificate. Not set: eUICCs are given the bare public key.',
+      ),
+    },
+    tls: {
+      key: optionalPath(
+        'PEM file of the private key of the DTLS server certificate (P-256). Not set: made on first start.',
+      ),
+      certificate: optionalPath(
+        'PEM file of the DTLS server certificate, leaf first. Not set: self-signed, made on first start.',
+      ),
+    },
+  },
+  es9: {
+    roots: paths(
+      'PEM files of the roots that SM-DP+ TLS certificates must lead to: the GSMA CI, not the web PKI (SGP.22 2.6).',
+    ),
+    hosts: {
+      ...setting(
+        z.record(z.string(), es9Host),
+        {},
+        'Where the name in an SM-DP+ address leads, in place of DNS: name → {address, port, ca}.',
+        'For labs: {"smdp.example.com": {address: 127.0.0.1, port: 8443, ca: ./ci.pem}}.',
+      ),
+      paths: (value: unknown, absolute: (path: string) => string): unknown =>
+        isRecord(value)
+          ? Object.fromEntries(
+              Object.entries(value).map(([name, host]) => [
+                name,
+                isRecord(host) && typeof host.ca === 'string'
+                  ? { ...host, ca: absolute(host.ca) }
+                  : host,
+              ]),
+            )
+          : value,
+    },
+    insecure: setting(
+      flag,
+      false,
+      'true: SM-DP+ TLS certificates are not checked. Only for a lab; each start warns.',
+    ),
+    connectTimeout: setting(
+      duration,
+      '10s',
+      'Longest wait for a TCP and TLS connection to an SM-DP+.',
+    ),
+    answerTimeout: setting(duration, '30s', 'Longest wait for the answer to a request.'),
+    bodyLimit: setting(
+      z.int().min(65_536),
+      4_194_304,
+      'Largest answer of an SM-DP+, in octets; a bound profile package is a third larger in base64.',
+    ),
+    adminProtocol: setting(
+      text,
+      'gsma/rsp/v2.1.0',
+      'X-Admin-Protocol sent to SM-DP+s (SGP.22 6.2).',
+    ),
+  },
+  euicc: {
+    roots: paths(
+      'PEM files of the CI certificates that EUM and eUICC certificates must lead to (SGP.22 4.5.2.1).',
+    ),
+    consumerEuicc: setting(
+      flag,
+      false,
+      'true: a new eUICC counts as a consumer eUICC, whose results are believed without a signature check.',
+    ),
+    associationToken: setting(
+      z.int(),
+      1,
+      'associationToken of a new eUICC (SGP.32 2.11.1.1.2): eUICCs count from 1.',
+    ),
+    counterStart: setting(
+      z.int().min(0).max(0x7f_ff_ff_ff),
+      1,
+      'counterValue in EimConfigurationData, and the last one taken as used for a new eUICC: packages go on from it.',
+    ),
+  },
+  esipa: {
+    paths: setting(
+      z.array(z.string().regex(/^[^/].*[^/]$/, "a path without '/' at its ends")).min(1),
+      ['gsma/rsp2/asn1', 'esipa'],
+      'Uri-Paths that ESipa is served under over CoAP (SGP.32 6.1); devices in the field use either.',
+    ),
+    contentFormats: setting(
+      z.array(z.int().min(0).max(65535)).min(1),
+      [42],
+      'Content-Formats a request may carry (42: octet-stream); none is always accepted. The first is answered.',
+    ),
+  },
+  orders: {
+    noShow: setting(
+      duration,
+      '30d',
+      'An order that no device has fetched for so long ends as noshowOrder. Longer than devices sleep.',
+    ),
+    stuck: setting(
+      duration,
+      '24h',
+      'An order that was fetched and then made no progress for so long ends as stuckOrder.',
+    ),
+    expired: setting(duration, '90d', 'An order that is done is kept for so long, then forgotten.'),
+    sweep: setting(duration, '10s', 'How often these deadlines are looked at.'),
+  },
+  coap: {
+    ackTimeout: setting(
+      duration,
+      '10s',
+      'ACK_TIMEOUT of our own confirmable messages (RFC 7252 4.8); NB-IoT needs 10s.',
+    ),
+    ackRandomFactor: setting(z.number().min(1).max(3), 1.5, 'ACK_RANDOM_FACTOR (RFC 7252 4.8).'),
+    maxRetransmit: setting(z.int().min(0).max(8), 4, 'MAX_RETRANSMIT (RFC 7252 4.8).'),
+    emptyAckDelay: setting(
+      duration,
+      '1s',
+      'A request is acknowledged without its answer when that takes longer (RFC 7252 5.2.2).',
+    ),
+    exchangeLifetime: setting(
+      duration,
+      '435s',
+      "EXCHANGE_LIFETIME: how long a request's duplicates are known as such (RFC 7252 4.8.2).",
+    ),
+    bodyLifetime: setting(
+      duration,
+      '10m',
+      'How long the blocks of a body are kept after the last one was asked for (RFC 7959 2.4).',
+    ),
+    bodyLimit: setting(
+      z.int().min(1024),
+      262_144,
+      'Largest request body, in octets (4.13 beyond it).',
+    ),
+    bodies: setting(count, 10_000, 'Most bodies kept at a time, each way.'),
+    blockSize: setting(
+      z.union([
+        z.literal(16),
+        z.literal(32),
+        z.literal(64),
+        z.literal(128),
+        z.literal(256),
+        z.literal(512),
+        z.literal(1024),
+      ]),
+      1024,
+      'Largest block, in octets (RFC 7959 2.2); a device may ask for smaller ones.',
+    ),
+  },
+  dtls: {
+    allowAnonymous: setting(
+      flag,
+      true,
+      'Devices without a PSK may connect, with the server alone authenticated by its certificate (SGP.32 2.6).',
+    ),
+    pskHint: setting(
+      optional(z.string().min(1).max(128)),
+      undefined,
+      'psk_identity_hint (RFC 4279 2); not set: none is sent.',
+    ),
+    mtu: setting(
+      z.int().min(256).max(16_384),
+      1280,
+      'Largest datagram sent, in octets of UDP payload.',
+    ),
+    flightTimeout: setting(
+      duration,
+      '5s',
+      'First retransmission of a handshake flight (RFC 6347 4.2.4.1).',
+    ),
+    handshakeTimeout: setting(duration, '90s', 'A handshake that is not done by then is given up.'),
+    handshakes: setting(count, 2000, 'Most handshakes under way at a time.'),
+    connections: setting(
+      count,
+      100_000,
+      'Most connections; the one unused for longest goes first.',
+    ),
+    idleLifetime: setting(duration, '7d', 'A connection unused for so long is forgotten.'),
+  },
+  log: {
+    level: setting(
+      z.enum(['debug', 'info', 'warn', 'error', 'silent']),
+      'info',
+      'debug, info, warn, error or silent; debug shows each dropped datagram.',
+    ),
+  },
+} as const;
+
+/** The values of a tree of settings: what is not set is there as undefined. */
+export type Values<Tree> = {
+  readonly [Name in keyof Tree]: Tree[Name] extends Setting<infer Value>
+    ? Value
+    : Values<Tree[Name]>;
+};
+
+export function isSetting(node: unknown): node is Setting<unknown> {
+  return isRecord(node) && 'schema' in node && 'about' in node;
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
