@@ -173,6 +173,11 @@ export const settings = {
       4_194_304,
       'Largest answer of an SM-DP+, in octets; a bound profile package is a third larger in base64.',
     ),
+    notificationRetry: setting(
+      duration,
+      '60s',
+      'Wait between two tries to deliver a notification to its SM-DP+ (SGP.32 3.7).',
+    ),
     adminProtocol: setting(
       text,
       'gsma/rsp/v2.1.0',
@@ -210,6 +215,17 @@ export const settings = {
       [42],
       'Content-Formats a request may carry (42: octet-stream); none is always accepted. The first is answered.',
     ),
+    unknownEid: setting(
+      z.enum(['eidNotFound', 'noEimPackageAvailable']),
+      'eidNotFound',
+      'What a poll for an EID nobody knows is answered: eidNotFound (SGP.32 v1.2) or noEimPackageAvailable,',
+      'all that devices of v1.0 know.',
+    ),
+    boundEidsOpen: setting(
+      flag,
+      false,
+      "true: an EID that a device's PSK covers may also be spoken for without that PSK.",
+    ),
   },
   orders: {
     noShow: setting(
@@ -223,6 +239,11 @@ export const settings = {
       'An order that was fetched and then made no progress for so long ends as stuckOrder.',
     ),
     expired: setting(duration, '90d', 'An order that is done is kept for so long, then forgotten.'),
+    maxDeliveries: setting(
+      count,
+      16,
+      'How often one eIM package is handed out before its order ends as stuckOrder.',
+    ),
     sweep: setting(duration, '10s', 'How often these deadlines are looked at.'),
   },
   coap: {

@@ -40,12 +40,12 @@ describe('activation code', () => {
       assert.equal(parseActivationCode(`1$${address}$X`).smdpAddress, address));
   }
   it('takes 255 octets', () =>
-    assert.equal(parseActivationCode(`1$smdp.example$${'X'.repeat(239)}`).text.length, 255));
+    assert.equal(parseActivationCode(`1$smdp.example$${'X'.repeat(240)}`).text.length, 255));
 
   const refused: readonly (readonly [what: string, text: string, complaint: RegExp])[] = [
     ['nothing', '', /is empty/],
     ['LPA: alone', 'LPA:', /is empty/],
-    ['256 octets', `1$smdp.example$${'X'.repeat(240)}`, /256 octets, of 255/],
+    ['256 octets', `1$smdp.example$${'X'.repeat(241)}`, /256 octets, of 255/],
     ['another format', '2$smdp.example$X', /must begin with '1\$'/],
     ['an address alone', '1$smdp.example', /too few parts/],
     ['no address', '1$$X', /SM-DP\+ address: it is empty/],
