@@ -21,7 +21,9 @@ try {
   make();
 } catch (error) {
   if (!(error instanceof Error)) throw error;
-  const plain = error instanceof IdError || 'code' in error;
+  const plain =
+    error instanceof IdError ||
+    ('code' in error && /^(ERR_PARSE_ARGS|E[A-Z]+$)/.test(`${error.code}`));
   console.error(`certs: ${plain ? error.message : error.stack}`);
   process.exitCode = 2;
 }

@@ -1,16 +1,7 @@
 /** The certificates of SGP.26 variant O (SGP.22 v2 chains), row by row; where the lab deviates: certs/README.md. */
 import type { Eid } from '../../../src/messages/ids.ts';
+import { role } from '../../../src/trust/certificate.ts';
 import type { CertificateProfile } from './issue.ts';
-
-/** Roles of certificatePolicies (SGP.22 4.5.2.1, id-rspRole 2.23.146.1.2.1). */
-export const Role = {
-  ci: '2.23.146.1.2.1.0',
-  euicc: '2.23.146.1.2.1.1',
-  eum: '2.23.146.1.2.1.2',
-  dpTls: '2.23.146.1.2.1.3',
-  dpAuth: '2.23.146.1.2.1.4',
-  dpPb: '2.23.146.1.2.1.5',
-} as const;
 
 /** The lab's object identifiers (SGP.26: below 2.999, which is for examples). */
 export const LabOid = {
@@ -57,7 +48,7 @@ export function ciProfile(options: ProfileOptions): CertificateProfile {
     ],
     ...years(options, 35),
     keyUsage: 'keyCertSign+cRLSign',
-    policy: { oid: Role.ci, critical: true },
+    policy: { oid: role.ci, critical: true },
     names: [{ registeredId: LabOid.ci }],
     authority: {},
     ski: true,
@@ -74,7 +65,7 @@ export function eumProfile(options: ProfileOptions): CertificateProfile {
     ],
     ...years(options, 34),
     keyUsage: 'keyCertSign',
-    policy: { oid: Role.eum, critical: true },
+    policy: { oid: role.eum, critical: true },
     names: [{ registeredId: LabOid.eum }],
     authority: { pathLength: 0 },
     ski: true,
@@ -93,20 +84,20 @@ export function euiccProfile(options: ProfileOptions, eid: Eid): CertificateProf
     ],
     notBefore: options.notBefore,
     notAfter: new Date(Date.UTC(7496, 0, 24)),
-    // The EID's digits, with an octet 00 before the 89 that would else make it negative.
-    serial: new Uint8Array(Buffer.from(`00${eid}`, 'hex')),
+    // The EID's digits; an octet 00 before those that would else make it negative.
+    serial: new Uint8Array(Buffer.from(eid >= '8' ? `00${eid}` : eid, 'hex')),
     keyUsage: 'digitalSignature',
-    policy: { oid: Role.euicc, critical: true },
+    policy: { oid: role.euicc, critical: true },
     ski: true,
   };
 }
 
 export function dpAuthProfile(options: ProfileOptions): CertificateProfile {
-  return dpProfile(options, Role.dpAuth);
+  return dpProfile(options, role.dpAuth);
 }
 
 export function dpPbProfile(options: ProfileOptions): CertificateProfile {
-  return dpProfile(options, Role.dpPb);
+  return dpProfile(options, role.dpPb);
 }
 
 /** `hosts`: DNS names and IP addresses of the SM-DP+, its own name first. */
@@ -122,7 +113,7 @@ export function dpTlsProfile(
     ...years(options, tlsYears),
     keyUsage: 'digitalSignature',
     tls: true,
-    policy: { oid: Role.dpTls, critical: false },
+    policy: { oid: role.dpTls, critical: false },
     names: [...hosts.map(hostName), { registeredId: options.smdpOid }],
     ski: true,
     crls: [crlA, crlB],
@@ -154,7 +145,7 @@ export function eimTlsProfile(
   };
 }
 
-function dpProfile(options: ProfileOptions, role: string): CertificateProfile {
+function dpProfile(options: ProfileOptions, oid: string): CertificateProfile {
   return {
     subject: [
       ['O', 'ACME'],
@@ -162,7 +153,7 @@ function dpProfile(options: ProfileOptions, role: string): CertificateProfile {
     ],
     ...years(options, 10),
     keyUsage: 'digitalSignature',
-    policy: { oid: role, critical: true },
+    policy: { oid, critical: true },
     names: [{ registeredId: options.smdpOid }],
     ski: true,
     crls: [crlA, crlB],

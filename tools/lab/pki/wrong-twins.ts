@@ -1,9 +1,10 @@
 /** Credentials that are wrong in one thing each: the twins of the lab PKI that every check must refuse. */
 import { generateKeyPairSync } from 'node:crypto';
 import type { Eid } from '../../../src/messages/ids.ts';
+import { role } from '../../../src/trust/certificate.ts';
 import { type CertificateProfile, issueCertificate, type LabCredential } from './issue.ts';
 import { issueEuicc, issueTls, type LabPki, labEid, makeLabPki } from './lab-pki.ts';
-import { eumProfile, type ProfileOptions, profileDefaults, Role } from './profiles.ts';
+import { eumProfile, type ProfileOptions, profileDefaults } from './profiles.ts';
 
 /** A life that ended before the lab began. */
 export const expired = {
@@ -35,7 +36,7 @@ export function withEum(
 
 /** An EUM with the role of an SM-DP+. */
 export function wrongRoleEum(pki: LabPki): LabPki {
-  return withEum(pki, { policy: { oid: Role.dpAuth, critical: true } });
+  return withEum(pki, { policy: { oid: role.dpAuth, critical: true } });
 }
 
 export function expiredEum(pki: LabPki): LabPki {
@@ -47,7 +48,7 @@ export function expiredEuicc(pki: LabPki, eid: Eid = labEid): LabCredential {
 }
 
 export function wrongRoleEuicc(pki: LabPki, eid: Eid = labEid): LabCredential {
-  return issueEuicc(pki, eid, { policy: { oid: Role.dpAuth, critical: true } });
+  return issueEuicc(pki, eid, { policy: { oid: role.dpAuth, critical: true } });
 }
 
 export function expiredTls(pki: LabPki, names: readonly string[]): LabCredential {
@@ -60,7 +61,7 @@ export function wrongUsageTls(pki: LabPki, names: readonly string[]): LabCredent
 }
 
 /** A eUICC whose key is on another curve than its chain. */
-export function wrongCurveEuicc(pki: LabPki, eid: Eid = labEid): LabCredential {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp384r1' });
-  return issueEuicc(pki, eid, {}, privateKey);
+export function wrongCurveEuicc(pki: LabPki, namedCurve = 'secp384r1'): LabCredential {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve });
+  return issueEuicc(pki, labEid, {}, privateKey);
 }
