@@ -1,0 +1,313 @@
+/**
+ * What the eIM knows of each eUICC, by EID. Each fact is a row of its own, so that facts learned at the same time by
+ * different procedures never undo each other, and each can join another room's commit:
+ *
+ * ```
+ *   euicc!<eid>/<fact>     one row a fact, named as in EuiccFacts; `added` is there once the eUICC is known
+ * ```
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { Serial } from '../base/serial.ts';
+import type { Eid, Iccid } from '../messages/ids.ts';
+import { type Change, put, type Store, table } from '../store/store.ts';
+
+/** The largest counterValue an eUICC takes; above it answers counterValueOutOfRange (SGP.32 2.11.1.1). */
+export const largestCounter = 2 ** 23 - 1;
+
+/** No counterValue is left for this eUICC, or the one given is out of range; the message says what to do. */
+export class CounterError extends Error {
+  override readonly name = 'CounterError';
+}
+
+/** The curve of eIM and eUICC signatures, in OpenSSL's words as in the REST API. */
+export type SignAlgo = 'prime256v1' | 'brainpoolP256r1';
+
+/** stateChangeCause of GetEimPackageRequest (SGP.32 6.3.2.6), in the words of the REST API. */
+export const StateChangeCause = {
+  otherEim: 0,
+  fallback: 1,
+  emergencyProfile: 2,
+  local: 3,
+  reset: 4,
+  immediateEnableProfile: 5,
+  deviceChange: 6,
+  undefined: 127,
+} as const;
+export type StateChangeCauseName = keyof typeof StateChangeCause;
+
+/** A profile as the eUICC last told; members that the eUICC left out are absent. */
+export interface ProfileRecord {
+  readonly iccid: Iccid;
+  readonly isdpAid?: Uint8Array;
+  readonly state?: 'disabled' | 'enabled';
+  readonly class?: 'test' | 'provisioning' | 'operational';
+  /** profileName. */
+  readonly name?: string;
+  readonly serviceProviderName?: string;
+  readonly nickname?: string;
+  readonly fallback?: boolean;
+}
+
+/** The profiles of an eUICC, and when it told them; milliseconds since 1970. */
+export interface ProfileList {
+  readonly since: number;
+  readonly list: readonly ProfileRecord[];
+}
+
+export interface EuiccFacts {
+  /** The eIM's token on this eUICC (SGP.32 2.11.1.1); the first on a fresh eUICC is 1. */
+  readonly associationToken: number;
+  /** counterValue last used; the next package takes a higher one. */
+  readonly counterValue: number;
+  readonly signAlgo: SignAlgo;
+  /** A consumer eUICC behind an IPA that emulates SGP.32: its results carry no signature that can be checked. */
+  readonly consumerEuicc: boolean;
+  /** The eUICC's public key: 04 and both coordinates, 65 octets. */
+  readonly publicKey?: Uint8Array;
+  /** DER, checked up to a CI root. */
+  readonly euiccCertificate?: Uint8Array;
+  readonly eumCertificate?: Uint8Array;
+  /** DER as the eUICC gave it: `BF20…`, `BF22…`, `A8…`, `A9…`. */
+  readonly euiccInfo1?: Uint8Array;
+  readonly euiccInfo2?: Uint8Array;
+  readonly ipaCapabilities?: Uint8Array;
+  readonly deviceInfo?: Uint8Array;
+  readonly profiles?: ProfileList;
+  /** Causes told since they were last cleared, each once, in order. */
+  readonly stateChangeCauseList: readonly StateChangeCauseName[];
+  /** When it first and last polled; milliseconds since 1970. */
+  readonly firstContact?: number;
+  readonly lastContact?: number;
+  /** Who polled last, for people. */
+  readonly lastPeer?: string;
+}
+
+export interface EuiccRecord extends EuiccFacts {
+  readonly eid: Eid;
+  /** When it became known; milliseconds since 1970. */
+  readonly added: number;
+}
+
+/** Facts to set; those not named stay as they are. */
+export type EuiccPatch = Partial<EuiccFacts>;
+
+/** What an eUICC has of which nothing was learned yet. */
+export interface EuiccDefaults {
+  /** Default 1: what AddInitialEim gives on a fresh eUICC (SGP.32 2.11.1.1). */
+  readonly associationToken: number;
+  /** counterValue of the EimConfigurationData that went onto the card; the first package takes one more. Default 1. */
+  readonly counterValue: number;
+  /** Default prime256v1. */
+  readonly signAlgo: SignAlgo;
+  /** Default false: results must be signed. True only where consumer eUICCs are served. */
+  readonly consumerEuicc: boolean;
+}
+
+export const euiccDefaults: EuiccDefaults = {
+  associationToken: 1,
+  counterValue: 1,
+  signAlgo: 'prime256v1',
+  consumerEuicc: false,
+};
+
+/** A poll, as the transport saw it. */
+export interface Contact {
+  /** For people. */
+  readonly peer: string;
+  /** stateChangeCause, where the poll tells of a change. */
+  readonly stateChangeCause?: number;
+}
+
+/** A counterValue that nobody else gets, and what must be committed before the package that carries it leaves. */
+export interface CounterTaken {
+  readonly counterValue: number;
+  readonly change: Change;
+  /** The token that the package's signature covers. */
+  readonly associationToken: number;
+}
+
+export interface EuiccsOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly defaults?: Partial<EuiccDefaults>;
+}
+
+type Fact = keyof EuiccFacts | 'added';
+type Row = EuiccRecord[Fact];
+
+const euiccs = table<Row>('euicc');
+const eidLength = 32;
+
+export class Euiccs {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #defaults: EuiccDefaults;
+  readonly #serial = new Serial();
+  /**
+   * The last counterValue taken or set since the start, which may be ahead of the disk. One number for each eUICC
+   * that got a package, so it is no longer than the fleet.
+   */
+  readonly #counters = new Map<Eid, number>();
+
+  constructor(options: EuiccsOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#defaults = { ...euiccDefaults, ...options.defaults };
+  }
+
+  async get(eid: Eid): Promise<EuiccRecord | undefined> {
+    const rows = await this.#store.list(euiccs, { prefix: `${eid}/` });
+    return rows.length === 0 ? undefined : this.#record(eid, rows);
+  }
+
+  /** Records in the order of their EIDs: those after `after`, at most `limit`. */
+  async list(
+    options: { readonly after?: Eid; readonly limit?: number } = {},
+  ): Promise<readonly EuiccRecord[]> {
+    const limit = options.limit ?? Number.POSITIVE_INFINITY;
+    const records: EuiccRecord[] = [];
+    // `0` is the character after `/`: past every fact of this EID.
+    let after = options.after === undefined ? undefined : `${options.after}0`;
+    while (records.length < limit) {
+      const [first] = await this.#store.list(euiccs, {
+        limit: 1,
+        ...(after === undefined ? {} : { after }),
+      });
+      if (first === undefined) break;
+      const eid = first[0].slice(0, eidLength) as Eid;
+      const record = await this.get(eid);
+      if (record !== undefined) records.push(record);
+      after = `${eid}0`;
+    }
+    return records;
+  }
+
+  /** The record of this EID, made with the defaults where there is none. */
+  async ensure(eid: Eid): Promise<EuiccRecord> {
+    return this.#serial.run(eid, async () => {
+      const known = await this.get(eid);
+      if (known !== undefined) return known;
+      const added = this.#clock.now();
+      await this.#store.commit([fact(eid, 'added', added)]);
+      this.#log.info('eUICC added', { eid });
+      return this.#record(eid, [[`${eid}/added`, added]]);
+    });
+  }
+
+  /** Sets facts, durably, and makes the record where there is none. */
+  async update(eid: Eid, patch: EuiccPatch): Promise<EuiccRecord> {
+    const known = await this.ensure(eid);
+    await this.#store.commit(this.change(eid, patch));
+    return (await this.get(eid)) ?? known;
+  }
+
+  /**
+   * The changes that set these facts, to be committed together with others. A counterValue counts as set at once.
+   * Throws CounterError where it is out of range.
+   */
+  change(eid: Eid, patch: EuiccPatch): readonly Change[] {
+    const changes: Change[] = [];
+    for (const [name, value] of Object.entries(patch)) {
+      if (value === undefined) continue;
+      if (name === 'counterValue' && typeof value === 'number') {
+        if (!Number.isInteger(value) || value < 0 || value > largestCounter) {
+          throw new CounterError(`a counterValue is a whole number from 0 to ${largestCounter}`);
+        }
+        this.#counters.set(eid, value);
+        changes.push(this.#counterChange(eid));
+      } else {
+        changes.push({ type: 'put', table: euiccs.name, key: `${eid}/${name}`, row: value });
+      }
+    }
+    return changes;
+  }
+
+  /**
+   * Takes the next counterValue. It is this caller's alone, also among callers at the same time; whoever never
+   * commits the change leaves a gap, which is harmless (SGP.32 2.11.1.1). Throws CounterError when none is left.
+   */
+  async nextCounter(eid: Eid): Promise<CounterTaken> {
+    const record = await this.get(eid);
+    // From here on without waiting, so that no two callers see the same last one.
+    const last = this.#counters.get(eid) ?? record?.counterValue ?? this.#defaults.counterValue;
+    if (last >= largestCounter) {
+      throw new CounterError(
+        `the counter of eUICC ${eid} is used up: give its eIM configuration a new counterValue (updateEim, ` +
+          'or deleteEim and addEim), then set it here',
+      );
+    }
+    const counterValue = last + 1;
+    this.#counters.set(eid, counterValue);
+    return {
+      counterValue,
+      change: this.#counterChange(eid),
+      associationToken: record?.associationToken ?? this.#defaults.associationToken,
+    };
+  }
+
+  /** Notes a poll, durably, and makes the record where there is none. */
+  async contact(eid: Eid, contact: Contact): Promise<void> {
+    await this.#serial.run(eid, async () => {
+      const now = this.#clock.now();
+      const known = await this.get(eid);
+      const changes = [...this.change(eid, { lastContact: now, lastPeer: contact.peer })];
+      if (known === undefined) changes.push(fact(eid, 'added', now));
+      if (known?.firstContact === undefined) changes.push(fact(eid, 'firstContact', now));
+      if (contact.stateChangeCause !== undefined) {
+        const cause = causeName(contact.stateChangeCause);
+        const causes = known?.stateChangeCauseList ?? [];
+        if (!causes.includes(cause)) {
+          changes.push(fact(eid, 'stateChangeCauseList', [...causes, cause]));
+        }
+      }
+      await this.#store.commit(changes);
+    });
+  }
+
+  /**
+   * The row is read when the change is committed, not when it is made: of two changes the one committed last writes
+   * the newest value, whichever was made first, so the disk is never behind a package that left.
+   */
+  #counterChange(eid: Eid): Change {
+    const counters = this.#counters;
+    return {
+      type: 'put',
+      table: euiccs.name,
+      key: `${eid}/counterValue`,
+      get row() {
+        return counters.get(eid);
+      },
+    };
+  }
+
+  #record(eid: Eid, rows: readonly (readonly [key: string, row: Row])[]): EuiccRecord {
+    const facts: Partial<EuiccRecord> = Object.fromEntries(
+      rows.map(([key, row]) => [key.slice(eidLength + 1), row]),
+    );
+    const counterValue = this.#counters.get(eid);
+    return {
+      ...this.#defaults,
+      added: 0,
+      stateChangeCauseList: [],
+      ...facts,
+      ...(counterValue === undefined ? {} : { counterValue }),
+      eid,
+    };
+  }
+}
+
+function fact<F extends Fact>(eid: Eid, name: F, value: NonNullable<EuiccRecord[F]>): Change {
+  return put(euiccs, `${eid}/${name}`, value);
+}
+
+/** The name of a stateChangeCause; `undefined` (127) for numbers of later versions. */
+function causeName(cause: number): StateChangeCauseName {
+  for (const [name, number] of Object.entries(StateChangeCause)) {
+    if (number === cause) return name as StateChangeCauseName;
+  }
+  return 'undefined';
+}
