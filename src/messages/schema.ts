@@ -50,9 +50,10 @@ export abstract class Asn1<T> implements Schema<T> {
 
   decode(bytes: Uint8Array, options?: DecodeOptions): T {
     const reading = new Reading(options);
-    const element = elementAt(bytes, 0, bytes.length, reading);
-    if (element.end < bytes.length) {
-      reading.fail(`${bytes.length - element.end} octets after the end`);
+    const plain = plainBytes(bytes);
+    const element = elementAt(plain, 0, plain.length, reading);
+    if (element.end < plain.length) {
+      reading.fail(`${plain.length - element.end} octets after the end`);
     }
     if (!this.tags.includes(element.tag)) reading.fail(`${hexTag(element.tag)} is no ${this.name}`);
     return this.read(element, reading);
@@ -61,6 +62,12 @@ export abstract class Asn1<T> implements Schema<T> {
   encode(value: T): Uint8Array {
     return this.write(value);
   }
+}
+
+/** The same memory as a Uint8Array proper, so that what is cut from it is one, even where a Buffer was given. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** How the contents of a tagged type are read and written, whatever the tag is. */
@@ -228,7 +235,7 @@ class SequenceContents<T> implements Contents<T> {
       due = found + 1;
     }
     this.#leaveOut(due, this.#components.length, value, reading);
-    if (unknown.length > 0) value['unknown'] = unknown;
+    if (unknown.length > 0) value.unknown = unknown;
     return value as T;
   }
 
@@ -267,7 +274,7 @@ class SequenceContents<T> implements Contents<T> {
         parts.push(within(name, () => type.write(field)));
       }
     }
-    const unknown = fields['unknown'] as readonly Uint8Array[] | undefined;
+    const unknown = fields.unknown as readonly Uint8Array[] | undefined;
     return concat(...parts, ...(unknown ?? []));
   }
 }
@@ -447,6 +454,11 @@ class SignedType<T> extends Asn1<Signed<T>> {
 /** Makes a signed part of a value that we made ourselves: its encoding is what is to be signed. */
 export function signedOf<T>(type: Schema<T>, value: T): Signed<T> {
   return { value, raw: type.encode(value) };
+}
+
+/** A signed part of bytes that another made. Throws DerError. */
+export function signedFrom<T>(type: Schema<T>, raw: Uint8Array): Signed<T> {
+  return { value: type.decode(raw), raw };
 }
 
 export function hexTag(tag: number): string {
