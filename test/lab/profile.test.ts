@@ -8,7 +8,7 @@ import { concat, hex, toHex } from '../../src/base/bytes.ts';
 import { iccidOfDigits } from '../../src/messages/ids.ts';
 import { readAll, tlv } from '../../src/messages/tlv.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
-import { type ReadOptions, readProfile } from '../../tools/lab/profile/read.ts';
+import { ProfileReader, type ReadOptions, readProfile } from '../../tools/lab/profile/read.ts';
 import { installed, PeStatus, ProfileError, refused } from '../../tools/lab/profile/status.ts';
 
 /** The elements of the smallest package, by their place. */
@@ -159,6 +159,29 @@ describe('readProfile', () => {
         'end',
       ],
     );
+  });
+
+  it('reads a package that comes in pieces, cut anywhere', () => {
+    const whole = makeProfile({ size: 3_000 });
+    const due = readProfile(whole);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 1_500 }), { minLength: 1 }), (lengths) => {
+        const reader = new ProfileReader();
+        for (let at = 0, i = 0; at < whole.length; i++) {
+          const length = lengths[i % lengths.length] ?? 1;
+          reader.push(whole.subarray(at, at + length));
+          at += length;
+        }
+        assert.deepEqual(reader.done(), due);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('refuses an element as soon as it is there', () => {
+    const reader = new ProfileReader();
+    reader.push(concat(...elements.slice(0, 2)));
+    assert.throws(() => reader.push(elements[0] ?? new Uint8Array()), ProfileError);
   });
 
   const format = PeStatus.invalidRequestFormat;

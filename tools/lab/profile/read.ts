@@ -2,9 +2,9 @@
  * Reads an unprotected profile package as an eUICC does: every element by its shape, the elements among each other by
  * the order rules of SAIP, what it asks for against what the eUICC can do. Accepts the published TS.48 packages.
  */
-import { equal, fromUtf8 } from '../../../src/base/bytes.ts';
+import { concat, equal, fromUtf8 } from '../../../src/base/bytes.ts';
 import { type Iccid, iccidOf } from '../../../src/messages/ids.ts';
-import { DerError, readAll, readTlv, type Tlv } from '../../../src/messages/tlv.ts';
+import { DerError, readAll, readOnly, type Tlv } from '../../../src/messages/tlv.ts';
 import { type Aka, readAka, readPinCodes, readPukCodes, readSecurityDomain } from './codes.ts';
 import {
   type ElementName,
@@ -16,6 +16,7 @@ import {
 } from './elements.ts';
 import { readFields } from './fields.ts';
 import { type ProfileFile, readFile, readFileManagement } from './files.ts';
+import { readHeader } from './header.ts';
 import { readInteger } from './integer.ts';
 import { ElementError, PeStatus, ProfileError } from './status.ts';
 
@@ -55,19 +56,8 @@ export interface ReadOptions {
 /** Reads a whole package. Throws ProfileError for anything an eUICC refuses, and nothing else. */
 export function readProfile(bytes: Uint8Array, options: ReadOptions = {}): Profile {
   const reader = new ProfileReader(options);
-  let rest = bytes;
-  while (rest.length > 0) {
-    let item: Tlv;
-    try {
-      item = readTlv(rest, 'package');
-    } catch (error) {
-      if (!(error instanceof DerError)) throw error;
-      throw new ProfileError(PeStatus.invalidRequestFormat, undefined, error.message);
-    }
-    reader.element(item);
-    rest = rest.subarray(item.raw.length);
-  }
-  return reader.done(bytes.length);
+  reader.push(bytes);
+  return reader.done();
 }
 
 type Header = Pick<
@@ -95,7 +85,8 @@ const headerFields = {
 
 const fileSystemRoots: readonly ElementName[] = ['mf', 'iot'];
 
-class ProfileReader {
+/** Reads a package that comes in pieces: each element is judged as soon as it is whole. */
+export class ProfileReader {
   readonly #options: ReadOptions;
   readonly #elements: Element[] = [];
   readonly #identifications = new Set<number>();
@@ -107,11 +98,34 @@ class ProfileReader {
   /** A USIM, ISIM or CSIM whose PINs and algorithm have not come yet. */
   #naa: { readonly name: ElementName; pins: boolean; algorithm: boolean } | undefined;
 
-  constructor(options: ReadOptions) {
+  /** The beginning of the element that is not whole yet. */
+  #rest: Uint8Array = new Uint8Array();
+  #size = 0;
+
+  constructor(options: ReadOptions = {}) {
     this.#options = options;
   }
 
-  element(item: Tlv): void {
+  /** Takes the next octets, cut anywhere. Throws ProfileError; nothing may follow that. */
+  push(bytes: Uint8Array): void {
+    this.#size += bytes.length;
+    let rest = concat(this.#rest, bytes);
+    try {
+      for (;;) {
+        const header = readHeader(rest, 'package');
+        const length = header === undefined ? 0 : header.headerLength + header.length;
+        if (header === undefined || rest.length < length) break;
+        this.#element(readOnly(rest.subarray(0, length)));
+        rest = rest.subarray(length);
+      }
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+      throw new ProfileError(PeStatus.invalidRequestFormat, undefined, error.message);
+    }
+    this.#rest = rest;
+  }
+
+  #element(item: Tlv): void {
     let identification: number | undefined;
     try {
       const name = elementOf(item.tag);
@@ -149,8 +163,9 @@ class ProfileReader {
     }
   }
 
-  done(size: number): Profile {
-    if (this.#header === undefined || !this.#has('end')) {
+  /** What the package is, once all of it has come. Throws ProfileError where something is missing. */
+  done(): Profile {
+    if (this.#header === undefined || !this.#has('end') || this.#rest.length > 0) {
       throw new ProfileError(PeStatus.invalidRequestFormat, undefined, 'no end');
     }
     return {
@@ -159,7 +174,7 @@ class ProfileReader {
       ...(this.#imsi === undefined ? {} : { imsi: this.#imsi }),
       aka: this.#aka,
       elements: this.#elements,
-      size,
+      size: this.#size,
     };
   }
 
