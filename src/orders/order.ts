@@ -3,11 +3,13 @@
  * (storing, sending) are the caller's.
  *
  * ```
- *   new ──fetched──▶ work ──finished──▶ done
- *    │                │ ▲                 ▲
- *    │                └─┘ delivered again │
- *    └───────── cancelled, expired ───────┘
+ *   new ──fetched──▶ work ──finished, overdue──▶ done
+ *    │                │ ▲                         ▲
+ *    │                └─┘ delivered again         │
+ *    └────── finished, cancelled, overdue ────────┘
  * ```
+ *
+ * What is done never changes again.
  */
 import type { Eid } from '../messages/ids.ts';
 
@@ -72,6 +74,8 @@ export type OrderState =
       readonly outcome: readonly Outcome[];
       /** For people: why it ended so, with the other side's own words where there are any. */
       readonly reason: string;
+      /** What had left for the device, where anything had. */
+      readonly dispatch?: Dispatch;
     };
 
 /** A line of an order's history; `detail` is for people and holds no secret. */
@@ -88,11 +92,14 @@ export interface Order {
   readonly facility: Facility;
   readonly request: OrderRequest;
   readonly state: OrderState;
-  /** Milliseconds since 1970: when it was submitted, when its state last changed. */
+  /** Milliseconds since 1970: when it was submitted, when `state.at` last changed. */
   readonly submitted: number;
   readonly changed: number;
   readonly history: readonly HistoryEntry[];
 }
+
+/** How an order can be late: `new` for longer than noShow, or `work` for longer than stuck (see OrderSettings). */
+export type Deadline = 'no-show' | 'stuck';
 
 export type OrderEvent =
   | { readonly type: 'fetched'; readonly dispatch: Dispatch }
@@ -104,4 +111,133 @@ export type OrderEvent =
       readonly reason: string;
     }
   | { readonly type: 'cancelled'; readonly reason: string }
+  | { readonly type: 'overdue'; readonly deadline: Deadline; readonly reason: string }
   | { readonly type: 'noted'; readonly event: string; readonly detail?: string };
+
+/** An event that cannot be in this state: our bug, or the loser of a race (see Orders). */
+export class TransitionError extends Error {
+  override readonly name = 'TransitionError';
+
+  constructor(state: OrderState, event: OrderEvent) {
+    super(`an order that is ${state.at} cannot be ${eventText(event)}`);
+  }
+}
+
+/** The only way an order's state changes; `now` in milliseconds since 1970. Throws TransitionError. */
+export function step(state: OrderState, event: OrderEvent, now: number): OrderState {
+  switch (state.at) {
+    case 'new':
+      switch (event.type) {
+        case 'fetched':
+          return { at: 'work', dispatch: event.dispatch };
+        case 'finished':
+          return finished(event);
+        case 'cancelled':
+          return failed('abortedOrder', event.reason);
+        case 'overdue':
+          if (event.deadline === 'no-show') return failed('noshowOrder', event.reason);
+          break;
+        case 'noted':
+          return state;
+      }
+      break;
+    case 'work':
+      switch (event.type) {
+        case 'delivered again': {
+          const { dispatch } = state;
+          return {
+            at: 'work',
+            dispatch: { ...dispatch, last: now, deliveries: dispatch.deliveries + 1 },
+          };
+        }
+        case 'finished':
+          return finished(event, state.dispatch);
+        case 'cancelled':
+          return failed('abortedOrder', event.reason, state.dispatch);
+        case 'overdue':
+          if (event.deadline === 'stuck') {
+            return failed('stuckOrder', event.reason, state.dispatch);
+          }
+          break;
+        case 'noted':
+          return state;
+      }
+      break;
+    case 'done':
+      break;
+  }
+  throw new TransitionError(state, event);
+}
+
+function finished(
+  { success, outcome, reason }: Extract<OrderEvent, { type: 'finished' }>,
+  dispatch?: Dispatch,
+): OrderState {
+  return { at: 'done', success, outcome, reason, ...(dispatch && { dispatch }) };
+}
+
+/** Ended by the eIM itself: the outcome is the REST API's word for it. */
+function failed(procedureError: string, reason: string, dispatch?: Dispatch): OrderState {
+  return {
+    at: 'done',
+    success: false,
+    outcome: [{ procedureError }],
+    reason,
+    ...(dispatch && { dispatch }),
+  };
+}
+
+/** Lines of history kept: the first, then the newest. */
+export const longestHistory = 64;
+/** Characters of a history line's detail; the rest is cut off. */
+const longestDetail = 1000;
+
+/** The order after the event: its state stepped, the event in its history. Throws TransitionError. */
+export function apply(order: Order, event: OrderEvent, now: number): Order {
+  const state = step(order.state, event, now);
+  return {
+    ...order,
+    state,
+    changed: state.at === order.state.at ? order.changed : now,
+    history: withLine(order.history, historyLine(order.state, event, now)),
+  };
+}
+
+function withLine(history: readonly HistoryEntry[], line: HistoryEntry): readonly HistoryEntry[] {
+  const whole = [...history, line];
+  if (whole.length <= longestHistory) return whole;
+  return [...whole.slice(0, 1), ...whole.slice(1 - longestHistory)];
+}
+
+function historyLine(before: OrderState, event: OrderEvent, now: number): HistoryEntry {
+  const name = event.type === 'noted' ? event.event : eventText(event);
+  const detail = detailOf(before, event);
+  return { at: now, event: name, ...(detail === undefined ? {} : { detail: cut(detail) }) };
+}
+
+function detailOf(before: OrderState, event: OrderEvent): string | undefined {
+  switch (event.type) {
+    case 'fetched': {
+      const { counterValue } = event.dispatch;
+      return counterValue === undefined ? undefined : `counterValue ${counterValue}`;
+    }
+    case 'delivered again':
+      return undefined;
+    case 'noted':
+      return event.detail;
+    case 'cancelled':
+      if (before.at !== 'work') return event.reason;
+      return `${event.reason}; the device has it already and may still execute it`;
+    case 'finished':
+    case 'overdue':
+      return event.reason;
+  }
+}
+
+function eventText(event: OrderEvent): string {
+  return event.type === 'overdue' ? event.deadline : event.type;
+}
+
+function cut(text: string): string {
+  return text.length <= longestDetail ? text : `${text.slice(0, longestDetail)}…`;
+}

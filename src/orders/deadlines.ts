@@ -1,0 +1,31 @@
+import type { Store } from '../store/store.ts';
+import type { OrderState } from './order.ts';
+import { orders, readSinceKey, since } from './rows.ts';
+
+/** Rows read at a time. */
+const page = 256;
+
+/** Ids of the orders that have been `at` since `latest` or earlier (milliseconds since 1970), the oldest first. */
+export async function* lateOrders(
+  store: Store,
+  at: OrderState['at'],
+  latest: number,
+): AsyncIterable<string> {
+  let after: string | undefined;
+  for (;;) {
+    const rows = await store.list(since, {
+      prefix: `${at}/`,
+      limit: page,
+      ...(after && { after }),
+    });
+    for (const [key] of rows) {
+      const { changed, number } = readSinceKey(key);
+      if (changed > latest) return;
+      const order = await store.get(orders, number);
+      // It may have changed since the page was read.
+      if (order?.state.at === at && order.changed === changed) yield order.id;
+    }
+    if (rows.length < page) return;
+    after = rows.at(-1)?.[0];
+  }
+}

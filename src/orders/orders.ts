@@ -1,0 +1,414 @@
+/**
+ * The orders of all eUICCs: accepted, handed out one at a time for each EID in order of arrival, finished, cancelled,
+ * and ended by deadlines. What a method resolves with is durable.
+ *
+ * Nothing is held in memory but the number of the last order, so a restart keeps every order where it was. The rows
+ * are drawn in rows.ts.
+ */
+import type { Cancel, Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { type Random, systemRandom } from '../base/random.ts';
+import { Serial } from '../base/serial.ts';
+import type { Eid } from '../messages/ids.ts';
+import type { Change, Store } from '../store/store.ts';
+import { lateOrders } from './deadlines.ts';
+import {
+  apply,
+  type Deadline,
+  type Dispatch,
+  type Facility,
+  type Order,
+  type OrderEvent,
+  type OrderRequest,
+  type OrderState,
+  type Outcome,
+  TransitionError,
+} from './order.ts';
+import {
+  additions,
+  changes,
+  euiccKey,
+  numberOf,
+  numbers,
+  numberText,
+  ofEuicc,
+  orders,
+  packageKey,
+  packages,
+  queue,
+  removals,
+} from './rows.ts';
+import { durationText, type OrderSettings, orderSettings } from './settings.ts';
+import { uuidV4 } from './uuid.ts';
+
+/**
+ * An order that cannot be had: `unknown` (never was, or deleted meanwhile) or `full` (too many open for this EID).
+ * Whoever read an order before must expect `unknown`, and TransitionError where it was cancelled or finished
+ * meanwhile: then nothing was stored, and `next` says what is due now.
+ */
+export class OrderError extends Error {
+  override readonly name = 'OrderError';
+  readonly code: 'unknown' | 'full';
+
+  constructor(code: OrderError['code'], complaint: string) {
+    super(complaint);
+    this.code = code;
+  }
+}
+
+export interface NewOrder {
+  readonly eid: Eid;
+  readonly facility: Facility;
+  readonly request: OrderRequest;
+}
+
+export interface Finish {
+  readonly success: boolean;
+  readonly outcome: readonly Outcome[];
+  /** For people. */
+  readonly reason: string;
+}
+
+export interface OrderFilter {
+  readonly facility?: Facility;
+  readonly eid?: Eid;
+  readonly at?: OrderState['at'];
+  /** Id of the order after which to go on; OrderError `unknown` where it is gone. */
+  readonly after?: string;
+  readonly limit?: number;
+  /** Newest first; default oldest first. */
+  readonly reverse?: boolean;
+}
+
+/** Told of each order that changed (or was submitted) and, with `deleted`, of each that is gone. */
+export type OrderListener = (order: Order, what: 'changed' | 'deleted') => void;
+
+export interface OrdersOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random?: Random;
+  readonly settings?: Partial<OrderSettings>;
+}
+
+/** What a look at the deadlines did. */
+export interface Swept {
+  readonly noShow: number;
+  readonly stuck: number;
+  readonly deleted: number;
+}
+
+/** Rows read at a time where a list may be long. */
+const page = 256;
+
+export class Orders {
+  readonly settings: OrderSettings;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #random: Random;
+  /** Read-modify-write, one at a time for each EID. */
+  readonly #serial = new Serial();
+  readonly #listeners = new Set<OrderListener>();
+  #lastNumber: number | undefined;
+
+  constructor(options: OrdersOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#random = options.random ?? systemRandom;
+    this.settings = { ...orderSettings, ...options.settings };
+  }
+
+  /** Accepts an order. Throws OrderError `full` where this EID has too many. */
+  async submit({ eid, facility, request }: NewOrder): Promise<Order> {
+    return this.#serial.run(eid, async () => {
+      const open = await this.#store.list(queue, {
+        prefix: euiccKey(eid, ''),
+        limit: this.settings.mostOpen,
+      });
+      if (open.length >= this.settings.mostOpen) {
+        throw new OrderError(
+          'full',
+          `eUICC ${eid} has ${open.length} open orders: wait for them, or cancel some`,
+        );
+      }
+      const newest = await this.#newestNumber();
+      // From here to the commit without waiting: orders reach the store in the order of their numbers.
+      const number = Math.max(this.#lastNumber ?? 0, newest) + 1;
+      this.#lastNumber = number;
+      const now = this.#clock.now();
+      const order: Order = {
+        id: uuidV4(this.#random),
+        eid,
+        facility,
+        request,
+        state: { at: 'new' },
+        submitted: now,
+        changed: now,
+        history: [{ at: now, event: 'submitted' }],
+      };
+      await this.#store.commit(additions(numberText(number), order));
+      this.#log.info('order submitted', { id: order.id, eid, facility });
+      this.#tell(order, 'changed');
+      return order;
+    });
+  }
+
+  async get(id: string): Promise<Order | undefined> {
+    return (await this.#find(id))?.order;
+  }
+
+  /** Orders in order of arrival. */
+  async list(filter: OrderFilter = {}): Promise<readonly Order[]> {
+    const { facility, eid, at, limit = Number.POSITIVE_INFINITY, reverse = false } = filter;
+    const found: Order[] = [];
+    let after: string | undefined;
+    if (filter.after !== undefined) {
+      after = await this.#store.get(numbers, filter.after);
+      if (after === undefined) throw unknown(filter.after);
+    }
+    for (;;) {
+      const rows =
+        eid === undefined
+          ? await this.#store.list(orders, { limit: page, reverse, ...(after && { after }) })
+          : await this.#ofEuicc(eid, after, reverse);
+      for (const [, order] of rows) {
+        if (found.length >= limit) return found;
+        if (facility !== undefined && order?.facility !== facility) continue;
+        if (at !== undefined && order?.state.at !== at) continue;
+        if (order !== undefined) found.push(order);
+      }
+      if (rows.length < page) return found;
+      after = rows.at(-1)?.[0];
+    }
+  }
+
+  /** The order of this EID that is in work, else the oldest new one; never of facility euicc. */
+  async next(eid: Eid): Promise<Order | undefined> {
+    for (let tries = 0; tries < 8; tries++) {
+      const number = await this.#head(eid);
+      if (number === undefined) return undefined;
+      const order = await this.#store.get(orders, number);
+      // Where it ended between the two reads, another is next.
+      if (order !== undefined && order.state.at !== 'done') return order;
+    }
+    throw new Error(`the queue of eUICC ${eid} does not fit its orders`);
+  }
+
+  /**
+   * The order is in work: its package leaves once this has resolved. `also` is committed with it, so that a counter
+   * is durable before the package that carries it leaves.
+   */
+  async fetched(id: string, dispatch: Dispatch, also: readonly Change[] = []): Promise<Order> {
+    return this.#change(id, { type: 'fetched', dispatch }, also, async (number, { eid }) => {
+      if ((await this.#head(eid)) !== number) {
+        throw new Error(`order ${id} was fetched, but another order of its EID is first`);
+      }
+    });
+  }
+
+  /** The same package leaves once more. */
+  async deliveredAgain(id: string): Promise<Order> {
+    return this.#change(id, { type: 'delivered again' });
+  }
+
+  /**
+   * The order for which an eIM package left, also when it is done; undefined where nobody knows the package, or it
+   * was for another EID. Without `eid` (an IPA may leave it out) the eimTransactionId alone decides.
+   */
+  async byTransaction(
+    eid: Eid | undefined,
+    eimTransactionId: Uint8Array,
+  ): Promise<Order | undefined> {
+    const number = await this.#store.get(packages, packageKey(eimTransactionId));
+    if (number === undefined) return undefined;
+    const order = await this.#store.get(orders, number);
+    return eid === undefined || order?.eid === eid ? order : undefined;
+  }
+
+  /**
+   * Adds a line to the history; `detail` is for people and holds no secret. An order that is done stays as it is:
+   * then the line goes to the log alone.
+   */
+  async note(id: string, event: string, detail?: string): Promise<Order> {
+    const noted = { type: 'noted', event, ...(detail === undefined ? {} : { detail }) } as const;
+    try {
+      return await this.#change(id, noted);
+    } catch (error) {
+      const order = error instanceof TransitionError ? await this.get(id) : undefined;
+      if (order === undefined) throw error;
+      this.#log.info('after the order was done', { id, eid: order.eid, event, detail });
+      return order;
+    }
+  }
+
+  /** Ends the order; `also` is committed with it. */
+  async finish(id: string, finish: Finish, also: readonly Change[] = []): Promise<Order> {
+    const { success, outcome, reason } = finish;
+    return this.#change(id, { type: 'finished', success, outcome, reason }, also);
+  }
+
+  /** Ends the order on the operator's word. Where a device has it already, it may still execute it. */
+  async cancel(id: string, reason = 'cancelled by the operator'): Promise<Order> {
+    return this.#change(id, { type: 'cancelled', reason });
+  }
+
+  /** Removes an order and every trace of it, in whatever state; false where there is none. */
+  async delete(id: string): Promise<boolean> {
+    const found = await this.#find(id);
+    if (found === undefined) return false;
+    return this.#serial.run(found.order.eid, async () => {
+      const order = await this.#store.get(orders, found.number);
+      if (order === undefined) return false;
+      await this.#store.commit(removals(found.number, order));
+      this.#log.info('order deleted', { id, eid: order.eid, state: order.state.at });
+      this.#tell(order, 'deleted');
+      return true;
+    });
+  }
+
+  /** Ends what is late, deletes what was done long ago (see OrderSettings). */
+  async sweep(): Promise<Swept> {
+    return {
+      noShow: await this.#sweep('new', this.settings.noShow, (id) => this.#overdue(id, 'no-show')),
+      stuck: await this.#sweep('work', this.settings.stuck, (id) => this.#overdue(id, 'stuck')),
+      deleted: await this.#sweep('done', this.settings.expired, (id) => this.delete(id)),
+    };
+  }
+
+  /** Sweeps now and every `sweepEvery` milliseconds, until cancelled; failures go to the log. */
+  keepSwept(): Cancel {
+    let stop: Cancel = () => {};
+    let stopped = false;
+    const turn = async (): Promise<void> => {
+      try {
+        await this.sweep();
+      } catch (error) {
+        this.#log.error('sweep failed', { error: String(error) });
+      }
+      if (!stopped) stop = this.#clock.after(this.settings.sweepEvery, () => void turn());
+    };
+    void turn();
+    return () => {
+      stopped = true;
+      stop();
+    };
+  }
+
+  /** Calls the listener after each change is durable, until the returned function is called. */
+  onChange(listener: OrderListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** One step of one order, with its indexes and the caller's changes in one commit; `check` may still refuse. */
+  async #change(
+    id: string,
+    event: OrderEvent,
+    also: readonly Change[] = [],
+    check: (number: string, order: Order) => Promise<void> = async () => {},
+  ): Promise<Order> {
+    const found = await this.#find(id);
+    if (found === undefined) throw unknown(id);
+    const { number } = found;
+    return this.#serial.run(found.order.eid, async () => {
+      const before = await this.#store.get(orders, number);
+      if (before === undefined) throw unknown(id);
+      const after = apply(before, event, this.#clock.now());
+      await check(number, before);
+      await this.#store.commit([...changes(number, before, after), ...also]);
+      this.#log.debug(`order ${event.type}`, { id, eid: after.eid, state: after.state.at });
+      this.#tell(after, 'changed');
+      return after;
+    });
+  }
+
+  /** The number of the first order in the queue of this EID. */
+  async #head(eid: Eid): Promise<string | undefined> {
+    const [first] = await this.#store.list(queue, { prefix: euiccKey(eid, ''), limit: 1 });
+    return first === undefined ? undefined : numberOf(first[0]);
+  }
+
+  async #find(id: string): Promise<{ number: string; order: Order } | undefined> {
+    const number = await this.#store.get(numbers, id);
+    if (number === undefined) return undefined;
+    const order = await this.#store.get(orders, number);
+    return order === undefined ? undefined : { number, order };
+  }
+
+  async #ofEuicc(
+    eid: Eid,
+    after: string | undefined,
+    reverse: boolean,
+  ): Promise<readonly (readonly [number: string, order: Order | undefined])[]> {
+    const rows = await this.#store.list(ofEuicc, {
+      prefix: euiccKey(eid, ''),
+      limit: page,
+      reverse,
+      ...(after === undefined ? {} : { after: euiccKey(eid, after) }),
+    });
+    return Promise.all(
+      rows.map(async ([key]) => {
+        const number = numberOf(key);
+        return [number, await this.#store.get(orders, number)] as const;
+      }),
+    );
+  }
+
+  async #overdue(id: string, deadline: Deadline): Promise<void> {
+    const reason =
+      deadline === 'no-show'
+        ? `no device fetched it within ${durationText(this.settings.noShow)}`
+        : `the device fetched it, and no result came within ${durationText(this.settings.stuck)}`;
+    await this.#change(id, { type: 'overdue', deadline, reason });
+  }
+
+  /** Ends each order that has been `at` for longer than `limit` milliseconds; says how many. */
+  async #sweep(
+    at: OrderState['at'],
+    limit: number,
+    end: (id: string) => Promise<unknown>,
+  ): Promise<number> {
+    let count = 0;
+    for await (const id of lateOrders(this.#store, at, this.#clock.now() - limit)) {
+      try {
+        await end(id);
+        count++;
+      } catch (error) {
+        // It changed since we looked.
+        if (!isRace(error)) throw error;
+      }
+    }
+    return count;
+  }
+
+  async #newestNumber(): Promise<number> {
+    if (this.#lastNumber !== undefined) return this.#lastNumber;
+    const [newest] = await this.#store.list(orders, { reverse: true, limit: 1 });
+    return newest === undefined ? 0 : Number(newest[0]);
+  }
+
+  #tell(order: Order, what: 'changed' | 'deleted'): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(order, what);
+      } catch (error) {
+        this.#log.error('a listener failed', { id: order.id, error: String(error) });
+      }
+    }
+  }
+}
+
+function unknown(id: string): OrderError {
+  return new OrderError('unknown', `there is no order ${id}`);
+}
+
+/** Whether an order ended or went while somebody else was about to change it. */
+function isRace(error: unknown): boolean {
+  return (
+    error instanceof TransitionError || (error instanceof OrderError && error.code === 'unknown')
+  );
+}

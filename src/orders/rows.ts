@@ -1,0 +1,97 @@
+/**
+ * Orders as rows, with the indexes that find them. An index changes in the same commit as its order.
+ *
+ * ```
+ *   order!<number>                      the order; numbers grow with arrival
+ *   order-id!<id>                       its number
+ *   order-of-euicc!<eid>/<number>       true: orders of an EID
+ *   order-queue!<eid>/<number>          true: those not done, without facility euicc; the first is in work or next
+ *   order-package!<eimTransactionId>    the number of the order that this eIM package left for
+ *   order-since!<at>/<changed>/<number> true: orders by state and age, for the deadlines
+ * ```
+ */
+import { toHex } from '../base/bytes.ts';
+import type { Eid } from '../messages/ids.ts';
+import { type Change, put, remove, table } from '../store/store.ts';
+import type { Order, OrderState } from './order.ts';
+
+export const orders = table<Order>('order');
+export const numbers = table<string>('order-id');
+export const ofEuicc = table<true>('order-of-euicc');
+export const queue = table<true>('order-queue');
+export const packages = table<string>('order-package');
+export const since = table<true>('order-since');
+
+/** Digits enough for every order and for milliseconds until the year 33658. */
+const digits = 15;
+
+export function numberText(number: number): string {
+  return String(number).padStart(digits, '0');
+}
+
+export function euiccKey(eid: Eid, number: string): string {
+  return `${eid}/${number}`;
+}
+
+/** The number in a key of `ofEuicc` or `queue`. */
+export function numberOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
+}
+
+function sinceKey({ state, changed }: Order, number: string): string {
+  return `${state.at}/${String(changed).padStart(digits, '0')}/${number}`;
+}
+
+/** What a key of `since` says. */
+export function readSinceKey(key: string): { changed: number; number: string } {
+  const [, changed, number = ''] = key.split('/');
+  return { changed: Number(changed), number };
+}
+
+export function packageKey(eimTransactionId: Uint8Array): string {
+  return toHex(eimTransactionId);
+}
+
+export function additions(number: string, order: Order): Change[] {
+  const changes: Change[] = [
+    put(orders, number, order),
+    put(numbers, order.id, number),
+    put(ofEuicc, euiccKey(order.eid, number), true),
+    put(since, sinceKey(order, number), true),
+  ];
+  if (order.facility !== 'euicc') changes.push(put(queue, euiccKey(order.eid, number), true));
+  return changes;
+}
+
+/** What a step from `before` to `after` changes. */
+export function changes(number: string, before: Order, after: Order): Change[] {
+  const list: Change[] = [put(orders, number, after)];
+  const [old, fresh] = [sinceKey(before, number), sinceKey(after, number)];
+  if (old !== fresh) list.push(remove(since, old), put(since, fresh, true));
+  if (after.state.at === 'done') list.push(remove(queue, euiccKey(after.eid, number)));
+  // Kept until the order is deleted: a result may come twice, or late.
+  if (before.state.at === 'new' && after.state.at === 'work') {
+    list.push(put(packages, packageKey(after.state.dispatch.eimTransactionId), number));
+  }
+  return list;
+}
+
+export function removals(number: string, order: Order): Change[] {
+  const key = euiccKey(order.eid, number);
+  const list: Change[] = [
+    remove(orders, number),
+    remove(numbers, order.id),
+    remove(ofEuicc, key),
+    remove(queue, key),
+    remove(since, sinceKey(order, number)),
+  ];
+  const dispatch = dispatchOf(order.state);
+  if (dispatch !== undefined) {
+    list.push(remove(packages, packageKey(dispatch.eimTransactionId)));
+  }
+  return list;
+}
+
+function dispatchOf(state: OrderState) {
+  return state.at === 'new' ? undefined : state.dispatch;
+}
