@@ -9,7 +9,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { Serial } from '../base/serial.ts';
+import { StateChangeCause } from '../messages/eim-package.ts';
 import type { Eid, Iccid } from '../messages/ids.ts';
+import { nameOf } from '../messages/primitives.ts';
 import { type Change, put, type Store, table } from '../store/store.ts';
 
 /** The largest counterValue an eUICC takes; above it answers counterValueOutOfRange (SGP.32 2.11.1.1). */
@@ -23,17 +25,7 @@ export class CounterError extends Error {
 /** The curve of eIM and eUICC signatures, in OpenSSL's words as in the REST API. */
 export type SignAlgo = 'prime256v1' | 'brainpoolP256r1';
 
-/** stateChangeCause of GetEimPackageRequest (SGP.32 6.3.2.6), in the words of the REST API. */
-export const StateChangeCause = {
-  otherEim: 0,
-  fallback: 1,
-  emergencyProfile: 2,
-  local: 3,
-  reset: 4,
-  immediateEnableProfile: 5,
-  deviceChange: 6,
-  undefined: 127,
-} as const;
+/** The words of the REST API for stateChangeCause (SGP.32 6.3.2.6) are the standard's. */
 export type StateChangeCauseName = keyof typeof StateChangeCause;
 
 /** A profile as the eUICC last told; members that the eUICC left out are absent. */
@@ -306,8 +298,10 @@ function fact<F extends Fact>(eid: Eid, name: F, value: NonNullable<EuiccRecord[
 
 /** The name of a stateChangeCause; `undefined` (127) for numbers of later versions. */
 function causeName(cause: number): StateChangeCauseName {
-  for (const [name, number] of Object.entries(StateChangeCause)) {
-    if (number === cause) return name as StateChangeCauseName;
-  }
-  return 'undefined';
+  const name = nameOf(StateChangeCause, cause);
+  return isCause(name) ? name : 'undefined';
+}
+
+function isCause(name: string): name is StateChangeCauseName {
+  return Object.hasOwn(StateChangeCause, name);
 }

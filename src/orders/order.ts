@@ -177,7 +177,11 @@ function finished(
 }
 
 /** Ended by the eIM itself: the outcome is the REST API's word for it. */
-function failed(procedureError: string, reason: string, dispatch?: Dispatch): OrderState {
+function failed(
+  procedureError: 'abortedOrder' | 'noshowOrder' | 'stuckOrder',
+  reason: string,
+  dispatch?: Dispatch,
+): OrderState {
   return {
     at: 'done',
     success: false,
