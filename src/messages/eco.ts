@@ -1,5 +1,7 @@
 /** eIM configuration operations and their results (SGP.32 2.11.1.1, 2.11.2). */
+
 import { Certificate, SubjectKeyIdentifier, SubjectPublicKeyInfo } from './basic.ts';
+import { publicKeyDataBare } from './field-shapes.ts';
 import { bitString, integer, nothing, utf8String } from './primitives.ts';
 import {
   choice,
@@ -10,6 +12,7 @@ import {
   optional,
   sequence,
   sequenceOf,
+  tolerating,
 } from './schema.ts';
 
 export const EimIdType = {
@@ -45,12 +48,18 @@ export const EimConfigurationData = define(
     counterValue: optional(context(3, integer())),
     associationToken: optional(context(4, integer())),
     eimPublicKeyData: optional(
-      context(5, choice({ eimPublicKey: SubjectPublicKeyInfo, eimCertificate: Certificate })),
+      tolerating(
+        context(5, choice({ eimPublicKey: SubjectPublicKeyInfo, eimCertificate: Certificate })),
+        publicKeyDataBare,
+      ),
     ),
     trustedPublicKeyDataTls: optional(
-      context(
-        6,
-        choice({ trustedEimPkTls: SubjectPublicKeyInfo, trustedCertificateTls: Certificate }),
+      tolerating(
+        context(
+          6,
+          choice({ trustedEimPkTls: SubjectPublicKeyInfo, trustedCertificateTls: Certificate }),
+        ),
+        publicKeyDataBare,
       ),
     ),
     eimSupportedProtocol: optional(context(7, EimSupportedProtocol)),

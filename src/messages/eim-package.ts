@@ -1,6 +1,8 @@
 /** eIM Packages: how an IPA fetches them, what comes of them, and what the eIM acknowledges (SGP.32 6.3.2.6, 6.3.2.7, 6.3.3). */
+
 import { Octet16, TransactionId } from './basic.ts';
 import { EuiccPackageRequest, EuiccPackageResult } from './euicc-package.ts';
+import { eimPackageResultErrorAsV10, notificationListAsV10, rplmnAsV10 } from './field-shapes.ts';
 import { IpaEuiccDataRequest, IpaEuiccDataResponse } from './ipa-euicc-data.ts';
 import { PendingNotificationList } from './notifications.ts';
 import { integer, nothing, octetString } from './primitives.ts';
@@ -14,6 +16,7 @@ import {
   optional,
   sequence,
   sequenceOf,
+  tolerating,
 } from './schema.ts';
 
 export const StateChangeCause = {
@@ -30,14 +33,17 @@ export const StateChangeCause = {
 /** SGP.32 6.3.2.6, tag BF4F: eidValue 5A, notifyStateChange [0], stateChangeCause [1], rPLMN [2] as in TS 24.008. */
 export const GetEimPackageRequest = define(
   'GetEimPackageRequest',
-  context(
-    79,
-    sequence({
-      eidValue: application(26, Octet16),
-      notifyStateChange: optional(context(0, nothing())),
-      stateChangeCause: optional(context(1, integer(StateChangeCause))),
-      rPLMN: optional(context(2, octetString(3))),
-    }),
+  tolerating(
+    context(
+      79,
+      sequence({
+        eidValue: application(26, Octet16),
+        notifyStateChange: optional(context(0, nothing())),
+        stateChangeCause: optional(context(1, integer(StateChangeCause))),
+        rPLMN: optional(context(2, octetString(3))),
+      }),
+    ),
+    rplmnAsV10,
   ),
 );
 export type GetEimPackageRequest = Infer<typeof GetEimPackageRequest>;
@@ -82,18 +88,21 @@ export const EimPackageResultResponseError = define(
 
 const ePRAndNotifications = sequence({
   euiccPackageResult: context(81, EuiccPackageResult),
-  notificationList: context(0, PendingNotificationList),
+  notificationList: tolerating(context(0, PendingNotificationList), notificationListAsV10),
 });
 
 export const EimPackageResult = define(
   'EimPackageResult',
-  choice({
-    euiccPackageResult: context(81, EuiccPackageResult),
-    ePRAndNotifications,
-    ipaEuiccDataResponse: context(82, IpaEuiccDataResponse),
-    profileDownloadTriggerResult: context(84, ProfileDownloadTriggerResult),
-    eimPackageResultResponseError: context(0, EimPackageResultResponseError),
-  }),
+  tolerating(
+    choice({
+      euiccPackageResult: context(81, EuiccPackageResult),
+      ePRAndNotifications,
+      ipaEuiccDataResponse: context(82, IpaEuiccDataResponse),
+      profileDownloadTriggerResult: context(84, ProfileDownloadTriggerResult),
+      eimPackageResultResponseError: context(0, EimPackageResultResponseError),
+    }),
+    eimPackageResultErrorAsV10,
+  ),
 );
 export type EimPackageResult = Infer<typeof EimPackageResult>;
 

@@ -1,4 +1,5 @@
 /** All that passes between IPA and eIM (SGP.32 6.3): one CHOICE each way, without a wrapper of its own. */
+
 import {
   GetEimPackageRequest,
   GetEimPackageResponse,
@@ -7,6 +8,7 @@ import {
   TransferEimPackageRequest,
   TransferEimPackageResponse,
 } from './eim-package.ts';
+import { handledPackageResultAsV10, notificationBare } from './field-shapes.ts';
 import { PendingNotification } from './notifications.ts';
 import {
   AuthenticateClientRequestEsipa,
@@ -18,17 +20,21 @@ import {
   InitiateAuthenticationRequestEsipa,
   InitiateAuthenticationResponseEsipa,
 } from './profile-download.ts';
-import { choice, context, define, type Infer } from './schema.ts';
+import { choice, context, define, type Infer, tolerating } from './schema.ts';
 
 /** SGP.32 6.3.2.4, tag BF3D: a notification under A0, or a whole ProvideEimPackageResult. It has no answer. */
 export const HandleNotificationEsipa = define(
   'HandleNotificationEsipa',
-  context(
-    61,
-    choice({
-      pendingNotification: context(0, PendingNotification),
-      provideEimPackageResult: context(80, ProvideEimPackageResult),
-    }),
+  tolerating(
+    context(
+      61,
+      choice({
+        pendingNotification: context(0, PendingNotification),
+        provideEimPackageResult: context(80, ProvideEimPackageResult),
+      }),
+    ),
+    notificationBare,
+    handledPackageResultAsV10,
   ),
 );
 export type HandleNotificationEsipa = Infer<typeof HandleNotificationEsipa>;

@@ -1,6 +1,13 @@
 /** eUICC Packages, signed by the eIM, and their results, signed by the eUICC (SGP.32 2.11.1, 2.11.2). */
+
 import { Octet16, signature, TransactionId } from './basic.ts';
 import { AddEimResult, DeleteEimResult, Eco, ListEimResult, UpdateEimResult } from './eco.ts';
+import {
+  eimListBare,
+  packageErrorCodeBare,
+  packageResultBare,
+  resultsWithoutList,
+} from './field-shapes.ts';
 import { integer, utf8String } from './primitives.ts';
 import {
   ConfigureImmediateEnableResult,
@@ -26,6 +33,7 @@ import {
   sequence,
   sequenceOf,
   signed,
+  tolerating,
 } from './schema.ts';
 
 /** psmoList [0] or ecoList [1], never both. */
@@ -84,7 +92,7 @@ export const EuiccResultData = define(
     addEimResult: context(8, AddEimResult),
     deleteEimResult: context(9, integer(DeleteEimResult)),
     updateEimResult: context(10, integer(UpdateEimResult)),
-    listEimResult: context(11, ListEimResult),
+    listEimResult: tolerating(context(11, ListEimResult), eimListBare),
     rollbackResult: context(12, integer(RollbackProfileResult)),
     setFallbackAttributeResult: context(13, integer(SetFallbackAttributeResult)),
     unsetFallbackAttributeResult: context(14, integer(UnsetFallbackAttributeResult)),
@@ -97,13 +105,16 @@ export type EuiccResultData = Infer<typeof EuiccResultData>;
 /** Signed by the eUICC, `30 …`: eimId [0], counterValue [1], eimTransactionId [2], seqNumber [3], the results. */
 export const EuiccPackageResultDataSigned = define(
   'EuiccPackageResultDataSigned',
-  sequence({
-    eimId: context(0, utf8String(1, 128)),
-    counterValue: context(1, integer()),
-    eimTransactionId: optional(context(2, TransactionId)),
-    seqNumber: context(3, integer()),
-    euiccResult: sequenceOf(EuiccResultData),
-  }),
+  tolerating(
+    sequence({
+      eimId: context(0, utf8String(1, 128)),
+      counterValue: context(1, integer()),
+      eimTransactionId: optional(context(2, TransactionId)),
+      seqNumber: context(3, integer()),
+      euiccResult: sequenceOf(EuiccResultData),
+    }),
+    resultsWithoutList,
+  ),
 );
 export type EuiccPackageResultDataSigned = Infer<typeof EuiccPackageResultDataSigned>;
 
@@ -158,13 +169,17 @@ export type EuiccPackageErrorUnsigned = Infer<typeof EuiccPackageErrorUnsigned>;
 /** Tag BF51; the signatures cover the data and, behind it, the association token, as in the request. */
 export const EuiccPackageResult = define(
   'EuiccPackageResult',
-  context(
-    81,
-    choice({
-      euiccPackageResultSigned: EuiccPackageResultSigned,
-      euiccPackageErrorSigned: EuiccPackageErrorSigned,
-      euiccPackageErrorUnsigned: EuiccPackageErrorUnsigned,
-    }),
+  tolerating(
+    context(
+      81,
+      choice({
+        euiccPackageResultSigned: EuiccPackageResultSigned,
+        euiccPackageErrorSigned: EuiccPackageErrorSigned,
+        euiccPackageErrorUnsigned: EuiccPackageErrorUnsigned,
+      }),
+    ),
+    packageResultBare,
+    packageErrorCodeBare,
   ),
 );
 export type EuiccPackageResult = Infer<typeof EuiccPackageResult>;

@@ -1,10 +1,21 @@
 /** What the eIM may ask the IPA about itself, the device and the eUICC (SGP.32 2.11.1.2, 2.11.2.2). */
+
 import { Certificate, NotificationEvent, TransactionId } from './basic.ts';
 import { EuiccPackageResultList } from './euicc-package.ts';
+import { ipaEuiccDataBare, ipaEuiccDataErrorBare, notificationListAsV10 } from './field-shapes.ts';
 import { PendingNotificationList } from './notifications.ts';
 import { bitString, integer, octetString, opaque, utf8String } from './primitives.ts';
 import { DeviceInfo } from './rsp.ts';
-import { application, choice, context, define, type Infer, optional, sequence } from './schema.ts';
+import {
+  application,
+  choice,
+  context,
+  define,
+  type Infer,
+  optional,
+  sequence,
+  tolerating,
+} from './schema.ts';
 
 /** Tag BF52: tagList 5C, euiccCiPKIdentifierToBeUsed 04, criteria [1] and [2], eimTransactionId [3]. */
 export const IpaEuiccDataRequest = define(
@@ -85,7 +96,9 @@ export type IpaCapabilities = Infer<typeof IpaCapabilities>;
 export const IpaEuiccData = define(
   'IpaEuiccData',
   sequence({
-    notificationsList: optional(context(0, PendingNotificationList)),
+    notificationsList: optional(
+      tolerating(context(0, PendingNotificationList), notificationListAsV10),
+    ),
     defaultSmdpAddress: optional(context(1, utf8String())),
     euiccPackageResultList: optional(context(2, EuiccPackageResultList)),
     euiccInfo1: optional(context(32, opaque('EUICCInfo1', 0xbf20))),
@@ -104,12 +117,16 @@ export type IpaEuiccData = Infer<typeof IpaEuiccData>;
 /** Tag BF52: A0 with the data, or A1. */
 export const IpaEuiccDataResponse = define(
   'IpaEuiccDataResponse',
-  context(
-    82,
-    choice({
-      ipaEuiccData: IpaEuiccData,
-      ipaEuiccDataResponseError: IpaEuiccDataResponseError,
-    }),
+  tolerating(
+    context(
+      82,
+      choice({
+        ipaEuiccData: IpaEuiccData,
+        ipaEuiccDataResponseError: IpaEuiccDataResponseError,
+      }),
+    ),
+    ipaEuiccDataErrorBare,
+    ipaEuiccDataBare,
   ),
 );
 export type IpaEuiccDataResponse = Infer<typeof IpaEuiccDataResponse>;

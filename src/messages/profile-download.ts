@@ -1,5 +1,11 @@
 /** Indirect profile download over ESipa (SGP.32 6.3.2.1 to 6.3.2.5) and the trigger of a download (5.14, 6.3.2.6). */
+
 import { Certificate, Octet16, Octet32, signature, TransactionId } from './basic.ts';
+import {
+  cancelSessionResponseNested,
+  downloadErrorAsV10,
+  smdsAddressUniversal,
+} from './field-shapes.ts';
 import { ProfileInstallationResult } from './notifications.ts';
 import { integer, nothing, octetString, opaque, utf8String } from './primitives.ts';
 import {
@@ -11,7 +17,16 @@ import {
   ServerSigned1,
   SmdpSigned2,
 } from './rsp.ts';
-import { choice, context, define, type Infer, optional, sequence, signed } from './schema.ts';
+import {
+  choice,
+  context,
+  define,
+  type Infer,
+  optional,
+  sequence,
+  signed,
+  tolerating,
+} from './schema.ts';
 
 /** activationCode [0] (SGP.22 4.1), contactDefaultSmdp [1], contactSmds [2] with the root SM-DS where it names none. */
 export const ProfileDownloadData = define(
@@ -19,7 +34,10 @@ export const ProfileDownloadData = define(
   choice({
     activationCode: context(0, utf8String(0, 255)),
     contactDefaultSmdp: context(1, nothing()),
-    contactSmds: context(2, sequence({ smdsAddress: optional(utf8String()) })),
+    contactSmds: tolerating(
+      context(2, sequence({ smdsAddress: optional(utf8String()) })),
+      smdsAddressUniversal,
+    ),
   }),
 );
 export type ProfileDownloadData = Infer<typeof ProfileDownloadData>;
@@ -48,10 +66,13 @@ export const ProfileDownloadTriggerResult = define(
       eimTransactionId: optional(context(2, TransactionId)),
       profileDownloadTriggerResultData: choice({
         profileInstallationResult: context(55, ProfileInstallationResult),
-        profileDownloadError: sequence({
-          profileDownloadErrorReason: context(0, integer(ProfileDownloadErrorReason)),
-          errorResponse: optional(octetString()),
-        }),
+        profileDownloadError: tolerating(
+          sequence({
+            profileDownloadErrorReason: context(0, integer(ProfileDownloadErrorReason)),
+            errorResponse: optional(octetString()),
+          }),
+          downloadErrorAsV10,
+        ),
       }),
     }),
   ),
@@ -233,7 +254,10 @@ export const CancelSessionRequestEsipa = define(
   'CancelSessionRequestEsipa',
   context(
     65,
-    sequence({ transactionId: TransactionId, cancelSessionResponse: CancelSessionResponse }),
+    sequence({
+      transactionId: TransactionId,
+      cancelSessionResponse: tolerating(CancelSessionResponse, cancelSessionResponseNested),
+    }),
   ),
 );
 export type CancelSessionRequestEsipa = Infer<typeof CancelSessionRequestEsipa>;

@@ -1,5 +1,11 @@
 /** Profile state management operations and their results (SGP.32 2.11.1, 5.13). */
+
 import { Iccid, OctetTo16 } from './basic.ts';
+import {
+  profileListBare,
+  profileListErrorWrapped,
+  setDefaultDpAddressResultUniversal,
+} from './field-shapes.ts';
 import {
   bitString,
   integer,
@@ -19,6 +25,7 @@ import {
   optional,
   sequence,
   sequenceOf,
+  tolerating,
 } from './schema.ts';
 
 /** SGP.22 5.7.15, tag BF2D: searchCriteria [0] (4F, 5A or 95), tagList 5C; without them all profiles, default data. */
@@ -52,12 +59,16 @@ export const ProfileInfoListError = {
 /** Tag BF2D: A0 with the profiles, or 81. */
 export const ProfileInfoListResponse = define(
   'ProfileInfoListResponse',
-  context(
-    45,
-    choice({
-      profileInfoListOk: sequenceOf(ProfileInfo),
-      profileInfoListError: integer(ProfileInfoListError),
-    }),
+  tolerating(
+    context(
+      45,
+      choice({
+        profileInfoListOk: sequenceOf(ProfileInfo),
+        profileInfoListError: integer(ProfileInfoListError),
+      }),
+    ),
+    profileListBare,
+    profileListErrorWrapped,
   ),
 );
 export type ProfileInfoListResponse = Infer<typeof ProfileInfoListResponse>;
@@ -72,7 +83,10 @@ export const SetDefaultDpAddressResult = { ok: 0, undefinedError: 127 } as const
 
 export const SetDefaultDpAddressResponse = define(
   'SetDefaultDpAddressResponse',
-  context(101, sequence({ setDefaultDpAddressResult: integer(SetDefaultDpAddressResult) })),
+  tolerating(
+    context(101, sequence({ setDefaultDpAddressResult: integer(SetDefaultDpAddressResult) })),
+    setDefaultDpAddressResultUniversal,
+  ),
 );
 
 const oneProfile = sequence({ iccid: application(26, Iccid) });

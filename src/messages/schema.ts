@@ -40,6 +40,8 @@ export abstract class Asn1<T> implements Schema<T> {
   abstract readonly tags: readonly number[];
   /** Whether the declaration itself carries a tag, rather than the type it refers to (X.680 25.3). */
   readonly written: boolean = false;
+  /** Whether, within a SEQUENCE OF, it takes an element with another tag than `tags` all the same. */
+  readonly open: boolean = false;
 
   /** Reads an element whose tag is one of `tags`. */
   abstract read(element: Element, reading: Reading): T;
@@ -300,7 +302,7 @@ export function sequenceOf<T>(type: Asn1<T>): Asn1<readonly T[]> {
         reading.enter(`[${values.length}]`);
         const element = elementAt(bytes, at, end, reading);
         if (values.length >= maxElements) reading.fail(`more than ${maxElements} elements`);
-        if (!type.tags.includes(element.tag) && !(type instanceof Choice && type.open)) {
+        if (!type.tags.includes(element.tag) && !type.open) {
           reading.fail(`${hexTag(element.tag)} is no ${type.name || 'element of this list'}`);
         }
         values.push(type.read(element, reading));
@@ -344,7 +346,7 @@ class Choice<T extends { readonly type: PropertyKey; readonly value: unknown }> 
   readonly name: string;
   readonly shape: Shape;
   readonly tags: readonly number[];
-  readonly open: boolean;
+  override readonly open: boolean;
   readonly #arms: ReadonlyMap<string, Asn1<unknown>>;
   readonly #byTag = new Map<number, readonly [string, Asn1<unknown>]>();
 
@@ -448,6 +450,67 @@ class SignedType<T> extends Asn1<Signed<T>> {
 
   named(name: string): SignedType<T> {
     return new SignedType(this.#type.named(name));
+  }
+}
+
+/** A shape that is not the standard's but is met in the field, and how it reads as the standard's. */
+export interface FieldShape {
+  readonly name: string;
+  /** Tags that the deviating element may have besides those of the type. */
+  readonly tags?: readonly number[];
+  /** The standard's element for this one; undefined where it is not of this shape. */
+  standard(element: Element, reading: Reading): Uint8Array | undefined;
+}
+
+/** `type`, read also from the shapes given (each is reported), and always written as the standard has it. */
+export function tolerating<T>(type: Asn1<T>, ...shapes: readonly FieldShape[]): Asn1<T> {
+  return new ToleratingType(type, shapes);
+}
+
+class ToleratingType<T> extends Asn1<T> {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly tags: readonly number[];
+  override readonly written: boolean;
+  override readonly open: boolean;
+  readonly #type: Asn1<T>;
+  readonly #shapes: readonly FieldShape[];
+
+  constructor(type: Asn1<T>, shapes: readonly FieldShape[]) {
+    super();
+    this.name = type.name;
+    this.shape = type.shape;
+    this.tags = [...new Set([...type.tags, ...shapes.flatMap(({ tags }) => tags ?? [])])];
+    this.written = type.written;
+    this.open = type.open;
+    this.#type = type;
+    this.#shapes = shapes;
+  }
+
+  read(element: Element, reading: Reading): T {
+    let standard = element;
+    for (const shape of this.#shapes) {
+      const bytes = shape.standard(standard, reading);
+      if (bytes === undefined) continue;
+      reading.tolerate(shape.name);
+      standard = elementAt(bytes, 0, bytes.length, reading);
+    }
+    if (!this.#type.tags.includes(standard.tag) && !this.open) {
+      reading.fail(`${hexTag(standard.tag)} is no ${this.name || 'such element'}`);
+    }
+    return this.#type.read(standard, reading);
+  }
+
+  write(value: T): Uint8Array {
+    return this.#type.write(value);
+  }
+
+  tagged(classBits: number, number: number, written: boolean): ToleratingType<T> {
+    return new ToleratingType(this.#type.tagged(classBits, number, written), this.#shapes);
+  }
+
+  named(name: string): ToleratingType<T> {
+    return new ToleratingType(this.#type.named(name), this.#shapes);
   }
 }
 
