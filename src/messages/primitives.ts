@@ -1,11 +1,15 @@
 /** The types of ASN.1 that hold no other: each refuses what DER (X.690 10, 11) refuses. */
 import { BytesError, fromUtf8, utf8 } from '../base/bytes.ts';
 import type { Reading } from './reading.ts';
-import { type Asn1, type Contents, hexTag, Plain } from './schema.ts';
+import { type Asn1, type Contents, hexTag, Plain, type Primitive } from './schema.ts';
 import { contentOf, DerError, type Element, rawOf, readOnly, readTlv, tlv } from './tlv.ts';
 
-function primitive<T>(type: string, tag: number, contents: Omit<Contents<T>, 'constructed'>) {
-  return new Plain<T>({ kind: 'primitive', type }, tag, {
+function primitive<T>(
+  shape: Omit<Primitive, 'kind'>,
+  tag: number,
+  contents: Omit<Contents<T>, 'constructed'>,
+) {
+  return new Plain<T>({ kind: 'primitive', ...shape }, tag, {
     constructed: false,
     read: (element, reading) => contents.read(element, reading),
     write: (value) => contents.write(value),
@@ -23,8 +27,10 @@ export function nameOf(names: Names, value: number): string {
 
 /** `INTEGER`: minimal two's complement, within ±(2^53 - 1). Values without a name are let through. */
 export function integer(names?: Names): Asn1<number> {
-  const known = names === undefined ? '' : ` ${Object.keys(names).join(' ')}`;
-  return primitive<number>(`INTEGER${known}`, 0x02, { read: readInteger, write: writeInteger });
+  return primitive<number>({ type: 'INTEGER', numbers: names }, 0x02, {
+    read: readInteger,
+    write: writeInteger,
+  });
 }
 
 function readInteger({ bytes, content, end }: Element, reading: Reading): number {
@@ -61,7 +67,7 @@ function writeInteger(value: number): Uint8Array {
 
 /** `OCTET STRING (SIZE(min..max))`; one argument is an exact size, none is any size. */
 export function octetString(min = 0, max = min === 0 ? Number.POSITIVE_INFINITY : min) {
-  return primitive<Uint8Array>(`OCTET STRING${sizeText(min, max)}`, 0x04, {
+  return primitive<Uint8Array>({ type: 'OCTET STRING', size: [min, max] }, 0x04, {
     read(element, reading) {
       const complaint = sizeComplaint(element.end - element.content, min, max, 'octets');
       return complaint === undefined ? contentOf(element) : reading.fail(complaint);
@@ -77,7 +83,7 @@ export function octetString(min = 0, max = min === 0 ? Number.POSITIVE_INFINITY 
 /** `UTF8String (SIZE(min..max))`, sizes in characters (X.680 51.5); no argument is any size. */
 export function utf8String(min = 0, max = Number.POSITIVE_INFINITY) {
   const check = (text: string) => sizeComplaint(characters(text, max), min, max, 'characters');
-  return primitive<string>(`UTF8String${sizeText(min, max)}`, 0x0c, {
+  return primitive<string>({ type: 'UTF8String', size: [min, max] }, 0x0c, {
     read(element, reading) {
       const text = textOf(contentOf(element), reading);
       const complaint = check(text);
@@ -114,14 +120,9 @@ function sizeComplaint(size: number, min: number, max: number, unit: string): st
   return `${size} ${unit}, due ${due}`;
 }
 
-function sizeText(min: number, max: number): string {
-  if (max === Number.POSITIVE_INFINITY) return '';
-  return min === max ? ` (SIZE(${min}))` : ` (SIZE(${min}..${max}))`;
-}
-
 /** `NULL`: present or not, so its value is `true`. */
 export function nothing(): Asn1<true> {
-  return primitive<true>('NULL', 0x05, {
+  return primitive<true>({ type: 'NULL' }, 0x05, {
     read({ content, end }, reading) {
       return end === content ? true : reading.fail('NULL with contents');
     },
@@ -131,7 +132,7 @@ export function nothing(): Asn1<true> {
 
 /** `BOOLEAN`; other octets than 00 and FF are read as TRUE and reported. */
 export function boolean(): Asn1<boolean> {
-  return primitive<boolean>('BOOLEAN', 0x01, {
+  return primitive<boolean>({ type: 'BOOLEAN' }, 0x01, {
     read({ bytes, content, end }, reading) {
       if (end - content !== 1) reading.fail('BOOLEAN of other than one octet');
       const octet = bytes[content];
@@ -148,14 +149,13 @@ export type Bit<N extends string> = N | `bit${number}`;
 const maxBits = 256;
 
 /**
- * `BIT STRING { name(0), … }`: the names of the bits that are set, in order; `undefined` leaves a bit without a name.
+ * `BIT STRING { name(0), … }`: the names of the bits that are set, in order.
  * Trailing zero bits are trimmed when written (X.690 11.2.2); untrimmed ones are read and reported.
  */
 export function bitString<const N extends string>(
-  names: readonly (N | undefined)[] = [],
+  names: readonly N[] = [],
 ): Asn1<readonly Bit<N>[]> {
-  const known = names.map((name) => name ?? '-').join(' ');
-  return primitive<readonly Bit<N>[]>(`BIT STRING ${known}`.trim(), 0x03, {
+  return primitive<readonly Bit<N>[]>({ type: 'BIT STRING', bits: names }, 0x03, {
     read(element, reading) {
       const contents = contentOf(element);
       const unused = contents[0];
@@ -193,7 +193,7 @@ export function bitString<const N extends string>(
   });
 }
 
-function bitNumber(name: string, names: readonly (string | undefined)[]): number {
+function bitNumber(name: string, names: readonly string[]): number {
   const i = names.indexOf(name);
   if (i >= 0) return i;
   const digits = /^bit([0-9]{1,3})$/.exec(name)?.[1];
@@ -206,7 +206,7 @@ const maxOid = 64;
 
 /** `OBJECT IDENTIFIER`, as dotted text. */
 export function objectIdentifier(): Asn1<string> {
-  return primitive<string>('OBJECT IDENTIFIER', 0x06, {
+  return primitive<string>({ type: 'OBJECT IDENTIFIER' }, 0x06, {
     read: ({ bytes, content, end }, reading) => {
       if (content === end) reading.fail('OBJECT IDENTIFIER without contents');
       if (end - content > maxOid) reading.fail(`OBJECT IDENTIFIER of more than ${maxOid} octets`);
@@ -254,10 +254,10 @@ function oidContents(text: string): Uint8Array {
 
 /**
  * A structure that is passed on and not looked into: the whole TLV, always under its own `tag`, whatever tag it has
- * within a message. `fields` checks the contents' outer elements where that tells a tolerated shape from the standard's.
+ * within a message.
  */
 export function opaque(name: string, tag: number): Asn1<Uint8Array> {
-  return new Plain<Uint8Array>({ kind: 'primitive', type: name }, tag, {
+  return new Plain<Uint8Array>({ kind: 'opaque', type: name, tag }, tag, {
     constructed: true,
     read: (element) => (element.tag === tag ? rawOf(element) : tlv(tag, contentOf(element))),
     write: (value) => contentsOf(tag, value),
@@ -269,7 +269,7 @@ export function opaque(name: string, tag: number): Asn1<Uint8Array> {
  * some nest the whole object there, which is read and reported.
  */
 export function x509Object(name: string): Asn1<Uint8Array> {
-  return new Plain<Uint8Array>({ kind: 'primitive', type: name }, 0x30, {
+  return new Plain<Uint8Array>({ kind: 'opaque', type: name, tag: 0x30 }, 0x30, {
     constructed: true,
     read(element, reading) {
       if (element.tag === 0x30) return rawOf(element);

@@ -24,12 +24,26 @@ export type Infer<S> = S extends Asn1<infer T> ? T : never;
 export const maxElements = 1024;
 export const maxUnknown = 64;
 
-/** What a declaration is made of, for those who compare it with a module. */
+/** What a declaration is made of, for those who compare it with a module or make values of it. */
 export type Shape =
-  | { readonly kind: 'primitive'; readonly type: string }
+  | Primitive
+  /** Passed on whole, under this tag. */
+  | { readonly kind: 'opaque'; readonly type: string; readonly tag: number }
   | { readonly kind: 'SEQUENCE'; readonly components: ReadonlyMap<string, Component> }
+  | { readonly kind: 'SEQUENCE OF'; readonly of: Asn1<unknown> }
   | { readonly kind: 'CHOICE'; readonly arms: ReadonlyMap<string, Asn1<unknown>> }
-  | { readonly kind: 'SEQUENCE OF'; readonly of: Asn1<unknown> };
+  | { readonly kind: 'signed'; readonly of: Asn1<unknown> };
+
+export interface Primitive {
+  readonly kind: 'primitive';
+  readonly type: string;
+  /** SIZE, in octets or characters. */
+  readonly size?: readonly [min: number, max: number] | undefined;
+  /** Named numbers of an INTEGER. */
+  readonly numbers?: Readonly<Record<string, number>> | undefined;
+  /** Named bits of a BIT STRING. */
+  readonly bits?: readonly string[] | undefined;
+}
 
 /** A type of ASN.1: how its values are read from an element and written as one. */
 export abstract class Asn1<T> implements Schema<T> {
@@ -429,7 +443,7 @@ class SignedType<T> extends Asn1<Signed<T>> {
     super();
     this.#type = type;
     this.name = type.name;
-    this.shape = type.shape;
+    this.shape = { kind: 'signed', of: type };
     this.tags = type.tags;
     this.written = type.written;
   }
