@@ -1,0 +1,92 @@
+/**
+ * One request's life in the message layer (RFC 7252 section 4.2, 4.5, 5.2):
+ * ```
+ *                  answer in time
+ *   running ───────────────────────────▶ answered: piggybacked in the ACK; NON for NON
+ *      │ ACK due, or the request again                     ▲
+ *      ▼                          answer                   │
+ *   acknowledged (empty ACK) ──────────────────────────────┘ a CON of our own
+ * ```
+ * An exchange says what is to be sent; it sends nothing and holds no timer, for it is remembered long after its end.
+ */
+import { equal } from '../base/bytes.ts';
+import type { Answer } from './answer.ts';
+import { emptyMessage, encode, type Message } from './message.ts';
+
+/** A message on its way out; `confirm` is the message ID of one that is to be repeated until acknowledged. */
+export interface Outgoing {
+  readonly message: Uint8Array;
+  readonly confirm?: number;
+}
+
+type State =
+  | { readonly at: 'running' }
+  | { readonly at: 'acknowledged' }
+  /** `repeat`: what the request gets when it comes again. */
+  | { readonly at: 'answered'; readonly repeat: Uint8Array | undefined };
+
+export class Exchange {
+  /** Milliseconds since the epoch; the lifetime counts from here. */
+  readonly began: number;
+  readonly confirmable: boolean;
+  readonly #messageId: number;
+  readonly #token: Uint8Array;
+  #state: State = { at: 'running' };
+
+  constructor(request: Message, now: number) {
+    this.began = now;
+    this.confirmable = request.type === 'CON';
+    this.#messageId = request.messageId;
+    this.#token = request.token.slice();
+  }
+
+  get answered(): boolean {
+    return this.#state.at === 'answered';
+  }
+
+  /**
+   * Whether a message with this exchange's message ID is the same request again. A peer that lost its count may give
+   * the ID to another request; a new token tells it from a duplicate.
+   */
+  isRequest(message: Message): boolean {
+    return equal(this.#token, message.token);
+  }
+
+  /** The request came again: what it gets, which is never another run of the handler (section 4.5). */
+  duplicate(): Uint8Array | undefined {
+    if (this.#state.at === 'answered') return this.#state.repeat;
+    return this.confirmable ? this.acknowledge() : undefined;
+  }
+
+  /** The empty ACK that promises a separate response (section 5.2.2). */
+  acknowledge(): Uint8Array {
+    if (this.#state.at === 'running') this.#state = { at: 'acknowledged' };
+    return this.#emptyAck();
+  }
+
+  /** The answer is there; `undefined` is an answer that the peer does not want to hear (RFC 7967) or must not. */
+  answer(answer: Answer | undefined, nextMessageId: () => number): Outgoing | undefined {
+    const before = this.#state.at;
+    if (!this.confirmable) {
+      this.#state = { at: 'answered', repeat: undefined };
+      return answer && { message: this.#response('NON', nextMessageId(), answer) };
+    }
+    if (before === 'running') {
+      const message = answer ? this.#response('ACK', this.#messageId, answer) : this.#emptyAck();
+      this.#state = { at: 'answered', repeat: message };
+      return { message };
+    }
+    this.#state = { at: 'answered', repeat: this.#emptyAck() };
+    if (answer === undefined) return undefined;
+    const confirm = nextMessageId();
+    return { message: this.#response('CON', confirm, answer), confirm };
+  }
+
+  #response(type: 'ACK' | 'CON' | 'NON', messageId: number, answer: Answer): Uint8Array {
+    return encode({ type, messageId, token: this.#token, ...answer });
+  }
+
+  #emptyAck(): Uint8Array {
+    return emptyMessage('ACK', this.#messageId);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * The message (RFC 7252 section 3): bytes to value and back.
+ * ```
+ *  0                   1                   2                   3
+ * |Ver| T |  TKL  |      Code     |          Message ID           |
+ * |   Token (TKL octets) … |   Options … |1 1 1 1 1 1 1 1| Payload …
+ * ```
+ * coap-packet reads and writes it. It takes messages that section 3 calls malformed (token lengths above 8, cut-off
+ * options and tokens, a payload marker with nothing behind it), so each datagram is checked before it gets there.
+ */
+import { generate, parse } from 'coap-packet';
+import { BytesError, Reader } from '../base/bytes.ts';
+import { empty } from './codes.ts';
+import type { Option } from './options.ts';
+
+/** Confirmable, Non-confirmable, Acknowledgement, Reset. */
+export type MessageType = 'CON' | 'NON' | 'ACK' | 'RST';
+
+export interface Message {
+  readonly type: MessageType;
+  /** `0.02` is POST, `2.05` Content. */
+  readonly code: string;
+  readonly messageId: number;
+  readonly token: Uint8Array;
+  /** Ordered by number. */
+  readonly options: readonly Option[];
+  readonly payload: Uint8Array;
+}
+
+/** Bytes that are no message. */
+export class MessageFormatError extends Error {
+  override readonly name = 'MessageFormatError';
+  /** The Message ID that a RST has to carry; undefined where the bytes are to be ignored (section 4.2, 4.3). */
+  readonly reset: number | undefined;
+
+  constructor(complaint: string, reset?: number, options?: ErrorOptions) {
+    super(complaint, options);
+    this.reset = reset;
+  }
+}
+
+const types: readonly MessageType[] = ['CON', 'NON', 'ACK', 'RST'];
+const longestToken = 8;
+const payloadMarker = 0xff;
+const none = new Uint8Array();
+
+/** The message in a datagram; throws MessageFormatError. Token, option values and payload are views of `bytes`. */
+export function decode(bytes: Uint8Array): Message {
+  const type = check(bytes);
+  const packet = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  return {
+    type,
+    code: packet.code,
+    messageId: packet.messageId,
+    token: plain(packet.token),
+    options: packet.options.map(({ name, value }) => ({
+      number: numberOf(name),
+      value: plain(value),
+    })),
+    payload: plain(packet.payload),
+  };
+}
+
+/** The same memory, without Buffer's own idea of `slice`. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+/** The bytes of a message; options may come in any order. */
+export function encode(message: Message): Uint8Array {
+  const { type, code, messageId, token, options, payload } = message;
+  return new Uint8Array(
+    generate(
+      {
+        confirmable: type === 'CON',
+        ack: type === 'ACK',
+        reset: type === 'RST',
+        code,
+        messageId,
+        token: Buffer.from(token),
+        options: options.map(({ number, value }) => ({
+          name: String(number),
+          value: Buffer.from(value),
+        })),
+        payload: Buffer.from(payload),
+      },
+      Number.MAX_SAFE_INTEGER, // how large a message may be is for the block-wise layer to say
+    ),
+  );
+}
+
+/** An Empty message: ACK, RST or ping (section 4.1). */
+export function emptyMessage(type: MessageType, messageId: number): Uint8Array {
+  return encode({ type, code: empty, messageId, token: none, options: [], payload: none });
+}
+
+/** Section 3's format rules; returns the type of the message. */
+function check(bytes: Uint8Array): MessageType {
+  const reader = new Reader(bytes);
+  if (reader.left < 4) throw new MessageFormatError(`${reader.left} octets, a header has 4`);
+  const first = reader.uint8();
+  if (first >> 6 !== 1) throw new MessageFormatError(`version ${first >> 6}`);
+  const type = types[(first >> 4) & 3] ?? 'RST';
+  const code = reader.uint8();
+  const messageId = reader.uint16();
+  const reset = type === 'CON' ? messageId : undefined;
+  const tokenLength = first & 15;
+  if (tokenLength > longestToken)
+    throw new MessageFormatError(`token length ${tokenLength}`, reset);
+  if (code === 0 && bytes.length > 4) {
+    throw new MessageFormatError(`an Empty message of ${bytes.length} octets`, reset);
+  }
+  try {
+    reader.bytes(tokenLength);
+    checkOptions(reader, reset);
+  } catch (error) {
+    if (!(error instanceof BytesError)) throw error;
+    throw new MessageFormatError('cut off', reset, { cause: error });
+  }
+  return type;
+}
+
+function checkOptions(reader: Reader, reset: number | undefined): void {
+  let number = 0;
+  while (reader.left > 0) {
+    const first = reader.uint8();
+    if (first === payloadMarker) {
+      if (reader.left === 0) throw new MessageFormatError('a payload marker and no payload', reset);
+      return;
+    }
+    number += extended(first >> 4, reader, reset);
+    if (number > 0xffff) throw new MessageFormatError(`option number ${number}`, reset);
+    reader.bytes(extended(first & 15, reader, reset));
+  }
+}
+
+/** An option's delta or length: 13 and 14 are followed by more octets, 15 is reserved (section 3.1). */
+function extended(nibble: number, reader: Reader, reset: number | undefined): number {
+  if (nibble === 13) return 13 + reader.uint8();
+  if (nibble === 14) return 269 + reader.uint16();
+  if (nibble === 15) throw new MessageFormatError('option delta or length 15', reset);
+  return nibble;
+}
+
+/** coap-packet gives the options it knows by name, all others by their number as text. */
+function numberOf(name: string | number): number {
+  const number = numbers.get(String(name));
+  return number ?? Number(name);
+}
+
+const numbers: ReadonlyMap<string, number> = new Map([
+  ['If-Match', 1],
+  ['Uri-Host', 3],
+  ['ETag', 4],
+  ['If-None-Match', 5],
+  ['Observe', 6],
+  ['Uri-Port', 7],
+  ['Location-Path', 8],
+  ['OSCORE', 9],
+  ['Uri-Path', 11],
+  ['Content-Format', 12],
+  ['Max-Age', 14],
+  ['Uri-Query', 15],
+  ['Hop-Limit', 16],
+  ['Accept', 17],
+  ['Q-Block1', 19],
+  ['Location-Query', 20],
+  ['Block2', 23],
+  ['Block1', 27],
+  ['Size2', 28],
+  ['Q-Block2', 31],
+  ['Proxy-Uri', 35],
+  ['Proxy-Scheme', 39],
+  ['Size1', 60],
+  ['No-Response', 258],
+  ['OCF-Accept-Content-Format-Version', 2049],
+  ['OCF-Content-Format-Version', 2053],
+]);

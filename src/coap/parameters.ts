@@ -1,0 +1,87 @@
+/** Every number the room turns on: default, unit, section, and when to change it. */
+
+/** Times, counts and sizes of the protocol. Milliseconds and octets. */
+export interface CoapParameters {
+  /**
+   * ACK_TIMEOUT, ms: how long our CON waits for its ACK before it goes out again (RFC 7252 section 4.8, default 2 s).
+   * At least the round trip: 10 s for NB-IoT.
+   */
+  readonly ackTimeout: number;
+  /** ACK_RANDOM_FACTOR: the first wait is ackTimeout times a number from 1 to this (section 4.8, default 1.5). */
+  readonly ackRandomFactor: number;
+  /** MAX_RETRANSMIT: how often a CON goes out again, each wait twice the last (section 4.8, default 4). */
+  readonly maxRetransmit: number;
+  /**
+   * Ms until a CON request whose handler still works gets an empty ACK and then a separate response (section 5.2.2;
+   * below ACK_TIMEOUT, so that the peer does not send again; default 1,500).
+   */
+  readonly emptyAckAfter: number;
+  /**
+   * EXCHANGE_LIFETIME, ms: how long a Message ID of the peer is remembered (section 4.8.2, default 247 s). 435 s for
+   * a fleet whose ACK_TIMEOUT is 10 s.
+   */
+  readonly exchangeLifetime: number;
+  /** Octets of a block that we prefer, 16 to 1,024 and a power of 2 (RFC 7959 section 2.2, default 1,024). */
+  readonly blockSize: number;
+  /** Client: ms that a request waits for the separate response after its empty ACK (default 180 s). */
+  readonly separateTimeout: number;
+  /**
+   * Client: octets of a token, 1 to 8 (default 2, enough under DTLS). Over plain UDP at least 4, so that nobody guesses
+   * them (RFC 7252 section 5.3.1).
+   */
+  readonly tokenLength: number;
+}
+
+export const defaultParameters: CoapParameters = {
+  ackTimeout: 2_000,
+  ackRandomFactor: 1.5,
+  maxRetransmit: 4,
+  emptyAckAfter: 1_500,
+  exchangeLifetime: 247_000,
+  blockSize: 1024,
+  separateTimeout: 180_000,
+  tokenLength: 2,
+};
+
+/** How much peers may make us hold. Octets, counts, milliseconds. */
+export interface CoapLimits {
+  /** Octets of a request's body; beyond, 4.13 with Size1 (RFC 7959 section 2.9.3; default 64 KiB). */
+  readonly requestBody: number;
+  /** Octets of a response's body (default 4 MiB). Block numbers of 20 bits would allow 16 MiB in blocks of 16. */
+  readonly responseBody: number;
+  /** Bodies a peer may be sending at a time; the one longest untouched goes (default 2). */
+  readonly bodiesPerPeer: number;
+  /** Octets of unfinished bodies in all (default 64 MiB). */
+  readonly bodyOctets: number;
+  /** Ms that an unfinished body is kept after its last block (RFC 7959 section 2.5 asks for EXCHANGE_LIFETIME; 600 s). */
+  readonly bodyLifetime: number;
+  /** Answers in blocks that are kept for a peer (default 4). */
+  readonly answersPerPeer: number;
+  /** Octets of answers in blocks in all (default 256 MiB). */
+  readonly answerOctets: number;
+  /** Ms that an answer is kept after it was last asked for (600 s). */
+  readonly answerLifetime: number;
+  /** Message IDs, with what was answered, that are remembered for a peer (default 32). */
+  readonly messagesPerPeer: number;
+  /** Requests of one peer that may be worked on at a time; beyond, 5.03 (default 8, less than messagesPerPeer). */
+  readonly runningPerPeer: number;
+  /** Separate responses that may wait for their turn towards a peer (NSTART is 1; default 16). */
+  readonly waitingPerPeer: number;
+  /** Peers of which message IDs are remembered; under pressure the oldest half goes (default 1,000,000). */
+  readonly peers: number;
+}
+
+export const defaultLimits: CoapLimits = {
+  requestBody: 64 * 1024,
+  responseBody: 4 * 1024 * 1024,
+  bodiesPerPeer: 2,
+  bodyOctets: 64 * 1024 * 1024,
+  bodyLifetime: 600_000,
+  answersPerPeer: 4,
+  answerOctets: 256 * 1024 * 1024,
+  answerLifetime: 600_000,
+  messagesPerPeer: 32,
+  runningPerPeer: 8,
+  waitingPerPeer: 16,
+  peers: 1_000_000,
+};

@@ -1,0 +1,43 @@
+/** What the room's user sees: whole requests of a peer, and the responses to them. */
+import type { Code, Method } from './codes.ts';
+
+/** Whoever sends us messages. CoAP never asks what it is made of: a DTLS connection, a UDP address, a test. */
+export interface CoapPeer {
+  /** Stable while message IDs and blocks of this peer belong together (RFC 7252 section 9.1.1: the connection). */
+  readonly id: string;
+  send(message: Uint8Array): void;
+  /** Octets of the largest message that the peer can be sent; absent where nothing but the block size bounds it. */
+  readonly maxPayload?: number;
+}
+
+export interface CoapRequest<P extends CoapPeer = CoapPeer> {
+  readonly peer: P;
+  readonly method: Method;
+  /** Uri-Path, a segment an element. */
+  readonly path: readonly string[];
+  /** Uri-Query, an argument an element. */
+  readonly query: readonly string[];
+  /** Content-Format of the body (RFC 7252 section 12.3). */
+  readonly contentFormat?: number;
+  /** Content-Format that the peer wants the answer in. */
+  readonly accept?: number;
+  /** The whole body, its own memory; empty where there is none. */
+  readonly body: Uint8Array;
+}
+
+export interface CoapResponse {
+  readonly code: Code;
+  /** The whole body, of any size; not to be changed once it is given. */
+  readonly body?: Uint8Array;
+  readonly contentFormat?: number;
+  /** Seconds (RFC 7252 section 5.10.5). */
+  readonly maxAge?: number;
+}
+
+/**
+ * Answers a request. Called once for each body. Throws CoapError for an error of the peer's; any other error is ours
+ * and becomes 5.00.
+ */
+export type Handler<P extends CoapPeer> = (
+  request: CoapRequest<P>,
+) => CoapResponse | Promise<CoapResponse>;

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { hex, utf8 } from '../../src/base/bytes.ts';
+import { decode, emptyMessage, encode, type Message } from '../../src/coap/message.ts';
+
+const none = new Uint8Array();
+
+describe('message (RFC 7252 section 3)', () => {
+  // Reference sheet section 7.8: what libcoap 4.3.1 put on the wire.
+  const get: Message = {
+    type: 'CON',
+    code: '0.01',
+    messageId: 0x3920,
+    token: hex('01'),
+    options: [{ number: 11, value: utf8('x') }],
+    payload: none,
+  };
+  const content: Message = {
+    type: 'ACK',
+    code: '2.05',
+    messageId: 0x3920,
+    token: hex('01'),
+    options: [],
+    payload: utf8('hello x 0'),
+  };
+
+  it('reads a GET', () => assert.deepEqual(decode(hex('4101392001b178')), get));
+  it('writes a GET', () => assert.deepEqual(encode(get), hex('4101392001b178')));
+  it('reads a piggybacked response', () =>
+    assert.deepEqual(decode(hex('6145392001ff68656c6c6f20782030')), content));
+  it('writes a piggybacked response', () =>
+    assert.deepEqual(encode(content), hex('6145392001ff68656c6c6f20782030')));
+  it('writes ACK and RST', () => {
+    assert.deepEqual(emptyMessage('ACK', 0x1234), hex('60001234'));
+    assert.deepEqual(emptyMessage('RST', 0x1234), hex('70001234'));
+  });
+
+  // Reference sheet section 7.8, as first options; RFC 7252 section 3.1 for the extended forms.
+  for (const [option, number, value] of [
+    ['d1ef01', 252, '01'],
+    ['d1f51a', 258, '1a'],
+    ['e20017aabb', 292, 'aabb'],
+    ['d1060e', 19, '0e'],
+    ['d10a06', 23, '06'],
+    ['d10e0a', 27, '0a'],
+    [`bd00${'61'.repeat(13)}`, 11, '61'.repeat(13)],
+    [`be0000${'61'.repeat(269)}`, 11, '61'.repeat(269)],
+    ['e0fef2', 65535, ''],
+  ] as const) {
+    it(`C19 reads and writes option ${number} of ${value.length / 2} octets`, () => {
+      const bytes = hex(`40010001${option}`);
+      assert.deepEqual(decode(bytes).options, [{ number, value: hex(value) }]);
+      assert.deepEqual(encode(decode(bytes)), bytes);
+    });
+  }
+
+  // Those with a comma and MID are section 7.8's; each is refused, and a CON's sender gets a RST.
+  for (const [bytes, why] of [
+    ['49010001010203040506070809', 'token length 9'],
+    ['4d01000100', 'token length 13'],
+    ['4f010001', 'token length 15'],
+    ['40010001ff', 'a marker and no payload'],
+    ['40010001b5aa', 'an option cut off'],
+    ['40010001d1', 'an option header cut off'],
+    ['40010001e0ff', 'an option delta cut off'],
+    ['4401000101', 'a token cut off'],
+    ['4100000101', 'an Empty message with a token'],
+    ['40000001ff01', 'an Empty message with a payload'],
+    ['40010001f0', 'option delta 15'],
+    ['400100010f', 'option length 15'],
+    ['40010001e0ffffb0', 'an option number above 65535'],
+  ] as const) {
+    it(`refuses ${why}, and has it reset`, () => {
+      assert.throws(() => decode(hex(bytes)), { name: 'MessageFormatError', reset: 1 });
+    });
+    it(`refuses ${why} in a NON, and has it ignored`, () => {
+      const non = hex(bytes);
+      non[0] = (non[0] ?? 0) | 0x10;
+      assert.throws(() => decode(non), { name: 'MessageFormatError', reset: undefined });
+    });
+  }
+
+  for (const bytes of ['', '40', '400100', '00010001', '80010001', 'c0010001']) {
+    it(`has '${bytes}' ignored`, () => {
+      assert.throws(() => decode(hex(bytes)), { name: 'MessageFormatError', reset: undefined });
+    });
+  }
+
+  it('gives token, values and payload a memory that slice copies', () => {
+    const bytes = hex('4101392001b178ff31');
+    const message = decode(bytes);
+    const copies = [message.token, message.options[0]?.value, message.payload].map((view) =>
+      view?.slice(),
+    );
+    bytes.fill(0);
+    assert.deepEqual(copies, [hex('01'), utf8('x'), utf8('1')]);
+  });
+
+  it('reads what it writes, whatever it is', () => {
+    const octets = (maxLength: number) => fc.uint8Array({ maxLength });
+    const messages = fc.record(
+      {
+        type: fc.constantFrom('CON', 'NON', 'ACK', 'RST'),
+        code: fc.constantFrom('0.01', '0.02', '0.31', '2.05', '2.31', '4.08', '5.05', '7.31'),
+        messageId: fc.integer({ min: 0, max: 0xffff }),
+        token: octets(8),
+        options: fc
+          .array(
+            fc.record(
+              { number: fc.integer({ min: 1, max: 65535 }), value: octets(300) },
+              { noNullPrototype: true },
+            ),
+          )
+          .map((options) => options.sort((a, b) => a.number - b.number)),
+        payload: octets(50),
+      },
+      { noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(messages, (message) => {
+        assert.deepEqual(decode(encode(message as Message)), message);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('reads any bytes or throws MessageFormatError', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        if (bytes.length > 0) bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f);
+        try {
+          decode(bytes);
+        } catch (error) {
+          assert.equal((error as Error).name, 'MessageFormatError');
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
