@@ -66,7 +66,7 @@ export interface CertificateProfile {
   readonly subject: readonly NamePart[];
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** Octets of the serial number, big-endian and positive; default 02 and eight that nobody foresees. */
+  /** Octets of the serial number, big-endian; default 02 and eight that nobody foresees. */
   readonly serial?: Uint8Array;
   readonly keyUsage: 'keyCertSign' | 'keyCertSign+cRLSign' | 'digitalSignature';
   /** Extended key usage serverAuth and clientAuth, critical. */
@@ -111,7 +111,7 @@ export function issueCertificate(
   const signature = new AlgorithmIdentifier({ algorithm: ecdsaWithSha256 });
   const tbsCertificate = new TBSCertificate({
     version: Version.v3,
-    serialNumber: arrayBuffer(profile.serial ?? newSerial()),
+    serialNumber: integer(profile.serial ?? newSerial()),
     signature,
     issuer: issuer === undefined ? distinguishedName(profile.subject) : subjectOf(issuer),
     validity: new Validity({ notBefore: profile.notBefore, notAfter: profile.notAfter }),
@@ -233,6 +233,13 @@ function sha1(bytes: Uint8Array): Uint8Array {
 /** Nine octets, as SGP.26 has them. */
 function newSerial(): Uint8Array {
   return Uint8Array.of(0x02, ...randomBytes(8));
+}
+
+/** The contents of a positive INTEGER: no leading zeros but the one that keeps it positive. */
+function integer(octets: Uint8Array): ArrayBuffer {
+  const first = octets.findIndex((octet) => octet !== 0);
+  const magnitude = first < 0 ? [0] : [...octets.subarray(first)];
+  return Uint8Array.from((magnitude[0] ?? 0) >= 0x80 ? [0, ...magnitude] : magnitude).buffer;
 }
 
 function arrayBuffer(bytes: Uint8Array): ArrayBuffer {

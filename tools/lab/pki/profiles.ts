@@ -1,5 +1,5 @@
 /** The certificates of SGP.26 variant O (SGP.22 v2 chains), row by row; where the lab deviates: certs/README.md. */
-import type { Eid } from '../../../src/messages/ids.ts';
+import { type Eid, eidOctets } from '../../../src/messages/ids.ts';
 import { role } from '../../../src/trust/certificate.ts';
 import type { CertificateProfile } from './issue.ts';
 
@@ -84,8 +84,7 @@ export function euiccProfile(options: ProfileOptions, eid: Eid): CertificateProf
     ],
     notBefore: options.notBefore,
     notAfter: new Date(Date.UTC(7496, 0, 24)),
-    // The EID's digits; an octet 00 before those that would else make it negative.
-    serial: new Uint8Array(Buffer.from(eid >= '8' ? `00${eid}` : eid, 'hex')),
+    serial: eidOctets(eid),
     keyUsage: 'digitalSignature',
     policy: { oid: role.euicc, critical: true },
     ski: true,
