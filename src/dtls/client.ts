@@ -1,0 +1,131 @@
+/**
+ * A DTLS 1.2 client: one connection to one server. It stands in for devices in the lab and in tests, and shares
+ * records, flights and connection with the server.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { type CipherSuiteName, defaultSuites } from './cipher-suites.ts';
+import { clientHandshake } from './client-handshake.ts';
+import { Connection } from './connection.ts';
+import type { ClientCredential } from './credentials.ts';
+import { readRecords } from './record.ts';
+import { type ConnectionTimes, defaultClientTimes, defaultLimits, defaultMtu } from './settings.ts';
+
+export interface DtlsClientOptions {
+  readonly credential: ClientCredential;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** In the order of preference; those that do not go with the credential are left out. */
+  readonly suites?: readonly CipherSuiteName[];
+  /** Octets of a datagram at most. */
+  readonly mtu?: number;
+  readonly times?: Partial<ConnectionTimes>;
+  send(datagram: Uint8Array): void;
+  deliver(data: Uint8Array): void;
+  /** An established connection has ended. */
+  closed?(reason: string): void;
+}
+
+export interface DtlsStatistics {
+  readonly datagramsSent: number;
+  readonly datagramsReceived: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Of the handshake, both directions, each counted once. */
+  readonly flights: number;
+  /** How often a flight of ours was sent again. */
+  readonly repeatedFlights: number;
+}
+
+export class DtlsClient {
+  readonly #options: DtlsClientOptions;
+  readonly #connection: Connection<ClientCredential>;
+  #settle: { resolve(): void; reject(error: Error): void } | undefined;
+  #wasEstablished = false;
+  #datagramsSent = 0;
+  #datagramsReceived = 0;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+
+  constructor(options: DtlsClientOptions) {
+    const { credential, clock, log, random, suites, mtu, times } = options;
+    this.#options = options;
+    this.#connection = new Connection<ClientCredential>({
+      side: 'client',
+      handshake: clientHandshake({ credential, suites: suites ?? defaultSuites, random }),
+      due: 0,
+      firstRecord: 0,
+      clock,
+      log,
+      mtu: mtu ?? defaultMtu,
+      limits: defaultLimits,
+      times: { ...defaultClientTimes, ...times },
+      explain: false,
+      send: (datagram) => this.#send(datagram),
+      established: () => {
+        this.#wasEstablished = true;
+        this.#settle?.resolve();
+      },
+      deliver: (data) => options.deliver(data),
+      ended: (reason, error) => this.#ended(reason, error),
+    });
+  }
+
+  get statistics(): DtlsStatistics {
+    const { sent, repeated } = this.#connection.flights;
+    return {
+      datagramsSent: this.#datagramsSent,
+      datagramsReceived: this.#datagramsReceived,
+      bytesSent: this.#bytesSent,
+      bytesReceived: this.#bytesReceived,
+      // Each flight of ours but the last is answered before the next.
+      flights: this.#wasEstablished ? 2 * sent : Math.max(0, 2 * sent - 1),
+      repeatedFlights: repeated,
+    };
+  }
+
+  /** Octets of data that fit one datagram, once connected. */
+  get maxPayload(): number {
+    return this.#connection.maxPayload;
+  }
+
+  /** Shakes hands. Rejects with HandshakeError where the server breaks the rules, with Error where it is silent. */
+  connect(): Promise<void> {
+    if (this.#settle !== undefined) throw new Error('a DtlsClient connects once');
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+      this.#connection.start();
+    });
+  }
+
+  receive(datagram: Uint8Array): void {
+    const { log } = this.#options;
+    this.#datagramsReceived++;
+    this.#bytesReceived += datagram.length;
+    for (const record of readRecords(datagram, (reason) => log.drop(reason))) {
+      const reason = this.#connection.receive(record);
+      if (reason !== undefined) log.drop(reason);
+    }
+  }
+
+  send(data: Uint8Array): void {
+    this.#connection.send(data);
+  }
+
+  close(): void {
+    this.#connection.close('closed by us');
+  }
+
+  #send(datagram: Uint8Array): void {
+    this.#datagramsSent++;
+    this.#bytesSent += datagram.length;
+    this.#options.send(datagram);
+  }
+
+  #ended(reason: string, error: Error | undefined): void {
+    if (this.#wasEstablished) this.#options.closed?.(reason);
+    else this.#settle?.reject(error ?? new Error(reason));
+  }
+}

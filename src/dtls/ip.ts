@@ -1,0 +1,56 @@
+/** IP addresses as octets: for the cookie, and to count what comes from one place. */
+
+/**
+ * The 4 octets of an IPv4 address, also of one inside an IPv6 address (::ffff:192.0.2.1); the 16 of another IPv6
+ * address, whose zone (%eth0) is left out. Undefined for other text.
+ */
+export function addressOctets(text: string): Uint8Array | undefined {
+  const [address = ''] = text.split('%');
+  if (!address.includes(':')) return ipv4(address);
+  const octets = ipv6(address);
+  return octets !== undefined && isMapped(octets) ? octets.subarray(12) : octets;
+}
+
+/** What one host or one household has: an IPv4 address, or the first 64 bits of an IPv6 address. */
+export function addressGroup(text: string): string {
+  const octets = addressOctets(text);
+  if (octets === undefined) return text;
+  return octets.subarray(0, 8).join('.');
+}
+
+function ipv4(text: string): Uint8Array | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part))) return undefined;
+  const numbers = parts.map(Number);
+  return numbers.every((number) => number < 256) ? Uint8Array.from(numbers) : undefined;
+}
+
+function ipv6(text: string): Uint8Array | undefined {
+  const [left = '', right, ...rest] = text.split('::');
+  if (rest.length > 0) return undefined;
+  const head = groups(left);
+  const tail = right === undefined ? [] : groups(right);
+  if (head === undefined || tail === undefined) return undefined;
+  const missing = 16 - head.length - tail.length;
+  if (missing < 0 || (right === undefined && missing > 0)) return undefined;
+  return Uint8Array.from([...head, ...new Array<number>(missing).fill(0), ...tail]);
+}
+
+/** The octets of groups between colons, the last of which may be an IPv4 address. */
+function groups(text: string): number[] | undefined {
+  const octets: number[] = [];
+  if (text === '') return octets;
+  for (const group of text.split(':')) {
+    if (group.includes('.')) octets.push(...(ipv4(group) ?? [Number.NaN]));
+    else if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
+      const number = Number.parseInt(group, 16);
+      octets.push(number >> 8, number & 255);
+    } else return undefined;
+  }
+  return octets.some(Number.isNaN) ? undefined : octets;
+}
+
+/** ::ffff:0:0/96 (RFC 4291 §2.5.5.2) */
+function isMapped(octets: Uint8Array): boolean {
+  return octets.subarray(0, 12).join() === '0,0,0,0,0,0,0,0,0,0,255,255';
+}

@@ -1,0 +1,73 @@
+/** What all handshake messages share (RFC 5246 §7.4, RFC 6347 §4.2.2). */
+import { Writer } from '../../base/bytes.ts';
+
+export const HandshakeType = {
+  helloRequest: 0,
+  clientHello: 1,
+  serverHello: 2,
+  helloVerifyRequest: 3,
+  newSessionTicket: 4,
+  certificate: 11,
+  serverKeyExchange: 12,
+  certificateRequest: 13,
+  serverHelloDone: 14,
+  certificateVerify: 15,
+  clientKeyExchange: 16,
+  finished: 20,
+} as const;
+export type HandshakeType = (typeof HandshakeType)[keyof typeof HandshakeType];
+
+/** A whole handshake message. */
+export interface HandshakeMessage {
+  /** One of HandshakeType, or a number unknown to us. */
+  readonly type: number;
+  /** message_seq */
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+/** A piece of a handshake message, as one stands in a record. */
+export interface Fragment {
+  readonly type: number;
+  /** Of the whole message's body. */
+  readonly length: number;
+  readonly sequence: number;
+  readonly offset: number;
+  readonly body: Uint8Array;
+}
+
+/** msg_type(1) length(3) message_seq(2) fragment_offset(3) fragment_length(3) */
+export const handshakeHeaderLength = 12;
+
+/** `clientKeyExchange (16)`, for logs and messages. */
+export function handshakeTypeText(type: number): string {
+  const found = Object.entries(HandshakeType).find(([, number]) => number === type);
+  return `${found?.[0] ?? 'handshake message'} (${type})`;
+}
+
+export function encodeFragment(fragment: Fragment): Uint8Array {
+  return new Writer(handshakeHeaderLength + fragment.body.length)
+    .uint8(fragment.type)
+    .uint24(fragment.length)
+    .uint16(fragment.sequence)
+    .uint24(fragment.offset)
+    .uint24(fragment.body.length)
+    .bytes(fragment.body)
+    .done();
+}
+
+/** The message as if it had never been fragmented: what the transcript holds (RFC 6347 §4.2.6). */
+export function encodeMessage(message: HandshakeMessage): Uint8Array {
+  return encodeFragment({ ...message, length: message.body.length, offset: 0 });
+}
+
+/** `length` octets of the message from `offset` on. */
+export function fragmentOf(message: HandshakeMessage, offset: number, length: number): Fragment {
+  return {
+    type: message.type,
+    length: message.body.length,
+    sequence: message.sequence,
+    offset,
+    body: message.body.subarray(offset, offset + length),
+  };
+}

@@ -1,0 +1,12 @@
+import { type Infer, struct, uint16, vector } from '../struct.ts';
+
+/**
+ * RFC 6347 §4.2.1
+ *
+ *   struct { ProtocolVersion server_version; opaque cookie<0..2^8-1>; } HelloVerifyRequest;
+ */
+export const HelloVerifyRequest = struct({
+  serverVersion: uint16,
+  cookie: vector(0, 2 ** 8 - 1),
+});
+export type HelloVerifyRequest = Infer<typeof HelloVerifyRequest>;

@@ -1,0 +1,80 @@
+/** What an owner may set, with what holds otherwise. */
+import type { ReassemblyLimits } from './fragments.ts';
+import type { RetransmissionTimes } from './retransmission.ts';
+
+/** Ceilings on what a peer may have us keep. */
+export interface ConnectionLimits extends ReassemblyLimits {
+  /** Protected records kept until the handshake is far enough to read them. */
+  readonly earlyRecords: number;
+  /** Octets of those. */
+  readonly earlyOctets: number;
+}
+
+export interface DtlsLimits extends ConnectionLimits {
+  /** Handshakes under way. Beyond, hellos are dropped. Higher for fleets that come back all at once. */
+  readonly halfOpen: number;
+  /** Of those, from one IPv4 address or IPv6 /64. A carrier's NAT puts many devices behind one address. */
+  readonly halfOpenPerAddress: number;
+  /** Connections and handshakes under way; each takes some 3 kB. */
+  readonly connections: number;
+}
+
+export const defaultLimits: DtlsLimits = {
+  handshakeMessage: 8192,
+  bufferedFragments: 16,
+  bufferedOctets: 8192,
+  earlyRecords: 4,
+  earlyOctets: 8192,
+  halfOpen: 2000,
+  halfOpenPerAddress: 500,
+  connections: 100_000,
+};
+
+/** Milliseconds, all of them. */
+export interface ConnectionTimes {
+  readonly retransmission: RetransmissionTimes;
+  /** From a handshake's first message to its end. */
+  readonly handshake: number;
+  /** How long the last flight is kept for a peer that did not get it. */
+  readonly linger: number;
+}
+
+export interface DtlsTimes extends ConnectionTimes {
+  /** After which there is a new cookie key; a cookie is good for one to two of these. */
+  readonly cookieKey: number;
+  /** Without a record for so long, a connection ends. */
+  readonly idle: number;
+  /** Without a record for so long, a connection may make way for a new one when there are too many. */
+  readonly evictable: number;
+}
+
+const minute = 60_000;
+
+/**
+ * A slow network answers after seconds: a first repetition after RFC 6347's one second would send everything twice
+ * (RFC 7925 §11 has nine). 130 s is a little more than the longest that a known client tries (nRF91 modem, 123 s).
+ */
+export const defaultTimes: DtlsTimes = {
+  retransmission: { initial: 5000, ceiling: minute, attempts: 4 },
+  handshake: 130_000,
+  linger: 130_000,
+  cookieKey: minute,
+  idle: 7 * 24 * 60 * minute,
+  evictable: 30 * minute,
+};
+
+/** A client's: it repeats sooner and as long as the handshake may last (RFC 6347 §4.2.4.1). */
+export const defaultClientTimes: ConnectionTimes = {
+  retransmission: { initial: 1000, ceiling: minute, attempts: Number.POSITIVE_INFINITY },
+  handshake: 130_000,
+  linger: 130_000,
+};
+
+/**
+ * Octets of a datagram at most: what 1280, IPv6's least MTU, leaves after the headers of IP and UDP and a tunnel or
+ * two.
+ */
+export const defaultMtu = 1200;
+
+/** Below this a ServerHello would be fragmented, which small stacks do not put together again. */
+export const leastMtu = 200;

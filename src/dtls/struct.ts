@@ -1,0 +1,126 @@
+/** The TLS presentation language (RFC 5246 §4): numbers, opaque octets, vectors and structs, declared as data. */
+import { BytesError, Reader, Writer } from '../base/bytes.ts';
+import { reading } from './alert.ts';
+
+/** How one value stands on the wire. `read` throws BytesError where the octets do not fit. */
+export interface Struct<T> {
+  read(reader: Reader): T;
+  write(writer: Writer, value: T): void;
+}
+
+/** The type of a struct's value. */
+export type Infer<S> = S extends Struct<infer T> ? T : never;
+
+type Width = 1 | 2 | 3;
+
+function uint(width: Width): Struct<number> {
+  return {
+    read: (reader) => reader.uint(width),
+    write: (writer, value) => void writer.uint(value, width),
+  };
+}
+
+export const uint8 = uint(1);
+export const uint16 = uint(2);
+export const uint24 = uint(3);
+
+/** `opaque name[length]` */
+export function opaque(length: number): Struct<Uint8Array> {
+  return {
+    read: (reader) => reader.bytes(length),
+    write(writer, value) {
+      if (value.length !== length) throw new BytesError(`${value.length} octets, not ${length}`);
+      writer.bytes(value);
+    },
+  };
+}
+
+/** `opaque name<least..most>`: as many length octets as `most` needs. */
+export function vector(least: number, most: number): Struct<Uint8Array> {
+  const width = widthOf(most);
+  return {
+    read(reader) {
+      const value = reader.bytes(reader.uint(width));
+      checkSize(value.length, least, most);
+      return value;
+    },
+    write(writer, value) {
+      checkSize(value.length, least, most);
+      writer.uint(value.length, width).bytes(value);
+    },
+  };
+}
+
+/** `T name<least..most>`; the bounds count octets, as in the standard. */
+export function list<T>(item: Struct<T>, least: number, most: number): Struct<readonly T[]> {
+  const octets = vector(least, most);
+  return {
+    read(reader) {
+      const inner = new Reader(octets.read(reader));
+      const values: T[] = [];
+      while (inner.left > 0) values.push(item.read(inner));
+      return values;
+    },
+    write(writer, values) {
+      const inner = new Writer();
+      for (const value of values) item.write(inner, value);
+      octets.write(writer, inner.done());
+    },
+  };
+}
+
+/** A list that ends a message and is left out whole when it is empty: the extensions of a hello. */
+export function absentWhenEmpty<T>(of: Struct<readonly T[]>): Struct<readonly T[]> {
+  return {
+    read: (reader) => (reader.left === 0 ? [] : of.read(reader)),
+    write(writer, values) {
+      if (values.length > 0) of.write(writer, values);
+    },
+  };
+}
+
+type Fields = Readonly<Record<string, Struct<unknown>>>;
+type FieldsOf<T> = { readonly [K in keyof T]: Struct<T[K]> };
+
+/** `struct { … }`: the fields in the order of their declaration. */
+export function struct<T extends object>(fields: FieldsOf<T>): Struct<Readonly<T>> {
+  const entries = Object.entries(fields as Fields);
+  return {
+    read(reader) {
+      const value: Record<string, unknown> = {};
+      for (const [name, field] of entries) value[name] = field.read(reader);
+      return value as T;
+    },
+    write(writer, value) {
+      const values = value as Readonly<Record<string, unknown>>;
+      for (const [name, field] of entries) field.write(writer, values[name]);
+    },
+  };
+}
+
+/** The value of a peer's bytes, all of them. Throws HandshakeError(decodeError). */
+export function decode<T>(what: string, of: Struct<T>, bytes: Uint8Array): T {
+  return reading(what, () => {
+    const reader = new Reader(bytes);
+    const value = of.read(reader);
+    if (reader.left > 0) throw new BytesError(`${reader.left} octets after the end`);
+    return value;
+  });
+}
+
+export function encode<T>(of: Struct<T>, value: T): Uint8Array {
+  const writer = new Writer();
+  of.write(writer, value);
+  return writer.done();
+}
+
+function widthOf(most: number): Width {
+  if (most < 2 ** 8) return 1;
+  return most < 2 ** 16 ? 2 : 3;
+}
+
+function checkSize(length: number, least: number, most: number): void {
+  if (length < least || length > most) {
+    throw new BytesError(`a vector of ${length} octets where ${least} to ${most} are due`);
+  }
+}

@@ -1,0 +1,55 @@
+/** The handshake so far: what Finished and the extended master secret are made of (RFC 6347 §4.2.6). */
+import { createHash } from 'node:crypto';
+import { concat } from '../base/bytes.ts';
+import { AlertDescription, HandshakeError } from './alert.ts';
+import type { CipherSuite } from './cipher-suites.ts';
+import {
+  encodeMessage,
+  type HandshakeMessage,
+  type HandshakeType,
+  handshakeTypeText,
+} from './messages/handshake-message.ts';
+
+/**
+ * Keeps every message as if unfragmented, raw: which hash is due is known only after ServerHello, and a
+ * CertificateVerify signs the octets themselves. Numbers the messages that we send.
+ */
+export class Transcript {
+  #messages: Uint8Array[] = [];
+  #nextSequence: number;
+
+  /** `nextSequence` is the message_seq of our first message. */
+  constructor(nextSequence: number) {
+    this.#nextSequence = nextSequence;
+  }
+
+  /** A message of ours, numbered and taken down. */
+  send(type: HandshakeType, body: Uint8Array): HandshakeMessage {
+    const message = { type, sequence: this.#nextSequence++, body };
+    this.#messages.push(encodeMessage(message));
+    return message;
+  }
+
+  /** Takes down the peer's message and gives its body. Throws HandshakeError where another type is due. */
+  receive(due: HandshakeType, message: HandshakeMessage): Uint8Array {
+    if (message.type !== due) {
+      throw new HandshakeError(
+        AlertDescription.unexpectedMessage,
+        `${handshakeTypeText(message.type)} where ${handshakeTypeText(due)} is due`,
+      );
+    }
+    this.#messages.push(encodeMessage(message));
+    return message.body;
+  }
+
+  /** Forgets the messages, not the numbers: a first ClientHello and the HelloVerifyRequest do not count. */
+  restart(): void {
+    this.#messages = [];
+  }
+
+  digest(hash: CipherSuite['hash']): Uint8Array {
+    return createHash(hash)
+      .update(concat(...this.#messages))
+      .digest();
+  }
+}
