@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, YAMLError } from 'yaml';
+import { isLoopback } from './base/address.ts';
 import { isRecord, isSetting, type Setting, settings, type Values } from './settings.ts';
 
 /** All settings, checked; lengths of time in milliseconds, paths absolute. */
@@ -247,9 +248,4 @@ function checkTogether(config: Config): void {
     problems.push('eim.tls.certificate: must be set, since eim.tls.key is');
   }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
-}
-
-/** Whether only this machine can reach a listener on `host`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.[0-9]{1,3}){3}$/.test(host);
 }

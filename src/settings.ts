@@ -199,7 +199,10 @@ export const settings = {
       'associationToken of a new eUICC (SGP.32 2.11.1.1.2): eUICCs count from 1.',
     ),
     counterStart: setting(
-      z.int().min(0).max(0x7f_ff_ff_ff),
+      z
+        .int()
+        .min(0)
+        .max(2 ** 23 - 1),
       1,
       'counterValue in EimConfigurationData, and the last one taken as used for a new eUICC: packages go on from it.',
     ),
@@ -235,16 +238,17 @@ export const settings = {
     ),
     stuck: setting(
       duration,
-      '24h',
-      'An order that was fetched and then made no progress for so long ends as stuckOrder.',
+      '14d',
+      'An order that was fetched so long ago, and had no result, ends as stuckOrder; the next has its turn.',
     ),
-    expired: setting(duration, '90d', 'An order that is done is kept for so long, then forgotten.'),
+    expired: setting(duration, '30d', 'An order that is done is kept for so long, then deleted.'),
+    mostOpen: setting(count, 256, 'Most orders of one EID that are not done; the next is refused.'),
     maxDeliveries: setting(
       count,
       16,
       'How often one eIM package is handed out before its order ends as stuckOrder.',
     ),
-    sweep: setting(duration, '10s', 'How often these deadlines are looked at.'),
+    sweepEvery: setting(duration, '60s', 'How often these deadlines are looked at.'),
   },
   coap: {
     ackTimeout: setting(

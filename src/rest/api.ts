@@ -1,0 +1,400 @@
+/**
+ * What passes between the operator and /v1: the checks of what comes in and the types of what goes out, shared by the
+ * server and the CLI. ICCIDs are taken as printed digits or as the hex of EF.ICCID, and answered as both.
+ */
+import { z } from 'zod';
+import { ActivationCodeError, parseActivationCode } from '../messages/activation-code.ts';
+import {
+  type Eid,
+  type Iccid,
+  IdError,
+  iccidDigits,
+  iccidOfDigits,
+  parseEid,
+  parseIccid,
+} from '../messages/ids.ts';
+
+/** The codes of errors: what scripts may rely on, where wording may change. */
+export type ApiErrorCode =
+  | 'badInput'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'notFound'
+  | 'methodNotAllowed'
+  | 'conflict'
+  | 'tooLarge'
+  | 'unsupportedMediaType'
+  | 'notBuilt'
+  | 'busy'
+  | 'internal';
+
+/** A request that is not granted; server.ts turns it into `{ error: { code, message, field? } }` with its status. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly code: ApiErrorCode;
+  /** The member of the request that is wrong, such as `steps[0].enable.iccid`. */
+  readonly field: string | undefined;
+
+  constructor(status: number, code: ApiErrorCode, complaint: string, field?: string) {
+    super(complaint);
+    this.status = status;
+    this.code = code;
+    this.field = field;
+  }
+}
+
+/** The body of every error answer. */
+export interface ErrorBody {
+  readonly error: {
+    readonly code: ApiErrorCode;
+    readonly message: string;
+    readonly field?: string;
+  };
+}
+
+/** The value that `schema` makes of `input`. Throws ApiError 400 that names the field, below `at`. */
+export function check<Value>(schema: z.ZodType<Value>, input: unknown, at = ''): Value {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = [...(at === '' ? [] : [at]), ...(issue?.path ?? [])];
+  if (issue?.code === 'unrecognized_keys') {
+    const [key = ''] = issue.keys;
+    throw badInput(fieldName([...path, key]), 'there is no such member');
+  }
+  const missing = issue?.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  throw badInput(fieldName(path), missing ? 'is missing' : (issue?.message ?? 'is not understood'));
+}
+
+/** ApiError 400 for a field; '' for the whole body. */
+export function badInput(field: string, complaint: string): ApiError {
+  return new ApiError(400, 'badInput', complaint, field === '' ? undefined : field);
+}
+
+function fieldName(path: readonly PropertyKey[]): string {
+  let name = '';
+  for (const part of path) {
+    if (typeof part === 'number') name += `[${part}]`;
+    else name += name === '' ? String(part) : `.${String(part)}`;
+  }
+  return name;
+}
+
+/** A string that `parse` reads; its typed complaint becomes the field's. */
+function parsed<Value>(parse: (text: string) => Value): z.ZodType<Value> {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof IdError || error instanceof ActivationCodeError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  });
+}
+
+/**
+ * An object with exactly one of the members that `arms` names, as JSON writes a CHOICE: `{ "enable": {…} }`. The
+ * complaint about a wrong one names its own field, which a plain union's does not.
+ */
+export function oneOf<Arms extends Readonly<Record<string, z.ZodType>>>(
+  arms: Arms,
+): z.ZodType<{ [Name in keyof Arms]: { readonly [N in Name]: z.infer<Arms[Name]> } }[keyof Arms]> {
+  type Choice = { [Name in keyof Arms]: { readonly [N in Name]: z.infer<Arms[Name]> } }[keyof Arms];
+  const due = `one of ${Object.keys(arms).join(', ')}`;
+  return z.record(z.string(), z.unknown()).transform((choice, context): Choice => {
+    const [name, ...more] = Object.keys(choice);
+    const arm = name !== undefined && Object.hasOwn(arms, name) ? arms[name] : undefined;
+    if (name === undefined || arm === undefined || more.length > 0) {
+      const path = arm === undefined && name !== undefined ? [name] : [];
+      context.addIssue({ code: 'custom', path, message: `must be ${due}` });
+      return z.NEVER;
+    }
+    const result = arm.safeParse(choice[name]);
+    if (result.success) return { [name]: result.data } as Choice;
+    for (const issue of result.error.issues) {
+      const key = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+      const message = key.length > 0 ? 'there is no such member' : issue.message;
+      context.addIssue({ code: 'custom', path: [name, ...issue.path, ...key], message });
+    }
+    return z.NEVER;
+  });
+}
+
+/** An EID of 32 digits with its check digits. */
+export const eidText: z.ZodType<Eid> = parsed(parseEid);
+
+/** An ICCID in the form of EF.ICCID: 20 hex digits, nibble-swapped. */
+export const efIccid: z.ZodType<Iccid> = parsed(parseIccid);
+
+/** An ICCID in either form. */
+export const anyIccid: z.ZodType<Iccid> = parsed(parseAnyIccid);
+
+/** An activation code, without `LPA:` afterwards. */
+export const activationCode: z.ZodType<string> = parsed((text) => parseActivationCode(text).text);
+
+/**
+ * The ICCID of printed digits, or of the hex of EF.ICCID. Printed ICCIDs begin with 89 (ITU-T E.118), which EF.ICCID
+ * holds as 98: twenty digits that begin so are taken as hex. Throws IdError.
+ */
+export function parseAnyIccid(input: string): Iccid {
+  const text = input.replace(/[\s-]/g, '');
+  if (/^[0-9]{18,20}F?$/i.test(text) && !(text.length === 20 && text.startsWith('98'))) {
+    return iccidOfDigits(text);
+  }
+  if (/^[0-9A-F]{20}$/i.test(text)) return parseIccid(text);
+  throw new IdError(
+    'an ICCID is its 18 to 20 printed digits, or the 20 hex digits of EF.ICCID (nibble-swapped)',
+  );
+}
+
+/** Hex of an even number of digits, within `least` and `most` octets. */
+export function hexText(least: number, most: number): z.ZodType<string> {
+  return z
+    .string()
+    .regex(/^([0-9A-Fa-f]{2})*$/, 'must be hex, two digits for each octet')
+    .refine((text) => text.length >= 2 * least && text.length <= 2 * most, {
+      error: `must be ${least} to ${most} octets of hex`,
+    });
+}
+
+/** What listProfileInfo (ES10c.GetProfilesInfo, SGP.22 5.7.15) may ask for; `iccid` in the form that is given. */
+export function profileSearch(iccid: z.ZodType<Iccid>) {
+  return z.strictObject({
+    searchCriteria: oneOf({
+      iccid,
+      isdpAid: hexText(5, 16),
+      profileClass: z.int().min(0).max(2),
+    }).exactOptional(),
+    tagList: hexText(1, 64).exactOptional(),
+  });
+}
+
+/** One step of an order, as /v1 takes it. */
+export const Step = oneOf({
+  download: z.strictObject({ activationCode }),
+  enable: z.strictObject({ iccid: anyIccid, rollback: z.boolean().exactOptional() }),
+  disable: z.strictObject({ iccid: anyIccid }),
+  delete: z.strictObject({ iccid: anyIccid }),
+  listProfileInfo: profileSearch(anyIccid),
+});
+export type Step = z.infer<typeof Step>;
+
+/** POST /v1/orders. */
+export const OrderSubmission = z.strictObject({
+  eid: eidText,
+  steps: z.array(Step).min(1).max(32),
+});
+export type OrderSubmission = z.infer<typeof OrderSubmission>;
+
+const queryNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^[0-9]{1,9}$/, `must be a number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, {
+      error: `must be a number from ${least} to ${most}`,
+    });
+
+/** GET /v1/orders: newest first. */
+export const OrderQuery = z.strictObject({
+  eid: eidText.exactOptional(),
+  facility: z.enum(['download', 'psmo', 'eco', 'edr', 'euicc']).exactOptional(),
+  state: z.enum(['new', 'work', 'done']).exactOptional(),
+  /** Id of the order to go on after. */
+  after: z.string().max(64).exactOptional(),
+  limit: queryNumber(1, 1000).exactOptional(),
+});
+export type OrderQuery = z.infer<typeof OrderQuery>;
+
+/** GET /v1/euiccs: those after an EID, in the order of EIDs. */
+export const EuiccQuery = z.strictObject({
+  after: eidText.exactOptional(),
+  limit: queryNumber(1, 1000).exactOptional(),
+});
+
+/** GET /v1/orders/:id: seconds to wait for another version than `since`. */
+export const WaitQuery = z.strictObject({
+  wait: queryNumber(0, 3600).exactOptional(),
+  since: z.string().max(64).exactOptional(),
+});
+
+/** POST /v1/devices; the PSK in hex. Without an identity the first EID becomes it, without a key one is made. */
+export const DeviceAddition = z.strictObject({
+  identity: z.string().min(1).max(128).exactOptional(),
+  key: hexText(16, 64).exactOptional(),
+  eids: z.array(eidText).max(64).exactOptional(),
+  note: z.string().max(256).exactOptional(),
+});
+export type DeviceAddition = z.infer<typeof DeviceAddition>;
+
+/** The words of fleet/euiccs.ts for stateChangeCause. */
+const cause = z.enum([
+  'otherEim',
+  'fallback',
+  'emergencyProfile',
+  'local',
+  'reset',
+  'immediateEnableProfile',
+  'deviceChange',
+  'undefined',
+]);
+
+/** PATCH /v1/euiccs/:eid: what is absent stays. Named as in the drop-in API. */
+export const EuiccChange = z.strictObject({
+  /** SGP.32 2.11.1.1: at most 2^23 - 1. */
+  counterValue: z
+    .int()
+    .min(0)
+    .max(2 ** 23 - 1)
+    .exactOptional(),
+  associationToken: z.int().min(0).exactOptional(),
+  consumerEuicc: z.boolean().exactOptional(),
+  signAlgo: z.enum(['prime256v1', 'brainpoolP256r1']).exactOptional(),
+  /** An uncompressed point. */
+  signPubKey: z
+    .string()
+    .regex(/^04[0-9A-Fa-f]{128}$/, 'must be 04 and both coordinates: 65 octets of hex')
+    .exactOptional(),
+  stateChangeCauseList: z.array(cause).max(8).exactOptional(),
+});
+export type EuiccChange = z.infer<typeof EuiccChange>;
+
+/** An ICCID as /v1 answers it. */
+export interface BothIccids {
+  /** Printed digits; the hex where it holds none. */
+  readonly iccid: string;
+  readonly efIccid: string;
+}
+
+/** A copy of what the eIM keeps, with each `iccid` in hex joined by its other form. */
+export function withBothIccids(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withBothIccids);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, member]) =>
+      name === 'iccid' && typeof member === 'string'
+        ? Object.entries(bothIccids(member))
+        : [[name, withBothIccids(member)]],
+    ),
+  );
+}
+
+/** Both forms of the hex of EF.ICCID. */
+export function bothIccids(hex: string): BothIccids {
+  try {
+    const iccid = parseIccid(hex);
+    return { iccid: iccidDigits(iccid), efIccid: iccid };
+  } catch (error) {
+    if (error instanceof IdError) return { iccid: hex, efIccid: hex };
+    throw error;
+  }
+}
+
+/** GET /v1/orders/:id. Times are ISO 8601, UTC. */
+export interface OrderView {
+  readonly id: string;
+  readonly eid: string;
+  readonly facility: string;
+  /** As in the submission, ICCIDs in both forms. */
+  readonly steps: readonly Readonly<Record<string, unknown>>[];
+  readonly state: 'new' | 'work' | 'done';
+  /** Only when done. */
+  readonly success?: boolean;
+  /** One entry for each operation: `{ "enableResult": "ok" }`; [] until done. */
+  readonly outcome: readonly Readonly<Record<string, unknown>>[];
+  /** Why it ended so, for people; '' until done. */
+  readonly reason: string;
+  readonly submitted: string;
+  /** Of the last change of state. */
+  readonly changed: string;
+  /** How often its eIM package left for the device; only in work. */
+  readonly deliveries?: number;
+  readonly history: readonly HistoryView[];
+  /** Another one after each change; for `since`. */
+  readonly version: string;
+}
+
+export interface HistoryView {
+  readonly at: string;
+  readonly event: string;
+  readonly detail?: string;
+}
+
+export interface OrderList {
+  readonly orders: readonly OrderView[];
+  /** There may be more: ask again with `after` set to this. */
+  readonly next?: string;
+}
+
+/** GET /v1/devices/:identity: without the key. */
+export interface DeviceView {
+  readonly identity: string;
+  readonly eids: readonly string[];
+  readonly added: string;
+  readonly note?: string;
+}
+
+/** POST /v1/devices: the only answer that holds the key, in hex. */
+export interface NewDeviceView extends DeviceView {
+  readonly key: string;
+}
+
+export interface DeviceList {
+  readonly devices: readonly DeviceView[];
+}
+
+/** GET /v1/euiccs/:eid. Octets in hex. */
+export interface EuiccView {
+  readonly eid: string;
+  readonly counterValue: number;
+  readonly associationToken: number;
+  readonly consumerEuicc: boolean;
+  readonly signAlgo: string;
+  /** Without it the eUICC's results cannot be verified yet. */
+  readonly signPubKey?: string;
+  readonly stateChangeCauseList: readonly string[];
+  readonly profiles?: readonly ProfileView[];
+  /** When the eUICC told them. */
+  readonly profilesAt?: string;
+  readonly added: string;
+  readonly firstContact?: string;
+  readonly lastContact?: string;
+  readonly lastPeer?: string;
+}
+
+export interface ProfileView extends BothIccids {
+  readonly isdpAid?: string;
+  readonly state?: string;
+  readonly class?: string;
+  readonly name?: string;
+  readonly serviceProviderName?: string;
+  readonly nickname?: string;
+  readonly fallback?: boolean;
+}
+
+export interface EuiccList {
+  readonly euiccs: readonly EuiccView[];
+  /** As in OrderList. */
+  readonly next?: string;
+}
+
+/** GET /v1/info. Octets in hex, certificates in PEM. */
+export interface InfoView {
+  readonly version: string;
+  readonly hostname: string;
+  readonly started: string;
+  readonly eimId: string;
+  readonly eimFqdn?: string;
+  readonly coaps: { readonly host: string; readonly port: number };
+  /** EimConfigurationData (SGP.32 2.11.1.1.1), `30…`. */
+  readonly eimConfigurationData: string;
+  /** AddInitialEimRequest (SGP.32 5.9.4), `BF57…`. */
+  readonly addInitialEimRequest: string;
+  /** Public key or certificate that eUICC Packages are verified with. */
+  readonly eimCertificate: string;
+  readonly tlsCertificate: string;
+  /** What was dropped since the start, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+}

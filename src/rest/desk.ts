@@ -1,0 +1,48 @@
+/** What the operator's side is given. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Devices } from '../fleet/devices.ts';
+import type { Euiccs } from '../fleet/euiccs.ts';
+import type { Orders } from '../orders/orders.ts';
+
+/** The eIM itself, as the info page and /v1/info show it. */
+export interface Info {
+  readonly version: string;
+  readonly hostname: string;
+  /** Milliseconds since 1970. */
+  readonly started: number;
+  readonly eimId: string;
+  readonly eimFqdn?: string;
+  /** Where devices are listened for; the port really bound. */
+  readonly coaps: { readonly host: string; readonly port: number };
+  /** EimConfigurationData (SGP.32 2.11.1.1.1), `30…`. */
+  readonly eimConfigurationData: Uint8Array;
+  /** AddInitialEimRequest (SGP.32 5.9.4), `BF57…`. */
+  readonly addInitialEimRequest: Uint8Array;
+  /** PEM: the certificate that eUICC Packages are verified with, or the bare public key. */
+  readonly eimCertificate: string;
+  /** PEM: the DTLS server certificate, leaf first. */
+  readonly tlsCertificate: string;
+  /** PEM, one each: the CI roots that eUICC chains lead to. */
+  readonly rootCiCertificates: readonly string[];
+  /** Of EimConfigurationData. */
+  readonly counterValue: number;
+  /** The default for new eUICCs. */
+  readonly consumerEuicc: boolean;
+  /** What was dropped since the start, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export interface Desk {
+  readonly orders: Pick<
+    Orders,
+    'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange'
+  >;
+  readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update'>;
+  readonly devices: Pick<Devices, 'add' | 'get' | 'list' | 'remove'>;
+  info(): Info;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}

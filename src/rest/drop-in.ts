@@ -1,0 +1,171 @@
+/**
+ * The facilities of onomondo-eim's REST API (facts: the project's REST page): create, lookup, delete and list, so that
+ * scripts written for it run unchanged. Its manners are kept: GET for all but create, a 303 after create, a timestamp
+ * as text, "absent" in place of 404, and answers with exactly the members its clients know.
+ */
+import { z } from 'zod';
+import { toHex } from '../base/bytes.ts';
+import { type Facility, facilities, type OrderRequest } from '../orders/order.ts';
+import {
+  ApiError,
+  activationCode,
+  check,
+  efIccid,
+  eidText,
+  hexText,
+  oneOf,
+  profileSearch,
+} from './api.ts';
+import type { Desk } from './desk.ts';
+import { runEuiccOrder } from './euicc-order.ts';
+import { ok, type Reply, type Route, route } from './route.ts';
+
+/** `none`, in the Erlang external term format: what clients decode `debuginfo` as. */
+const debuginfo = '8377046E6F6E65';
+
+/** Operations that clients may order and this eIM does not do yet. */
+const unbuilt: readonly string[] = [
+  'getRAT',
+  'configureImmediateEnable',
+  'configureAutoEnable',
+  'setFallbackAttribute',
+  'unsetFallbackAttribute',
+  'setDefaultDpAddress',
+];
+
+const DownloadOrder = z.strictObject({ download: z.strictObject({ activationCode }) });
+
+const PsmoOrder = z.strictObject({
+  psmo: z
+    .array(
+      oneOf({
+        enable: z.strictObject({ iccid: efIccid, rollback: z.boolean().exactOptional() }),
+        disable: z.strictObject({ iccid: efIccid }),
+        delete: z.strictObject({ iccid: efIccid }),
+        listProfileInfo: z
+          .looseObject({ taglist: hexText(1, 64).optional() })
+          .transform(({ taglist, ...rest }) =>
+            taglist === undefined ? rest : { tagList: taglist, ...rest },
+          )
+          .pipe(profileSearch(efIccid)),
+      }),
+    )
+    .min(1)
+    .max(32),
+});
+
+const Envelope = z.strictObject({
+  eidValue: eidText,
+  order: z.record(z.string(), z.unknown()),
+});
+
+/** The routes of every facility, and the info page. */
+export function dropInRoutes(desk: Desk): readonly Route[] {
+  return [
+    route('GET', '/', { answer: () => ok(infoPage(desk)) }),
+    ...facilities.flatMap((facility) => facilityRoutes(desk, facility)),
+  ];
+}
+
+function facilityRoutes(desk: Desk, facility: Facility): readonly Route[] {
+  const find = async (id: string) => {
+    const order = await desk.orders.get(id);
+    return order?.facility === facility ? order : undefined;
+  };
+  return [
+    route('POST', `/${facility}/create`, {
+      body: Envelope,
+      answer: async ({ body }) => created(facility, await create(desk, facility, body)),
+    }),
+    route('GET', `/${facility}/lookup/:id`, {
+      answer: async ({ params: { id = '' } }) => {
+        const order = await find(id);
+        if (order === undefined) return ok({ status: 'absent' });
+        return ok({
+          status: order.state.at,
+          timestamp: String(Math.floor(order.changed / 1000)),
+          resource: { eidValue: order.eid, order: order.request },
+          outcome: order.state.at === 'done' ? order.state.outcome : [],
+          debuginfo,
+        });
+      },
+    }),
+    route('GET', `/${facility}/delete/:id`, {
+      answer: async ({ params: { id = '' } }) => {
+        const known = (await find(id)) !== undefined;
+        if (!known) return ok({ status: 'absent' });
+        return ok({ status: (await desk.orders.delete(id)) ? 'deleted' : 'absent' });
+      },
+    }),
+    route('GET', `/${facility}/list`, {
+      answer: async () => {
+        const orders = await desk.orders.list({ facility });
+        return ok({ resourceIdList: orders.map(({ id }) => id) });
+      },
+    }),
+  ];
+}
+
+async function create(
+  desk: Desk,
+  facility: Facility,
+  body: z.infer<typeof Envelope>,
+): Promise<string> {
+  const { eidValue: eid, order } = body;
+  if (facility === 'euicc') return runEuiccOrder(desk, eid, order);
+  const wanted = request(facility, order);
+  await desk.euiccs.ensure(eid);
+  const { id } = await desk.orders.submit({ eid, facility, request: wanted });
+  return id;
+}
+
+/** The order as it is kept: as it was posted, `LPA:` and misspelt names apart. */
+function request(facility: Exclude<Facility, 'euicc'>, order: unknown): OrderRequest {
+  switch (facility) {
+    case 'download':
+      return check(DownloadOrder, order, 'order');
+    case 'psmo':
+      refuseUnbuilt(order);
+      return check(PsmoOrder, order, 'order');
+    case 'eco':
+    case 'edr':
+      throw notBuilt('order', `orders of facility ${facility} are`);
+  }
+}
+
+function refuseUnbuilt(order: unknown): void {
+  const operations = z.looseObject({ psmo: z.array(z.record(z.string(), z.unknown())) });
+  const { data } = operations.safeParse(order);
+  data?.psmo.forEach((operation, index) => {
+    const name = Object.keys(operation).find((key) => unbuilt.includes(key));
+    if (name !== undefined) throw notBuilt(`order.psmo[${index}].${name}`, `${name} is`);
+  });
+}
+
+function notBuilt(field: string, what: string): ApiError {
+  return new ApiError(501, 'notBuilt', `${what} not built yet`, field);
+}
+
+function created(facility: Facility, id: string): Reply {
+  return { status: 303, location: `/${facility}/lookup/${id}` };
+}
+
+/** The info page, with the members that clients know; octets in hex, certificates in PEM. */
+function infoPage(desk: Desk): unknown {
+  const info = desk.info();
+  return {
+    hostname: info.hostname,
+    node: `eim@${info.hostname}`,
+    vsn: info.version,
+    eimId: info.eimId,
+    esipaIp: info.coaps.host,
+    esipaPort: info.coaps.port,
+    esipaSslCert: info.tlsCertificate,
+    eimCert: info.eimCertificate,
+    rootCiCerts: info.rootCiCertificates,
+    addInitialEimRequest: toHex(info.addInitialEimRequest),
+    eimConfigurationData: toHex(info.eimConfigurationData),
+    counterValue: info.counterValue,
+    consumerEuicc: info.consumerEuicc,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Orders of facility `euicc`: they change or tell what the eIM knows of a eUICC, never reach the device, and are done
+ * at once. Old form: a list of parameters to set; new form: `set` or `get`.
+ */
+import { z } from 'zod';
+import { hex, toHex } from '../base/bytes.ts';
+import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
+import type { Eid } from '../messages/ids.ts';
+import type { Outcome } from '../orders/order.ts';
+import { check, EuiccChange } from './api.ts';
+import type { Desk } from './desk.ts';
+
+const parameters = z.array(z.record(z.string(), z.unknown())).min(1).max(32);
+
+const EuiccOrder = z.strictObject({
+  euicc: z.union([
+    parameters,
+    z.strictObject({ set: parameters }),
+    z.strictObject({ get: z.array(z.string()).min(1).max(32) }),
+  ]),
+});
+type EuiccOrder = z.infer<typeof EuiccOrder>;
+
+/** Runs the order and keeps it as done; gives its id. Throws ApiError where its form is none of the three. */
+export async function runEuiccOrder(desk: Desk, eid: Eid, posted: unknown): Promise<string> {
+  const order = check(EuiccOrder, posted, 'order');
+  const known = await desk.euiccs.ensure(eid);
+  const { id } = await desk.orders.submit({ eid, facility: 'euicc', request: order });
+  const outcome = await run(desk, known, order.euicc);
+  const word = outcome.euiccUpdateResult ?? 'ok';
+  await desk.orders.finish(id, {
+    success: word === 'ok',
+    outcome: [outcome],
+    reason: word === 'ok' ? '' : 'a parameter is unknown or its value is not in its format',
+  });
+  return id;
+}
+
+async function run(desk: Desk, known: EuiccRecord, order: EuiccOrder['euicc']): Promise<Outcome> {
+  if ('get' in order) {
+    const unknown = order.get.filter((name) => !isParameter(name));
+    if (unknown.length > 0) return { euiccUpdateResult: 'badParam' };
+    return { euiccStateResult: order.get.map((name) => ({ [name]: told(known, name) })) };
+  }
+  const list = 'set' in order ? order.set : order;
+  const patch = patchOf(list);
+  if (typeof patch === 'string') return { euiccUpdateResult: patch };
+  await desk.euiccs.update(known.eid, patch);
+  return 'set' in order ? { euiccStateResult: list } : { euiccUpdateResult: 'ok' };
+}
+
+/** What to set, or what is wrong with it. */
+function patchOf(list: z.infer<typeof parameters>): EuiccPatch | 'badParam' | 'badParamFormat' {
+  const names = list.flatMap((parameter) => Object.keys(parameter));
+  if (!names.every(isParameter)) return 'badParam';
+  const { success, data } = EuiccChange.safeParse(Object.assign({}, ...list));
+  return success ? euiccPatch(data) : 'badParamFormat';
+}
+
+/** Facts of the fleet, of parameters as JSON names them. */
+export function euiccPatch({ signPubKey, ...facts }: EuiccChange): EuiccPatch {
+  return { ...facts, ...(signPubKey === undefined ? {} : { publicKey: hex(signPubKey) }) };
+}
+
+function isParameter(name: string): boolean {
+  return Object.hasOwn(EuiccChange.shape, name);
+}
+
+function told(euicc: EuiccRecord, name: string): unknown {
+  if (name === 'signPubKey') return euicc.publicKey === undefined ? '' : toHex(euicc.publicKey);
+  return Reflect.get(euicc, name);
+}

@@ -1,0 +1,181 @@
+/** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
+import { hex, toHex } from '../base/bytes.ts';
+import type { OrderRequest, PsmoRequest } from '../orders/order.ts';
+import {
+  ApiError,
+  badInput,
+  check,
+  DeviceAddition,
+  EuiccChange,
+  EuiccQuery,
+  eidText,
+  OrderQuery,
+  OrderSubmission,
+  type Step,
+  WaitQuery,
+} from './api.ts';
+import type { Desk } from './desk.ts';
+import { euiccPatch } from './euicc-order.ts';
+import { ok, type Route, route } from './route.ts';
+import { deviceView, euiccView, infoView, orderView } from './views.ts';
+import type { Waiting } from './waiting.ts';
+
+/** Octets of a PSK made here: AES-128's worth, and what small stacks hold. */
+const madeKey = 16;
+
+/** Entries of a list where the query says nothing. */
+const page = 100;
+
+export function v1Routes(desk: Desk, waiting: Waiting, waitLimit: number): readonly Route[] {
+  return [
+    route('GET', '/healthz', { open: true, answer: () => ok({ status: 'ok' }) }),
+    route('GET', '/v1/info', { answer: () => ok(infoView(desk.info())) }),
+    ...orderRoutes(desk, waiting, waitLimit),
+    ...deviceRoutes(desk),
+    ...euiccRoutes(desk),
+  ];
+}
+
+function orderRoutes(desk: Desk, waiting: Waiting, waitLimit: number): readonly Route[] {
+  return [
+    route('POST', '/v1/orders', {
+      body: OrderSubmission,
+      answer: async ({ body: { eid, steps } }) => {
+        const wanted = requestOf(steps);
+        await desk.euiccs.ensure(eid);
+        const order = await desk.orders.submit({ eid, ...wanted });
+        return { status: 201, location: `/v1/orders/${order.id}`, body: orderView(order) };
+      },
+    }),
+    route('GET', '/v1/orders', {
+      query: OrderQuery,
+      answer: async ({ query: { state, limit = page, ...filter } }) => {
+        const orders = await desk.orders.list({
+          ...filter,
+          ...(state === undefined ? {} : { at: state }),
+          limit,
+          reverse: true,
+        });
+        const last = orders.length < limit ? undefined : orders.at(-1);
+        return ok({
+          orders: orders.map(orderView),
+          ...(last === undefined ? {} : { next: last.id }),
+        });
+      },
+    }),
+    route('GET', '/v1/orders/:id', {
+      query: WaitQuery,
+      answer: async ({ params: { id = '' }, query: { wait = 0, since }, signal }) => {
+        const milliseconds = Math.min(wait * 1000, waitLimit);
+        const order =
+          milliseconds > 0
+            ? await waiting.order(id, since, milliseconds, signal)
+            : await desk.orders.get(id);
+        if (order === undefined) throw notFound('order', id);
+        return ok(orderView(order));
+      },
+    }),
+    route('POST', '/v1/orders/:id/cancel', {
+      answer: async ({ params: { id = '' } }) => ok(orderView(await desk.orders.cancel(id))),
+    }),
+    route('DELETE', '/v1/orders/:id', {
+      answer: async ({ params: { id = '' } }) => {
+        if (!(await desk.orders.delete(id))) throw notFound('order', id);
+        return { status: 204 };
+      },
+    }),
+  ];
+}
+
+/** The order that does these steps. */
+function requestOf(steps: readonly Step[]): {
+  facility: 'download' | 'psmo';
+  request: OrderRequest;
+} {
+  const psmo: PsmoRequest[] = [];
+  for (const step of steps) {
+    if (!('download' in step)) psmo.push(step);
+    else if (steps.length === 1) return { facility: 'download', request: step };
+    else {
+      throw new ApiError(
+        501,
+        'notBuilt',
+        'a download beside other steps is not built yet: order it alone, then the rest',
+        'steps',
+      );
+    }
+  }
+  return { facility: 'psmo', request: { psmo } };
+}
+
+function deviceRoutes(desk: Desk): readonly Route[] {
+  return [
+    route('POST', '/v1/devices', {
+      body: DeviceAddition,
+      answer: async ({ body: { eids = [], identity = eids[0], key, note } }) => {
+        if (identity === undefined) throw badInput('identity', 'give an identity, or an EID');
+        const psk = key === undefined ? desk.random(madeKey) : hex(key);
+        const device = await desk.devices.add({
+          identity,
+          key: psk,
+          eids,
+          ...(note === undefined ? {} : { note }),
+        });
+        const location = `/v1/devices/${encodeURIComponent(identity)}`;
+        return { status: 201, location, body: { ...deviceView(device), key: toHex(psk) } };
+      },
+    }),
+    route('GET', '/v1/devices', {
+      answer: () => ok({ devices: desk.devices.list().map(deviceView) }),
+    }),
+    route('GET', '/v1/devices/:identity', {
+      answer: ({ params: { identity = '' } }) => {
+        const device = desk.devices.get(identity);
+        if (device === undefined) throw notFound('device', identity);
+        return ok(deviceView(device));
+      },
+    }),
+    route('DELETE', '/v1/devices/:identity', {
+      answer: async ({ params: { identity = '' } }) => {
+        if (!(await desk.devices.remove(identity))) throw notFound('device', identity);
+        return { status: 204 };
+      },
+    }),
+  ];
+}
+
+function euiccRoutes(desk: Desk): readonly Route[] {
+  return [
+    route('GET', '/v1/euiccs', {
+      query: EuiccQuery,
+      answer: async ({ query: { limit = page, ...filter } }) => {
+        const euiccs = await desk.euiccs.list({ ...filter, limit });
+        const last = euiccs.length < limit ? undefined : euiccs.at(-1);
+        return ok({
+          euiccs: euiccs.map(euiccView),
+          ...(last === undefined ? {} : { next: last.eid }),
+        });
+      },
+    }),
+    route('GET', '/v1/euiccs/:eid', {
+      answer: async ({ params }) => {
+        const eid = check(eidText, params.eid, 'eid');
+        const euicc = await desk.euiccs.get(eid);
+        if (euicc === undefined) throw notFound('eUICC', eid);
+        return ok(euiccView(euicc));
+      },
+    }),
+    // Makes the record where there is none: what is set before the first contact holds from then on.
+    route('PATCH', '/v1/euiccs/:eid', {
+      body: EuiccChange,
+      answer: async ({ params, body }) => {
+        const eid = check(eidText, params.eid, 'eid');
+        return ok(euiccView(await desk.euiccs.update(eid, euiccPatch(body))));
+      },
+    }),
+  ];
+}
+
+function notFound(what: string, name: string): ApiError {
+  return new ApiError(404, 'notFound', `there is no ${what} ${name}`);
+}

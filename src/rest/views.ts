@@ -1,0 +1,105 @@
+/** What the eIM keeps, as /v1 answers it: times as ISO 8601, octets as hex, ICCIDs in both forms. */
+import { toHex } from '../base/bytes.ts';
+import type { DeviceView as KnownDevice } from '../fleet/devices.ts';
+import type { EuiccRecord } from '../fleet/euiccs.ts';
+import type { Order, OrderRequest } from '../orders/order.ts';
+import {
+  bothIccids,
+  type DeviceView,
+  type EuiccView,
+  type InfoView,
+  type OrderView,
+  withBothIccids,
+} from './api.ts';
+import type { Info } from './desk.ts';
+
+export function orderView(order: Order): OrderView {
+  const { state } = order;
+  return {
+    id: order.id,
+    eid: order.eid,
+    facility: order.facility,
+    steps: steps(order.request).map(readable),
+    state: state.at,
+    ...(state.at === 'done' ? { success: state.success } : {}),
+    outcome: state.at === 'done' ? state.outcome.map(readable) : [],
+    reason: state.at === 'done' ? state.reason : '',
+    submitted: time(order.submitted),
+    changed: time(order.changed),
+    ...(state.at === 'work' ? { deliveries: state.dispatch.deliveries } : {}),
+    history: order.history.map(({ at, event, detail }) => ({
+      at: time(at),
+      event,
+      ...(detail === undefined ? {} : { detail }),
+    })),
+    version: versionOf(order),
+  };
+}
+
+/** Another text after each change of an order; its history alone does not tell, since that is cut to a length. */
+export function versionOf(order: Order): string {
+  const deliveries = order.state.at === 'work' ? order.state.dispatch.deliveries : 0;
+  const last = order.history.at(-1)?.at ?? order.submitted;
+  return [order.state.at, order.changed, order.history.length, last, deliveries].join('-');
+}
+
+function steps(request: OrderRequest): readonly object[] {
+  if ('psmo' in request) return request.psmo;
+  if ('eco' in request) return request.eco;
+  return [request];
+}
+
+function readable(value: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(withBothIccids(value) ?? {}));
+}
+
+export function deviceView({ identity, eids, added, note }: KnownDevice): DeviceView {
+  return { identity, eids, added: time(added), ...(note === undefined ? {} : { note }) };
+}
+
+export function euiccView(euicc: EuiccRecord): EuiccView {
+  const { publicKey, profiles, firstContact, lastContact, lastPeer } = euicc;
+  return {
+    eid: euicc.eid,
+    counterValue: euicc.counterValue,
+    associationToken: euicc.associationToken,
+    consumerEuicc: euicc.consumerEuicc,
+    signAlgo: euicc.signAlgo,
+    ...(publicKey === undefined ? {} : { signPubKey: toHex(publicKey) }),
+    stateChangeCauseList: euicc.stateChangeCauseList,
+    ...(profiles === undefined
+      ? {}
+      : {
+          profiles: profiles.list.map(({ iccid, isdpAid, ...profile }) => ({
+            ...bothIccids(iccid),
+            ...(isdpAid === undefined ? {} : { isdpAid: toHex(isdpAid) }),
+            ...profile,
+          })),
+          profilesAt: time(profiles.since),
+        }),
+    added: time(euicc.added),
+    ...(firstContact === undefined ? {} : { firstContact: time(firstContact) }),
+    ...(lastContact === undefined ? {} : { lastContact: time(lastContact) }),
+    ...(lastPeer === undefined ? {} : { lastPeer }),
+  };
+}
+
+export function infoView(info: Info): InfoView {
+  return {
+    version: info.version,
+    hostname: info.hostname,
+    started: time(info.started),
+    eimId: info.eimId,
+    ...(info.eimFqdn === undefined ? {} : { eimFqdn: info.eimFqdn }),
+    coaps: info.coaps,
+    eimConfigurationData: toHex(info.eimConfigurationData),
+    addInitialEimRequest: toHex(info.addInitialEimRequest),
+    eimCertificate: info.eimCertificate,
+    tlsCertificate: info.tlsCertificate,
+    drops: info.drops,
+  };
+}
+
+function time(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,91 @@
+/** An operator's side over a store in memory, listening on a free loopback port, with the rooms behind it at hand. */
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { Devices } from '../../src/fleet/devices.ts';
+import { Euiccs } from '../../src/fleet/euiccs.ts';
+import { parseEid } from '../../src/messages/ids.ts';
+import type { Order, Outcome } from '../../src/orders/order.ts';
+import { Orders } from '../../src/orders/orders.ts';
+import type { Desk, Info } from '../../src/rest/desk.ts';
+import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { seededRandom } from '../support/seeded.ts';
+
+/** EID of the facts sheet's vectors; its check digits fit. */
+export const eid = parseEid('89044045118427484800000000011628');
+/** Another; made up, with check digits that fit. */
+export const otherEid = parseEid('89033023427000000000000000000123');
+export const activationCode = '1$smdp.example.com:8443$TS48V1-A';
+/** The ICCID of the facts sheet, as in EF.ICCID and as printed. */
+export const efIccid = '989444999999990920F3';
+export const iccid = '8949449999999990023';
+
+export const info: Info = {
+  version: '0.1.0',
+  hostname: 'testhost',
+  started: Date.UTC(2026, 0, 1),
+  eimId: 'eIM-test',
+  eimFqdn: 'eim.example.com',
+  coaps: { host: '127.0.0.1', port: 5684 },
+  eimConfigurationData: Uint8Array.of(0x30, 0x00),
+  addInitialEimRequest: Uint8Array.of(0xbf, 0x57, 0x02, 0xa0, 0x00),
+  eimCertificate: '-----BEGIN CERTIFICATE-----\neim\n-----END CERTIFICATE-----\n',
+  tlsCertificate: '-----BEGIN CERTIFICATE-----\ntls\n-----END CERTIFICATE-----\n',
+  rootCiCertificates: ['-----BEGIN CERTIFICATE-----\nci\n-----END CERTIFICATE-----\n'],
+  counterValue: 1,
+  consumerEuicc: false,
+  drops: { 'dtls: bad record': 3 },
+};
+
+export interface Running {
+  readonly url: string;
+  readonly desk: Desk & { readonly orders: Orders };
+  readonly rest: RestServer;
+  close(): Promise<void>;
+}
+
+export async function run(options: Partial<RestOptions> = {}): Promise<Running> {
+  const store = new MemoryStore();
+  const common = { store, clock: systemClock, log: silentLog() };
+  const desk = {
+    orders: new Orders({ ...common, random: seededRandom(1) }),
+    euiccs: new Euiccs(common),
+    devices: await Devices.open(common),
+    info: () => info,
+    clock: systemClock,
+    random: seededRandom(2),
+    log: common.log,
+  };
+  const rest = await startRest(desk, {
+    host: '127.0.0.1',
+    port: 0,
+    bodyLimit: 65_536,
+    waitLimit: 10_000,
+    waiters: 4,
+    ...options,
+  });
+  return { url: rest.url, desk, rest, close: () => rest.close() };
+}
+
+/** The device fetches an order. */
+export function fetched({ desk }: Running, order: { readonly id: string }): Promise<Order> {
+  const now = desk.clock.now();
+  return desk.orders.fetched(order.id, {
+    eimTransactionId: desk.random(16),
+    eimPackage: Uint8Array.of(0xbf, 0x54, 0x00),
+    first: now,
+    last: now,
+    deliveries: 1,
+  });
+}
+
+/** The device brings an order's result. */
+export function finished(
+  { desk }: Running,
+  order: { readonly id: string },
+  outcome: Outcome,
+  success = true,
+): Promise<Order> {
+  const reason = success ? '' : 'the SM-DP+ refused: 8.2.6/3.8';
+  return desk.orders.finish(order.id, { success, outcome: [outcome], reason });
+}

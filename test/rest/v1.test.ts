@@ -1,0 +1,367 @@
+/** /v1 by plain HTTP: orders, waiting, devices, eUICCs, and what wrong input is told. */
+import assert from 'node:assert/strict';
+import { after, beforeEach, describe, it } from 'node:test';
+import { parseIccid } from '../../src/messages/ids.ts';
+import { at, get, send } from './http.ts';
+import {
+  activationCode,
+  efIccid,
+  eid,
+  fetched,
+  finished,
+  iccid,
+  otherEid,
+  type Running,
+  run,
+} from './running.ts';
+
+const running: Running[] = [];
+let eim: Running;
+beforeEach(async () => {
+  eim = await run();
+  running.push(eim);
+});
+after(() => Promise.all(running.map((one) => one.close())));
+
+async function submit(...steps: readonly unknown[]): Promise<string> {
+  const answer = await send('POST', `${eim.url}/v1/orders`, { eid, steps });
+  assert.equal(answer.status, 201, JSON.stringify(answer.body));
+  const id = String(at(answer.body, 'id'));
+  assert.equal(answer.headers.get('location'), `/v1/orders/${id}`);
+  return id;
+}
+
+const order = (id: string, query = '') => get(`${eim.url}/v1/orders/${id}${query}`);
+
+describe('/v1/orders', () => {
+  it('takes a download and shows it whole', async () => {
+    const id = await submit({ download: { activationCode: `LPA:${activationCode}` } });
+    const { body } = await order(id);
+    const known = await eim.desk.orders.get(id);
+    const submitted = new Date(known?.submitted ?? 0).toISOString();
+    assert.deepEqual(body, {
+      id,
+      eid,
+      facility: 'download',
+      steps: [{ download: { activationCode } }],
+      state: 'new',
+      outcome: [],
+      reason: '',
+      submitted,
+      changed: submitted,
+      history: [{ at: submitted, event: 'submitted' }],
+      version: at(body, 'version'),
+    });
+  });
+
+  for (const written of [iccid, efIccid, efIccid.toLowerCase(), '894944 9999 9999 90023']) {
+    it(`takes the ICCID ${written} and answers both forms`, async () => {
+      const id = await submit(
+        { enable: { iccid: written, rollback: true } },
+        { listProfileInfo: {} },
+      );
+      assert.deepEqual((await eim.desk.orders.get(id))?.request, {
+        psmo: [{ enable: { iccid: efIccid, rollback: true } }, { listProfileInfo: {} }],
+      });
+      assert.deepEqual(at((await order(id)).body, 'steps'), [
+        { enable: { iccid, efIccid, rollback: true } },
+        { listProfileInfo: {} },
+      ]);
+    });
+  }
+
+  it('shows state, outcome, reason and history', async () => {
+    const id = await submit({ download: { activationCode } });
+    await fetched(eim, { id });
+    assert.equal(at((await order(id)).body, 'deliveries'), 1);
+    await finished(
+      eim,
+      { id },
+      { profileInstallationResult: { finalResult: 'successResult', iccid: efIccid } },
+    );
+    const { body } = await order(id);
+    assert.equal(at(body, 'state'), 'done');
+    assert.equal(at(body, 'success'), true);
+    assert.deepEqual(at(body, 'outcome'), [
+      { profileInstallationResult: { finalResult: 'successResult', iccid, efIccid } },
+    ]);
+    assert.deepEqual(
+      [0, 1, 2].map((line) => at(body, 'history', line, 'event')),
+      ['submitted', 'fetched', 'finished'],
+    );
+  });
+
+  it('gives the reason of a failure', async () => {
+    const id = await submit({ download: { activationCode } });
+    await finished(eim, { id }, { procedureError: 'authenticateClientError' }, false);
+    const { body } = await order(id);
+    assert.equal(at(body, 'success'), false);
+    assert.equal(at(body, 'reason'), 'the SM-DP+ refused: 8.2.6/3.8');
+  });
+
+  it('lists newest first, by state, EID and facility, page by page', async () => {
+    const first = await submit({ download: { activationCode } });
+    const second = await submit({ disable: { iccid } });
+    const third = await submit({ download: { activationCode } });
+    await finished(eim, { id: first }, { ok: true });
+    const ids = async (query: string) => {
+      const { status, body } = await get(`${eim.url}/v1/orders${query}`);
+      assert.equal(status, 200, JSON.stringify(body));
+      const orders = at(body, 'orders');
+      assert.ok(Array.isArray(orders));
+      return { ids: orders.map((one) => at(one, 'id')), next: at(body, 'next') };
+    };
+    assert.deepEqual(await ids(''), { ids: [third, second, first], next: undefined });
+    assert.deepEqual((await ids('?state=done')).ids, [first]);
+    assert.deepEqual((await ids('?facility=psmo')).ids, [second]);
+    assert.deepEqual((await ids(`?eid=${otherEid}`)).ids, []);
+    const page = await ids('?limit=2');
+    assert.deepEqual(page.ids, [third, second]);
+    assert.deepEqual(await ids(`?limit=2&after=${page.next}`), { ids: [first], next: undefined });
+  });
+
+  it('cancels an order, once', async () => {
+    const id = await submit({ download: { activationCode } });
+    const cancelled = await send('POST', `${eim.url}/v1/orders/${id}/cancel`);
+    assert.equal(cancelled.status, 200);
+    assert.deepEqual(at(cancelled.body, 'outcome'), [{ procedureError: 'abortedOrder' }]);
+    const again = await send('POST', `${eim.url}/v1/orders/${id}/cancel`);
+    assert.equal(again.status, 409);
+    assert.equal(at(again.body, 'error', 'code'), 'conflict');
+  });
+
+  it('deletes an order', async () => {
+    const id = await submit({ download: { activationCode } });
+    assert.equal((await send('DELETE', `${eim.url}/v1/orders/${id}`)).status, 204);
+    assert.equal((await order(id)).status, 404);
+    assert.equal((await send('DELETE', `${eim.url}/v1/orders/${id}`)).status, 404);
+    assert.equal((await send('POST', `${eim.url}/v1/orders/${id}/cancel`)).status, 404);
+  });
+});
+
+describe('/v1/orders/:id?wait', () => {
+  it('answers when the order changes', async () => {
+    const id = await submit({ download: { activationCode } });
+    const version = at((await order(id)).body, 'version');
+    const waiting = order(id, `?wait=10&since=${version}`);
+    await fetched(eim, { id });
+    const { body } = await waiting;
+    assert.equal(at(body, 'state'), 'work');
+    assert.notEqual(at(body, 'version'), version);
+  });
+
+  it('answers each change, also a line of history alone', async () => {
+    const id = await submit({ download: { activationCode } });
+    await fetched(eim, { id });
+    const version = at((await order(id)).body, 'version');
+    const waiting = order(id, `?wait=10&since=${version}`);
+    await eim.desk.orders.note(id, 'a result did not fit', 'wrong signature');
+    assert.equal(at((await waiting).body, 'history', 2, 'detail'), 'wrong signature');
+  });
+
+  it('answers at once when the order has changed since, or is done', async () => {
+    const id = await submit({ download: { activationCode } });
+    assert.equal(at((await order(id, '?wait=10&since=other')).body, 'state'), 'new');
+    await finished(eim, { id }, { ok: true });
+    const version = at((await order(id)).body, 'version');
+    assert.equal(at((await order(id, `?wait=10&since=${version}`)).body, 'state'), 'done');
+  });
+
+  it('answers 404 when the order is deleted meanwhile', async () => {
+    const id = await submit({ download: { activationCode } });
+    const version = at((await order(id)).body, 'version');
+    const waiting = order(id, `?wait=10&since=${version}`);
+    await eim.desk.orders.delete(id);
+    assert.equal((await waiting).status, 404);
+  });
+
+  it('answers the same order when the time is over', async () => {
+    const short = await run({ waitLimit: 20 });
+    running.push(short);
+    eim = short;
+    const id = await submit({ download: { activationCode } });
+    const version = at((await order(id)).body, 'version');
+    assert.equal(at((await order(id, `?wait=10&since=${version}`)).body, 'version'), version);
+  });
+
+  it('refuses one more than may wait, and ends waits when it closes', async () => {
+    const narrow = await run({ waiters: 1 });
+    eim = narrow;
+    const id = await submit({ download: { activationCode } });
+    const version = at((await order(id)).body, 'version');
+    const both = [order(id, `?wait=10&since=${version}`), order(id, `?wait=10&since=${version}`)];
+    const refused = await Promise.race(both);
+    assert.equal(refused.status, 503);
+    assert.equal(at(refused.body, 'error', 'code'), 'busy');
+    await narrow.close();
+    const statuses = (await Promise.all(both)).map(({ status }) => status);
+    assert.deepEqual(statuses.sort(), [200, 503]);
+  });
+});
+
+describe('/v1/orders: bad input stores nothing', () => {
+  const download = { download: { activationCode } };
+  const cases: readonly (readonly [what: string, body: unknown, status: number, field: string])[] =
+    [
+      ['no body', undefined, 400, ''],
+      ['a wrong EID', { eid: '123', steps: [download] }, 400, 'eid'],
+      ['no steps', { eid, steps: [] }, 400, 'steps'],
+      ['a step of no kind', { eid, steps: [{}] }, 400, 'steps[0]'],
+      ['a step of another kind', { eid, steps: [{ reset: {} }] }, 400, 'steps[0].reset'],
+      [
+        'a wrong activation code',
+        { eid, steps: [{ download: { activationCode: 'x' } }] },
+        400,
+        'steps[0].download.activationCode',
+      ],
+      [
+        'a wrong ICCID',
+        { eid, steps: [{ listProfileInfo: {} }, { delete: { iccid: '89' } }] },
+        400,
+        'steps[1].delete.iccid',
+      ],
+      [
+        'a word for a flag',
+        { eid, steps: [{ enable: { iccid, rollback: 'yes' } }] },
+        400,
+        'steps[0].enable.rollback',
+      ],
+      [
+        'a misspelt member',
+        { eid, steps: [{ enable: { iccid, rolback: true } }] },
+        400,
+        'steps[0].enable.rolback',
+      ],
+      ['a download beside others', { eid, steps: [download, { enable: { iccid } }] }, 501, 'steps'],
+    ];
+  for (const [what, body, status, field] of cases) {
+    it(`refuses ${what}`, async () => {
+      const answer = await send('POST', `${eim.url}/v1/orders`, body);
+      assert.equal(answer.status, status, JSON.stringify(answer.body));
+      assert.equal(at(answer.body, 'error', 'field') ?? '', field);
+      assert.deepEqual(await eim.desk.orders.list(), []);
+    });
+  }
+
+  for (const query of ['state=old', 'limit=0', 'limit=1001', 'limit=many', 'eid=1', 'colour=1']) {
+    it(`refuses the query ${query}`, async () => {
+      const { status, body } = await get(`${eim.url}/v1/orders?${query}`);
+      assert.equal(status, 400);
+      assert.equal(at(body, 'error', 'field'), query.split('=')[0]);
+    });
+  }
+
+  it('answers 404 for an order nobody knows', async () => {
+    assert.equal((await order('nonsense')).status, 404);
+    assert.equal((await order('nonsense', '?wait=5')).status, 404);
+    assert.equal((await get(`${eim.url}/v1/orders?after=nonsense`)).status, 404);
+  });
+});
+
+describe('/v1/devices', () => {
+  const add = (body: unknown) => send('POST', `${eim.url}/v1/devices`, body);
+
+  it('makes a PSK and shows it once', async () => {
+    const { status, body } = await add({ eids: [eid] });
+    assert.equal(status, 201);
+    assert.equal(at(body, 'identity'), eid);
+    assert.match(String(at(body, 'key')), /^[0-9A-F]{32}$/);
+    const [device] = eim.desk.devices.list();
+    const shown = { identity: eid, eids: [eid], added: new Date(device?.added ?? 0).toISOString() };
+    assert.deepEqual((await get(`${eim.url}/v1/devices`)).body, { devices: [shown] });
+    assert.deepEqual((await get(`${eim.url}/v1/devices/${eid}`)).body, shown);
+  });
+
+  it('takes a PSK, an identity with odd characters, and a note', async () => {
+    const identity = 'meter/7 %ä';
+    const { status, body, headers } = await add({
+      identity,
+      key: '000102030405060708090a0b0c0d0e0f',
+      note: 'cellar',
+    });
+    assert.equal(status, 201);
+    assert.equal(at(body, 'key'), '000102030405060708090A0B0C0D0E0F');
+    const url = `${eim.url}${headers.get('location')}`;
+    assert.equal(at((await get(url)).body, 'note'), 'cellar');
+    assert.equal((await send('DELETE', url)).status, 204);
+    assert.equal((await send('DELETE', url)).status, 404);
+    assert.equal((await get(url)).status, 404);
+  });
+
+  it('refuses an identity that is taken', async () => {
+    await add({ identity: 'a' });
+    const { status, body } = await add({ identity: 'a' });
+    assert.equal(status, 409);
+    assert.equal(at(body, 'error', 'field'), 'identity');
+  });
+
+  const cases: readonly (readonly [what: string, body: unknown, field: string])[] = [
+    ['neither identity nor EID', {}, 'identity'],
+    ['an empty identity', { identity: '' }, 'identity'],
+    ['a control character', { identity: 'a\nb' }, 'identity'],
+    ['129 octets of identity', { identity: 'ä'.repeat(65) }, 'identity'],
+    ['a short PSK', { identity: 'a', key: '00'.repeat(15) }, 'key'],
+    ['a long PSK', { identity: 'a', key: '00'.repeat(65) }, 'key'],
+    ['a PSK that is no hex', { identity: 'a', key: 'secret' }, 'key'],
+    ['a wrong EID', { identity: 'a', eids: [eid, '1'] }, 'eids[1]'],
+  ];
+  for (const [what, body, field] of cases) {
+    it(`refuses ${what}`, async () => {
+      const answer = await add(body);
+      assert.equal(answer.status, 400, JSON.stringify(answer.body));
+      assert.equal(at(answer.body, 'error', 'field'), field);
+      assert.deepEqual(eim.desk.devices.list(), []);
+    });
+  }
+});
+
+describe('/v1/euiccs', () => {
+  const change = (body: unknown, of: string = eid) =>
+    send('PATCH', `${eim.url}/v1/euiccs/${of}`, body);
+
+  it('changes what is named and leaves the rest', async () => {
+    const { status, body } = await change({ counterValue: 77, associationToken: 2 });
+    assert.equal(status, 200);
+    assert.equal(at(body, 'counterValue'), 77);
+    assert.equal(at(body, 'associationToken'), 2);
+    assert.equal(at(body, 'consumerEuicc'), false);
+    assert.equal(at((await change({ consumerEuicc: true })).body, 'counterValue'), 77);
+    assert.equal((await eim.desk.euiccs.get(eid))?.consumerEuicc, true);
+  });
+
+  it('shows the profiles that the eUICC told, with both forms of the ICCID', async () => {
+    await eim.desk.euiccs.update(eid, {
+      profiles: {
+        since: Date.UTC(2026, 0, 2),
+        list: [{ iccid: parseIccid(efIccid), state: 'enabled', class: 'operational', name: 'One' }],
+      },
+    });
+    const { body } = await get(`${eim.url}/v1/euiccs/${eid}`);
+    assert.deepEqual(at(body, 'profiles'), [
+      { iccid, efIccid, state: 'enabled', class: 'operational', name: 'One' },
+    ]);
+    assert.equal(at(body, 'profilesAt'), '2026-01-02T00:00:00.000Z');
+    assert.deepEqual(at((await get(`${eim.url}/v1/euiccs`)).body, 'euiccs', 0), body);
+  });
+
+  it('refuses what is wrong, by name', async () => {
+    for (const [body, field] of [
+      [{ counterValue: -1 }, 'counterValue'],
+      [{ counterValue: 2 ** 23 }, 'counterValue'],
+      [{ consumerEuicc: 1 }, 'consumerEuicc'],
+      [{ signPubKey: '0400' }, 'signPubKey'],
+      [{ stateChangeCauseList: ['moon'] }, 'stateChangeCauseList[0]'],
+      [{ colour: 1 }, 'colour'],
+    ] as const) {
+      const answer = await change(body);
+      assert.equal(answer.status, 400, JSON.stringify(answer.body));
+      assert.equal(at(answer.body, 'error', 'field'), field);
+    }
+    assert.equal(at((await change({}, '123')).body, 'error', 'field'), 'eid');
+    assert.equal(await eim.desk.euiccs.get(eid), undefined);
+  });
+
+  it('answers 404 for an EID nobody knows', async () => {
+    assert.equal((await get(`${eim.url}/v1/euiccs/${eid}`)).status, 404);
+  });
+});
