@@ -110,12 +110,16 @@ export function isSuccess(outcome: Outcome): boolean {
 }
 
 function isGood(name: string, value: unknown): boolean {
-  if (typeof value === 'string') return good[name]?.includes(value) ?? false;
+  if (typeof value === 'string') return own(good, name)?.includes(value) ?? false;
   if (Array.isArray(value)) return goodList.includes(name);
-  const rule = goodMember[name];
+  const rule = own(goodMember, name);
   if (rule === undefined || typeof value !== 'object' || value === null) return false;
   const [member, word] = rule;
   return Object.entries(value).some(([key, found]) => key === member && found === word);
+}
+
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 function named(names: Names, code: number): string | number {

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { silentLog } from '../../src/base/log.ts';
+import {
+  type EuiccDefaults,
+  type EuiccPatch,
+  Euiccs,
+  largestCounter,
+} from '../../src/fleet/euiccs.ts';
+import { type Eid, parseEid, parseIccid } from '../../src/messages/ids.ts';
+import { LevelStore } from '../../src/store/level.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { newFolder } from '../support/folders.ts';
+import { HandClock } from '../support/hand-clock.ts';
+
+const eid = parseEid('89882119900000000000000000000005');
+/** SGP.26's test eUICC. */
+const otherEid = parseEid('89049032123451234512345678901235');
+
+function fleet(store: Store = new MemoryStore(), defaults: Partial<EuiccDefaults> = {}) {
+  const clock = new HandClock();
+  return { store, clock, euiccs: new Euiccs({ store, clock, log: silentLog(), defaults }) };
+}
+
+const patch: EuiccPatch = {
+  associationToken: 3,
+  counterValue: 40,
+  signAlgo: 'brainpoolP256r1',
+  consumerEuicc: true,
+  publicKey: Uint8Array.from({ length: 65 }, (_, i) => (i === 0 ? 4 : i)),
+  euiccCertificate: Uint8Array.of(0x30, 1),
+  eumCertificate: Uint8Array.of(0x30, 2),
+  euiccInfo1: Uint8Array.of(0xbf, 0x20, 0),
+  euiccInfo2: Uint8Array.of(0xbf, 0x22, 0),
+  ipaCapabilities: Uint8Array.of(0xa8, 0),
+  deviceInfo: Uint8Array.of(0xa9, 0),
+  profiles: {
+    since: 7,
+    list: [
+      {
+        iccid: parseIccid('989444999999990920F3'),
+        isdpAid: Uint8Array.of(0xa0),
+        state: 'enabled',
+        class: 'operational',
+        name: 'Meter',
+      },
+    ],
+  },
+  stateChangeCauseList: ['deviceChange'],
+};
+
+describe('the record of an eUICC', () => {
+  it('is not there until it is made, with the defaults', async () => {
+    const { euiccs, clock } = fleet();
+    assert.equal(await euiccs.get(eid), undefined);
+    const due = {
+      eid,
+      added: clock.now(),
+      associationToken: 1,
+      counterValue: 1,
+      signAlgo: 'prime256v1',
+      consumerEuicc: false,
+      stateChangeCauseList: [],
+    };
+    assert.deepEqual(await euiccs.ensure(eid), due);
+    await clock.turn(1000);
+    assert.deepEqual(await euiccs.ensure(eid), due);
+    assert.deepEqual(await euiccs.get(eid), due);
+    assert.equal(await euiccs.get(otherEid), undefined);
+  });
+
+  it('has the defaults of the configuration', async () => {
+    const { euiccs } = fleet(new MemoryStore(), { counterValue: 100, consumerEuicc: true });
+    const record = await euiccs.ensure(eid);
+    assert.deepEqual([record.counterValue, record.consumerEuicc], [100, true]);
+  });
+
+  it('keeps every fact, also over a restart', async () => {
+    const folder = newFolder();
+    const store = await LevelStore.open(folder);
+    const { euiccs, clock } = fleet(store);
+    const record = await euiccs.update(eid, patch);
+    assert.deepEqual(record, { eid, added: clock.now(), ...patch });
+    await store.close();
+    const again = await LevelStore.open(folder);
+    assert.deepEqual(await fleet(again).euiccs.get(eid), record);
+    await again.close();
+  });
+
+  it('changes in what is named alone', async () => {
+    const { euiccs } = fleet();
+    const before = await euiccs.update(eid, patch);
+    const after = await euiccs.update(eid, { associationToken: 4 });
+    assert.deepEqual(after, { ...before, associationToken: 4 });
+  });
+
+  it('does not lose facts that are learned at the same time', async () => {
+    const { euiccs } = fleet();
+    await euiccs.ensure(eid);
+    await Promise.all([
+      ...Object.entries(patch).map(([name, value]) => euiccs.update(eid, { [name]: value })),
+      euiccs.contact(eid, { peer: 'x' }),
+    ]);
+    const record = await euiccs.get(eid);
+    for (const [name, value] of Object.entries(patch)) {
+      assert.deepEqual(
+        Object.entries(record ?? {}).find(([key]) => key === name)?.[1],
+        value,
+        name,
+      );
+    }
+    assert.equal(record?.lastPeer, 'x');
+  });
+
+  it('changes with the commit of another room, or not at all', async () => {
+    const { euiccs, store } = fleet();
+    await euiccs.ensure(eid);
+    const changes = euiccs.change(eid, { associationToken: 9, signAlgo: 'brainpoolP256r1' });
+    assert.equal((await euiccs.get(eid))?.associationToken, 1);
+    await store.commit(changes);
+    assert.equal((await euiccs.get(eid))?.associationToken, 9);
+    assert.equal((await euiccs.get(eid))?.signAlgo, 'brainpoolP256r1');
+  });
+
+  it('tells of first and last contact and each cause of change once', async () => {
+    const { euiccs, clock } = fleet();
+    const first = clock.now();
+    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    await clock.turn(5000);
+    await euiccs.contact(eid, { peer: 'PSK meter-2', stateChangeCause: 6 });
+    await euiccs.contact(eid, { peer: 'PSK meter-2', stateChangeCause: 6 });
+    await euiccs.contact(eid, { peer: 'PSK meter-2', stateChangeCause: 99 });
+    const record = await euiccs.get(eid);
+    assert.equal(record?.added, first);
+    assert.equal(record?.firstContact, first);
+    assert.equal(record?.lastContact, first + 5000);
+    assert.equal(record?.lastPeer, 'PSK meter-2');
+    assert.deepEqual(record?.stateChangeCauseList, ['deviceChange', 'undefined']);
+  });
+});
+
+describe('the list of eUICCs', () => {
+  it('is in the order of EIDs, in pages', async () => {
+    const { euiccs } = fleet();
+    const eids = Array.from(
+      { length: 7 },
+      (_, i) => `8904404500000000000000000000${String(i).padStart(4, '0')}` as Eid,
+    );
+    for (const one of [...eids].reverse()) await euiccs.update(one, patch);
+    const listed = async (options?: Parameters<Euiccs['list']>[0]) =>
+      (await euiccs.list(options)).map((record) => record.eid);
+    assert.deepEqual(await listed(), eids);
+    assert.deepEqual(await listed({ limit: 3 }), eids.slice(0, 3));
+    const [, second] = eids;
+    assert.ok(second !== undefined);
+    assert.deepEqual(await listed({ after: second, limit: 2 }), eids.slice(2, 4));
+    assert.deepEqual(await listed({ limit: 0 }), []);
+    assert.deepEqual((await euiccs.list({ limit: 1 }))[0], await euiccs.get(eids[0] ?? eid));
+  });
+});
+
+describe('the counter of an eUICC', () => {
+  it('starts one above that of the configuration on the card', async () => {
+    const { euiccs } = fleet();
+    const { counterValue, associationToken } = await euiccs.nextCounter(eid);
+    assert.deepEqual([counterValue, associationToken], [2, 1]);
+    await euiccs.update(otherEid, { counterValue: 77, associationToken: 5 });
+    const other = await euiccs.nextCounter(otherEid);
+    assert.deepEqual([other.counterValue, other.associationToken], [78, 5]);
+  });
+
+  it('is never given twice, whoever asks at the same time', async () => {
+    for (const store of [new MemoryStore(), await LevelStore.open(newFolder())]) {
+      const { euiccs } = fleet(store);
+      const taken = await Promise.all(Array.from({ length: 100 }, () => euiccs.nextCounter(eid)));
+      const values = taken.map(({ counterValue }) => counterValue).sort((a, b) => a - b);
+      assert.deepEqual(
+        values,
+        Array.from({ length: 100 }, (_, i) => i + 2),
+      );
+      await store.close();
+    }
+  });
+
+  it('on disk is not below one that was taken later but committed earlier', async () => {
+    const { euiccs, store } = fleet();
+    const first = await euiccs.nextCounter(eid);
+    const second = await euiccs.nextCounter(eid);
+    await store.commit([second.change]);
+    await store.commit([first.change]);
+    const restarted = fleet(store).euiccs;
+    assert.ok((await restarted.nextCounter(eid)).counterValue > second.counterValue);
+  });
+
+  it('that was never committed leaves a gap and is not given again', async () => {
+    const { euiccs, store } = fleet();
+    await euiccs.nextCounter(eid);
+    const second = await euiccs.nextCounter(eid);
+    await store.commit([second.change]);
+    assert.equal((await fleet(store).euiccs.nextCounter(eid)).counterValue, 4);
+  });
+
+  it('goes where the operator sets it, also down', async () => {
+    const { euiccs } = fleet();
+    await euiccs.update(eid, { counterValue: 1000 });
+    assert.equal((await euiccs.nextCounter(eid)).counterValue, 1001);
+    await euiccs.update(eid, { counterValue: 5 });
+    assert.equal((await euiccs.get(eid))?.counterValue, 5);
+    assert.equal((await euiccs.nextCounter(eid)).counterValue, 6);
+  });
+
+  it('ends at 8 388 607', async () => {
+    const { euiccs } = fleet();
+    assert.equal(largestCounter, 8_388_607);
+    await euiccs.update(eid, { counterValue: largestCounter - 1 });
+    assert.equal((await euiccs.nextCounter(eid)).counterValue, largestCounter);
+    await assert.rejects(euiccs.nextCounter(eid), { name: 'CounterError' });
+    await assert.rejects(euiccs.nextCounter(eid), /used up/);
+  });
+
+  for (const counterValue of [-1, 1.5, Number.NaN, largestCounter + 1]) {
+    it(`cannot be set to ${counterValue}`, async () => {
+      const { euiccs } = fleet();
+      await assert.rejects(euiccs.update(eid, { counterValue }), { name: 'CounterError' });
+      assert.equal((await euiccs.nextCounter(eid)).counterValue, 2);
+    });
+  }
+});
