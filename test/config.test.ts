@@ -56,14 +56,14 @@ describe('configuration', () => {
     assert.equal(config.coaps.port, 3001);
     assert.equal(config.rest.port, 2002);
     assert.equal(config.coaps.host, '10.0.0.1');
-    assert.equal(config.coap.maxRetransmit, 4);
+    assert.equal(config.coap.parameters.maxRetransmit, 4);
   });
 
   it('takes lists and maps from the environment as YAML', () => {
     const config = configOf({
       env: {
         EIM_ESIPA_CONTENT_FORMATS: '[42, 65000]',
-        EIM_ES9_HOSTS: '{"smdp.example.com": {address: 127.0.0.1, port: 8443}}',
+        EIM_ES9_HOSTS: '{"SMDP.example.com": {address: 127.0.0.1, port: 8443}}',
         EIM_EUICC_CONSUMER_EUICC: 'true',
       },
     });
