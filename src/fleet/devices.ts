@@ -11,14 +11,14 @@ import type { Eid } from '../messages/ids.ts';
 import { put, remove, type Store, table } from '../store/store.ts';
 
 /** Octets of a PSK identity: what RFC 4279 5.3 has every implementation support. */
-export const longestIdentity = 128;
+const longestIdentity = 128;
 /** Octets of a PSK: 16 for AES-128's worth of secrecy; 64 is what RFC 4279 5.3 has every implementation support. */
-export const shortestKey = 16;
-export const longestKey = 64;
+const shortestKey = 16;
+const longestKey = 64;
 /** EIDs of one device: a gateway may hold several eUICCs. */
-export const mostEids = 64;
+const mostEids = 64;
 /** Characters of a note. */
-export const longestNote = 256;
+const longestNote = 256;
 
 /** A device that cannot be added; the message says what is wrong with it. */
 export class DeviceError extends Error {
