@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { createPublicKey, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
-import { Certificate, Extension } from '@peculiar/asn1-x509';
+import {
+  Certificate,
+  Extension,
+  GeneralName,
+  GeneralSubtree,
+  GeneralSubtrees,
+  id_ce_nameConstraints,
+  NameConstraints,
+} from '@peculiar/asn1-x509';
 import fc from 'fast-check';
 import { equal } from '../../src/base/bytes.ts';
 import { parseEid } from '../../src/messages/ids.ts';
@@ -116,7 +124,7 @@ describe('checkEuiccChain (SGP.22 4.5.2)', () => {
       refuses(pki, 'expired', 'ci', Roots.of([old.certificate]));
     });
 
-    it('cannot be the EUM certificate itself, left to its issuer', () => {
+    it('is not believed unless it is configured', () => {
       refuses(pki, 'unknownCi', 'eum', Roots.of([]));
     });
   });
@@ -160,6 +168,26 @@ describe('checkEuiccChain (SGP.22 4.5.2)', () => {
       for (const iin of ['', '8904X']) {
         const chain = under({ permitted: { organization: 'RSP Test EUM', iin } });
         refuses(chain, 'nameConstraints', 'eum');
+      }
+    });
+
+    it('is refused where its name constraints hold more than permitted directory names', () => {
+      const constrained = (more: Partial<NameConstraints>) =>
+        remade(pki.eum, pki.ci, ({ tbsCertificate }) => {
+          const found = tbsCertificate.extensions?.find(
+            ({ extnID }) => extnID === id_ce_nameConstraints,
+          );
+          assert.ok(found);
+          const constraints = AsnConvert.parse(found.extnValue.buffer, NameConstraints);
+          Object.assign(constraints, more);
+          found.extnValue = new OctetString(AsnConvert.serialize(constraints));
+        });
+      const subtrees = new GeneralSubtrees([
+        new GeneralSubtree({ base: new GeneralName({ dNSName: 'example.com' }) }),
+      ]);
+      check({ ...pki, eum: constrained({}) });
+      for (const more of [{ excludedSubtrees: subtrees }, { permittedSubtrees: subtrees }]) {
+        refuses({ ...pki, eum: constrained(more) }, 'nameConstraints', 'eum');
       }
     });
 
@@ -338,6 +366,8 @@ describe('Roots', () => {
     assert.throws(() => Roots.of([pki.dpAuth.certificate]), { ...refused, code: 'authority' });
     assert.throws(() => Roots.of([new Uint8Array(3)]), { ...refused, code: 'malformed' });
     assert.throws(() => Roots.of([pki.eimSign.certificate]), { ...refused, code: 'issuer' });
+    const idle = issueCertificate({ ...ciProfile(profileDefaults), keyUsage: 'digitalSignature' });
+    assert.throws(() => Roots.of([idle.certificate]), { ...refused, code: 'keyUsage' });
   });
 
   it('refuses a root that did not sign itself', () => {
