@@ -1,0 +1,38 @@
+/** One RSP session with an eUICC, from InitiateAuthentication to its result (SGP.22 3.1.2, 3.1.3). */
+import type { KeyObject } from 'node:crypto';
+import type { Eid } from '../../../src/messages/ids.ts';
+import type { ProfileOrder } from './order.ts';
+
+/** What authenticateClient gave, kept so that the same request gets the same answer. */
+export interface Authenticated {
+  /** The request as it came. */
+  readonly request: Uint8Array;
+  readonly answer: AuthenticateClientAnswer;
+  readonly eid: Eid;
+  readonly euiccKey: KeyObject;
+  readonly order: ProfileOrder;
+}
+
+export interface AuthenticateClientAnswer {
+  readonly transactionId: Uint8Array;
+  /** `BF25…` */
+  readonly profileMetadata: Uint8Array;
+  readonly smdpSigned2: Uint8Array;
+  readonly smdpSignature2: Uint8Array;
+  readonly smdpCertificate: Uint8Array;
+}
+
+export interface Session {
+  readonly transactionId: Uint8Array;
+  readonly serverChallenge: Uint8Array;
+  authenticated?: Authenticated;
+  /** A package was made in this session: a repeated request is no further attempt. */
+  bound: boolean;
+}
+
+/** A package that was handed out and whose result may come long after its session. */
+export interface Download {
+  readonly eid: Eid;
+  readonly euiccKey: KeyObject;
+  readonly order: ProfileOrder;
+}
