@@ -1,0 +1,54 @@
+/**
+ * ESipa over CoAP (SGP.32 6.1): one resource, POST, one DER message in, one out. Function errors stay inside the
+ * message, with 2.05; what is no message at all gets 4.00 and a short reason.
+ * See docs/interpretation-log.md#esipa-over-coap for path, content format and codes.
+ */
+import { CoapError, Code } from '../coap/codes.ts';
+import type { CoapPeer, CoapRequest, CoapResponse } from '../coap/request.ts';
+import { DerError } from '../messages/tlv.ts';
+import type { Caller, Eim } from '../procedures/eim.ts';
+import { callFunction, UnknownFunctionError } from './functions.ts';
+
+export interface EsipaCoapSettings {
+  /** Paths that are the resource, without a leading slash. Default `gsma/rsp2/asn1` and `esipa`. */
+  readonly paths: readonly string[];
+  /** Content formats taken besides none; others get 4.15. Default 42 (application/octet-stream). */
+  readonly contentFormats: readonly number[];
+}
+
+/** Handles one request of the caller. */
+export async function handleEsipa<P extends CoapPeer>(
+  eim: Eim,
+  settings: EsipaCoapSettings,
+  caller: Caller,
+  request: CoapRequest<P>,
+): Promise<CoapResponse> {
+  if (!settings.paths.includes(request.path.join('/')))
+    throw new CoapError(Code.notFound, 'no such resource');
+  if (request.method !== 'POST') throw new CoapError(Code.methodNotAllowed, 'POST only');
+  const { contentFormat } = request;
+  if (contentFormat !== undefined && !settings.contentFormats.includes(contentFormat)) {
+    throw new CoapError(Code.unsupportedContentFormat, `content format ${contentFormat}`);
+  }
+  const answered = contentFormat ?? settings.contentFormats[0];
+  if (request.accept !== undefined && request.accept !== answered) {
+    throw new CoapError(Code.notAcceptable, `answers have content format ${answered}`);
+  }
+  const body = await answer(eim, caller, request.body);
+  if (body.length === 0) return { code: Code.changed };
+  return {
+    code: Code.content,
+    body,
+    ...(answered === undefined ? {} : { contentFormat: answered }),
+  };
+}
+
+async function answer(eim: Eim, caller: Caller, body: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await callFunction(eim, caller, body);
+  } catch (error) {
+    if (!(error instanceof DerError || error instanceof UnknownFunctionError)) throw error;
+    eim.log.drop('no ESipa message', { why: error.message });
+    throw new CoapError(Code.badRequest, error.message.slice(0, 128));
+  }
+}

@@ -1,0 +1,49 @@
+/** ESipa (SGP.32 6.3): each message of an IPA and the procedure that answers it. */
+import { EsipaMessageFromIpaToEim } from '../messages/esipa.ts';
+import type { Caller, Eim } from '../procedures/eim.ts';
+import { getEimPackage } from '../procedures/get-eim-package.ts';
+import { handleNotification } from '../procedures/handle-notification.ts';
+import {
+  authenticateClient,
+  cancelSession,
+  getBoundProfilePackage,
+  initiateAuthentication,
+} from '../procedures/profile-download.ts';
+import { provideEimPackageResult } from '../procedures/provide-eim-package-result.ts';
+
+/** A message that is well-formed, but that no function of this eIM takes. */
+export class UnknownFunctionError extends Error {
+  override readonly name = 'UnknownFunctionError';
+}
+
+/**
+ * Answers one ESipa message, both in DER; no octets where the function has no answer. Throws DerError where the
+ * request is not one message of the module, UnknownFunctionError where it is none that an eIM answers.
+ */
+export async function callFunction(
+  eim: Eim,
+  caller: Caller,
+  request: Uint8Array,
+): Promise<Uint8Array> {
+  const message = EsipaMessageFromIpaToEim.decode(request, {
+    tolerated: (shape, path) => eim.log.drop(`tolerated ${shape}`, { at: path }),
+  });
+  switch (message.type) {
+    case 'initiateAuthenticationRequestEsipa': // 6.3.2.1
+      return initiateAuthentication(eim, caller, message.value);
+    case 'authenticateClientRequestEsipa': // 6.3.2.2
+      return authenticateClient(eim, caller, message.value);
+    case 'getBoundProfilePackageRequestEsipa': // 6.3.2.3
+      return getBoundProfilePackage(eim, caller, message.value);
+    case 'handleNotificationEsipa': // 6.3.2.4
+      return handleNotification(eim, caller, message.value);
+    case 'cancelSessionRequestEsipa': // 6.3.2.5
+      return cancelSession(eim, caller, message.value);
+    case 'getEimPackageRequest': // 6.3.2.6
+      return getEimPackage(eim, caller, message.value);
+    case 'provideEimPackageResult': // 6.3.2.7
+      return provideEimPackageResult(eim, caller, message.value);
+    case 'transferEimPackageResponse': // the answer to an injected package: where the eIM asks
+      throw new UnknownFunctionError('TransferEimPackage is not a function that an IPA calls');
+  }
+}

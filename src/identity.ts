@@ -1,0 +1,189 @@
+/**
+ * Who this eIM is: the key that signs eUICC Packages, the key and certificate of its DTLS server, and what eUICCs are
+ * told of both. What the configuration does not name is made once, in the data folder, and kept there.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
+import type { Random } from './base/random.ts';
+import { type Config, ConfigError } from './config.ts';
+import { EimConfigurationData, EimIdType, generateAssociationToken } from './messages/eco.ts';
+import { AddInitialEimRequest } from './messages/es10.ts';
+import { EimSigner } from './trust/eim-signer.ts';
+import { selfSigned } from './trust/self-signed.ts';
+
+export interface Identity {
+  readonly signer: EimSigner;
+  readonly tls: { readonly chain: readonly Uint8Array[]; readonly key: KeyObject };
+  /** Where devices find this eIM: host, or host:port. */
+  readonly fqdn: string;
+  /** SGP.32 2.11.1.1.1, `30…`. */
+  readonly eimConfigurationData: Uint8Array;
+  /** SGP.32 5.9.4, `BF57…`: for an eUICC that has no eIM yet. */
+  readonly addInitialEimRequest: Uint8Array;
+  /** PEM: the signing certificate, or the bare public key. */
+  readonly signingPem: string;
+  /** PEM, leaf first. */
+  readonly tlsPem: string;
+}
+
+const years = 365.25 * 24 * 3600 * 1000;
+/** A certificate made here is a pin (trustedPublicKeyDataTls), not one that a CA renews. */
+const madeValidity = 30 * years;
+
+export interface IdentityOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Loads what the configuration names, makes what it does not. Throws ConfigError. */
+export function loadIdentity({ config, clock, random, log }: IdentityOptions): Identity {
+  const { eim } = config;
+  const host = eim.fqdn?.replace(/:[0-9]+$/, '') ?? hostname();
+  const signing = {
+    key: privateKey('eim.signing.key', eim.signing.key ?? made(config, 'eim-signing.key.pem', log)),
+    certificate: eim.signing.certificate,
+  };
+  const tlsKey = privateKey('eim.tls.key', eim.tls.key ?? made(config, 'eim-tls.key.pem', log));
+  const tlsPem =
+    eim.tls.certificate === undefined
+      ? madeCertificate(config, tlsKey, host, { clock, random, log })
+      : read('eim.tls.certificate', eim.tls.certificate);
+  const chain = certificates('eim.tls.certificate', tlsPem);
+  const [leaf] = chain;
+  if (leaf === undefined) throw new ConfigError('eim.tls.certificate: holds no certificate');
+  if (!new X509Certificate(leaf).checkPrivateKey(tlsKey)) {
+    throw new ConfigError('eim.tls.certificate: is not the certificate of eim.tls.key');
+  }
+  const signer = EimSigner.of(signing.key);
+  const signingPem =
+    signing.certificate === undefined
+      ? createPublicKey(signing.key).export({ format: 'pem', type: 'spki' }).toString()
+      : read('eim.signing.certificate', signing.certificate);
+  const [signingCertificate] =
+    signing.certificate === undefined ? [] : certificates('eim.signing.certificate', signingPem);
+  if (
+    signingCertificate !== undefined &&
+    !new X509Certificate(signingCertificate).checkPrivateKey(signing.key)
+  ) {
+    throw new ConfigError('eim.signing.certificate: is not the certificate of eim.signing.key');
+  }
+  const fqdn = eim.fqdn ?? hostname();
+  const configuration: EimConfigurationData = {
+    eimId: eim.id,
+    eimFqdn: fqdn,
+    eimIdType: idTypes[eim.idType],
+    counterValue: config.euicc.counterStart,
+    associationToken: generateAssociationToken,
+    eimPublicKeyData:
+      signingCertificate === undefined
+        ? { type: 'eimPublicKey', value: signer.publicKeyInfo }
+        : { type: 'eimCertificate', value: signingCertificate },
+    trustedPublicKeyDataTls: { type: 'trustedCertificateTls', value: leaf },
+    eimSupportedProtocol: ['eimRetrieveCoaps'],
+    indirectProfileDownload: true,
+  };
+  return {
+    signer,
+    tls: { chain, key: tlsKey },
+    fqdn,
+    eimConfigurationData: EimConfigurationData.encode(configuration),
+    addInitialEimRequest: AddInitialEimRequest.encode({
+      eimConfigurationDataList: [configuration],
+    }),
+    signingPem,
+    tlsPem,
+  };
+}
+
+const idTypes = {
+  oid: EimIdType.eimIdTypeOid,
+  fqdn: EimIdType.eimIdTypeFqdn,
+  proprietary: EimIdType.eimIdTypeProprietary,
+} as const;
+
+/** The file of a key in the data folder; made where it is missing, readable by its owner alone. */
+function made(config: Config, name: string, log: Log): string {
+  const path = join(config.dataFolder, name);
+  mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  if (writeOnce(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), 0o600)) {
+    log.info('made a key', { file: path });
+  }
+  return path;
+}
+
+function madeCertificate(
+  config: Config,
+  key: KeyObject,
+  host: string,
+  { clock, random, log }: Pick<IdentityOptions, 'clock' | 'random' | 'log'>,
+): string {
+  const path = join(config.dataFolder, 'eim-tls.cert.pem');
+  const now = clock.now();
+  const der = selfSigned({
+    key,
+    host,
+    serial: random(8),
+    notBefore: new Date(now),
+    notAfter: new Date(now + madeValidity),
+  });
+  if (writeOnce(path, new X509Certificate(der).toString(), 0o644)) {
+    log.info('made a self-signed DTLS certificate', { file: path, host });
+  }
+  return read('eim.tls.certificate', path);
+}
+
+/** Writes a file that must not be there yet; false where it is. */
+function writeOnce(path: string, text: string, mode: number): boolean {
+  try {
+    writeFileSync(path, text, { flag: 'wx', mode });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function privateKey(setting: string, path: string): KeyObject {
+  const pem = read(setting, path);
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
+  } catch (cause) {
+    throw new ConfigError(`${setting}: ${path} holds no private key in PEM`, { cause });
+  }
+  throw new ConfigError(`${setting}: ${path} is not a key of P-256`);
+}
+
+/** The certificates of a PEM text, DER. */
+export function certificates(setting: string, pem: string): readonly Uint8Array[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return blocks.map((block) => new Uint8Array(new X509Certificate(block).raw));
+  } catch (cause) {
+    throw new ConfigError(`${setting}: holds something that is no certificate`, { cause });
+  }
+}
+
+/** A file that a setting names, as text. */
+export function read(setting: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`${setting}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}

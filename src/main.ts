@@ -1,0 +1,255 @@
+/**
+ * Ties the rooms together, bottom up; listens; lets go in the other order.
+ *
+ * ```
+ *   socket ─datagram▶ dtls ─data▶ coap ─request▶ esipa ─message▶ procedures ─▶ orders, fleet, es9
+ *                                                      rest ─────────────────▶ orders, fleet
+ * ```
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { BoundedMap } from './base/bounded-map.ts';
+import { type Cancel, systemClock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
+import { systemRandom } from './base/random.ts';
+import { Serial } from './base/serial.ts';
+import { CoapServer } from './coap/server.ts';
+import { type Config, ConfigError } from './config.ts';
+import { type DtlsPeer, DtlsServer } from './dtls/server.ts';
+import { Es9Client } from './es9/client.ts';
+import { Https, type HttpsOptions } from './es9/https.ts';
+import { handleEsipa } from './esipa/coap.ts';
+import { Devices } from './fleet/devices.ts';
+import { Euiccs } from './fleet/euiccs.ts';
+import { certificates, loadIdentity, read } from './identity.ts';
+import { type Logging, startLogging } from './logging.ts';
+import type { Eid } from './messages/ids.ts';
+import { Orders } from './orders/orders.ts';
+import type { Caller, Eim } from './procedures/eim.ts';
+import { deliverNotifications } from './procedures/notification-delivery.ts';
+import { sweepTransactions } from './procedures/transactions.ts';
+import { startRest } from './rest/server.ts';
+import { LevelStore } from './store/level.ts';
+import { Roots } from './trust/roots.ts';
+import { listenUdp, type UdpSocket } from './udp.ts';
+
+/** A running eIM. */
+export interface Service {
+  /** Where devices are listened for, as bound. */
+  readonly coaps: { readonly host: string; readonly port: number };
+  /** The operator's side. */
+  readonly rest: { readonly url: string };
+  close(): Promise<void>;
+}
+
+/** Peers whose last polled EID is remembered, and for how long, in milliseconds. */
+const polls = { ceiling: 100_000, lifetime: 24 * 3600 * 1000 };
+const day = 24 * 3600 * 1000;
+
+/** Starts an eIM; throws what cannot be opened, with what to do. */
+export async function serve(
+  config: Config,
+  logging: Logging = startLogging(config.log.level),
+): Promise<Service> {
+  const log = logging.room('eim');
+  const started = systemClock.now();
+  const clock = systemClock;
+  const random = systemRandom;
+  const opened: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const one of opened.splice(0).reverse()) await one();
+  };
+  try {
+    const identity = loadIdentity({ config, clock, random, log });
+    const euiccRoots = pemFiles('euicc.roots', config.euicc.roots);
+    if (euiccRoots.length === 0) {
+      log.warn('euicc.roots is empty: no eUICC can be proven; name the CI certificates to trust');
+    }
+    const store = await LevelStore.open(join(config.dataFolder, 'store'));
+    opened.push(() => store.close());
+    const euiccs = new Euiccs({
+      store,
+      clock,
+      log: logging.room('fleet'),
+      defaults: {
+        associationToken: config.euicc.associationToken,
+        counterValue: config.euicc.counterStart,
+        consumerEuicc: config.euicc.consumerEuicc,
+      },
+    });
+    const devices = await Devices.open({ store, clock, log: logging.room('fleet') });
+    const orders = new Orders({
+      store,
+      clock,
+      random,
+      log: logging.room('orders'),
+      settings: config.orders,
+    });
+    const https = new Https({ ...es9Options(config), clock, log: logging.room('es9') });
+    opened.push(() => https.close());
+    const eim: Eim = {
+      id: config.eim.id,
+      store,
+      orders,
+      euiccs,
+      devices,
+      es9: new Es9Client({ connect: https, requester: config.eim.id, log: logging.room('es9') }),
+      signer: identity.signer,
+      roots: Roots.of(euiccRoots),
+      clock,
+      random,
+      log: logging.room('esipa'),
+      settings: {
+        unknownEid: config.esipa.unknownEid,
+        boundEidsOpen: config.esipa.boundEidsOpen,
+        maxDeliveries: config.orders.maxDeliveries,
+      },
+      polls: new BoundedMap<string, Eid>({ clock, ...polls }),
+      serial: new Serial(),
+    };
+    opened.push(orders.keepSwept());
+    opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
+    opened.push(every(day, () => sweepTransactions(eim), log));
+
+    const coap = new CoapServer<DtlsPeer>({
+      handle: (request) => handleEsipa(eim, config.esipa, callerOf(request.peer), request),
+      clock,
+      random,
+      log: logging.room('coap'),
+      parameters: {
+        ackTimeout: config.coap.ackTimeout,
+        ackRandomFactor: config.coap.ackRandomFactor,
+        maxRetransmit: config.coap.maxRetransmit,
+        emptyAckAfter: config.coap.emptyAckDelay,
+        exchangeLifetime: config.coap.exchangeLifetime,
+        blockSize: config.coap.blockSize,
+      },
+      limits: {
+        requestBody: config.coap.bodyLimit,
+        bodyLifetime: config.coap.bodyLifetime,
+        answerLifetime: config.coap.bodyLifetime,
+      },
+    });
+    opened.push(() => coap.close());
+    let socket: UdpSocket | undefined;
+    const dtls = new DtlsServer({
+      credentials: {
+        psk: (pskIdentity) => devices.pskOf(pskIdentity),
+        ...(config.dtls.pskHint === undefined ? {} : { pskHint: config.dtls.pskHint }),
+        ...(config.dtls.allowAnonymous ? { certificate: identity.tls } : {}),
+      },
+      clock,
+      random,
+      log: logging.room('dtls'),
+      mtu: config.dtls.mtu,
+      limits: { halfOpen: config.dtls.handshakes, connections: config.dtls.connections },
+      times: { handshake: config.dtls.handshakeTimeout, idle: config.dtls.idleLifetime },
+      deliver: (peer, data) => coap.receive(peer, data),
+      closed: (peer) => coap.forget(peer),
+      send: (datagram, to) => socket?.send(datagram, to),
+    });
+    opened.push(() => dtls.close());
+    socket = await listenUdp({
+      host: config.coaps.host,
+      port: config.coaps.port,
+      log: logging.room('udp'),
+      receiveBuffer: 4 * 1024 * 1024,
+      receive: (datagram, from) => dtls.receive(datagram, from),
+    });
+    const { address } = socket;
+    opened.push(() => socket?.close());
+    const coaps = { host: address.address, port: address.port };
+    const rest = await startRest(
+      { orders, euiccs, devices, clock, random, log: logging.room('rest'), info },
+      config.rest,
+    );
+    opened.push(() => rest.close());
+    log.info('ready', { coaps: `${coaps.host}:${coaps.port}`, rest: rest.url });
+    return { coaps, rest: { url: rest.url }, close };
+
+    function info() {
+      return {
+        version: packageVersion(),
+        hostname: hostname(),
+        started,
+        eimId: config.eim.id,
+        eimFqdn: identity.fqdn,
+        coaps,
+        eimConfigurationData: identity.eimConfigurationData,
+        addInitialEimRequest: identity.addInitialEimRequest,
+        eimCertificate: identity.signingPem,
+        tlsCertificate: identity.tlsPem,
+        rootCiCertificates: config.euicc.roots.map((path) => read('euicc.roots', path)),
+        counterValue: config.euicc.counterStart,
+        consumerEuicc: config.euicc.consumerEuicc,
+        drops: logging.drops.all(),
+      };
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What the procedures see of a connection. */
+function callerOf({ id, credential }: DtlsPeer): Caller {
+  return credential.type === 'psk'
+    ? { peerId: id, pskIdentity: credential.identity }
+    : { peerId: id };
+}
+
+function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {
+  return {
+    roots: pemFiles('es9.roots', es9.roots),
+    insecure: es9.insecure,
+    hosts: Object.fromEntries(
+      Object.entries(es9.hosts).map(([name, { address, port, ca }]) => [
+        name.toLowerCase(),
+        {
+          ...(address === undefined ? {} : { address }),
+          ...(port === undefined ? {} : { port }),
+          ...(ca === undefined ? {} : { ca: pemFiles(`es9.hosts.${name}.ca`, [ca]) }),
+        },
+      ]),
+    ),
+    connectTimeout: es9.connectTimeout,
+    answerTimeout: es9.answerTimeout,
+    bodyLimit: es9.bodyLimit,
+  };
+}
+
+/** The certificates in these PEM files, DER. */
+function pemFiles(setting: string, paths: readonly string[]): readonly Uint8Array[] {
+  return paths.flatMap((path) => {
+    const found = certificates(setting, read(setting, path));
+    if (found.length === 0) throw new ConfigError(`${setting}: ${path} holds no certificate`);
+    return found;
+  });
+}
+
+/** Runs `work` now and again every so many milliseconds, one run at a time, until cancelled. */
+function every(milliseconds: number, work: () => Promise<void>, log: Log): Cancel {
+  let stop: Cancel = () => {};
+  let stopped = false;
+  const turn = async (): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      log.error('work that recurs failed', { why: String(error) });
+    }
+    if (!stopped) stop = systemClock.after(milliseconds, () => void turn());
+  };
+  void turn();
+  return () => {
+    stopped = true;
+    stop();
+  };
+}
+
+/** The version of package.json, which stands above src and dist alike. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(text) as { version: string };
+  return version;
+}

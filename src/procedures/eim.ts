@@ -1,0 +1,81 @@
+/** What a procedure is given: the eIM's identity, its rooms, and who is asking. */
+import type { BoundedMap } from '../base/bounded-map.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Serial } from '../base/serial.ts';
+import type { Es9Client } from '../es9/client.ts';
+import type { Devices } from '../fleet/devices.ts';
+import type { Euiccs } from '../fleet/euiccs.ts';
+import type { Eid } from '../messages/ids.ts';
+import type { Orders } from '../orders/orders.ts';
+import type { Change, Store } from '../store/store.ts';
+import type { EimSigner } from '../trust/eim-signer.ts';
+import type { Roots } from '../trust/roots.ts';
+
+export interface Eim {
+  /** eimId of EimConfigurationData (SGP.32 2.11.1). */
+  readonly id: string;
+  readonly store: Store;
+  readonly orders: Orders;
+  readonly euiccs: Euiccs;
+  readonly devices: Devices;
+  readonly es9: Es9Client;
+  readonly signer: EimSigner;
+  /** CI roots that an eUICC's chain must end in. */
+  readonly roots: Roots;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly settings: ProcedureSettings;
+  /** The EID that each peer last polled for: the last resort where a message names none. */
+  readonly polls: BoundedMap<string, Eid>;
+  /** One procedure at a time for each EID. */
+  readonly serial: Serial;
+}
+
+export interface ProcedureSettings {
+  /**
+   * What a poll for an EID without orders, record or device gets: `eidNotFound` (2, SGP.32 v1.2) or
+   * `noEimPackageAvailable` (1, all that v1.0 IPAs know; some stop polling on anything else). Default eidNotFound.
+   */
+  readonly unknownEid: 'eidNotFound' | 'noEimPackageAvailable';
+  /** How often one eIM package is handed out before its order ends as stuck. Default 16. */
+  readonly maxDeliveries: number;
+  /** Whether an EID that a device's PSK covers may be spoken for by peers without that PSK. Default false. */
+  readonly boundEidsOpen: boolean;
+}
+
+/** Who is asking: what the transport knows of the peer. */
+export interface Caller {
+  /** Of the connection; the same as long as it lives. */
+  readonly peerId: string;
+  /** The identity that its PSK proved; absent where the peer proved none. */
+  readonly pskIdentity?: string;
+}
+
+/** The caller for a log line. */
+export function callerText(caller: Caller): string {
+  return caller.pskIdentity === undefined ? 'anonymous peer' : `PSK ${caller.pskIdentity}`;
+}
+
+/**
+ * Whether this caller may speak for this EID: a PSK bound to EIDs speaks for those alone, and an EID bound to PSKs is
+ * spoken for by those alone (unless `boundEidsOpen`).
+ */
+export function maySpeakFor(eim: Eim, caller: Caller, eid: Eid): boolean {
+  if (caller.pskIdentity !== undefined) {
+    const bound = eim.devices.get(caller.pskIdentity)?.eids ?? [];
+    if (bound.includes(eid)) return true;
+    if (bound.length > 0) return false;
+  }
+  return eim.settings.boundEidsOpen || !eim.devices.anyCovers(eid);
+}
+
+/** An eIM package, and what must be durable together with it. */
+export interface BuiltPackage {
+  /** `BF51…`, `BF52…` or `BF54…`. */
+  readonly eimPackage: Uint8Array;
+  readonly counterValue?: number;
+  readonly also: readonly Change[];
+}

@@ -1,0 +1,150 @@
+/**
+ * eIM package retrieval (SGP.32 3.1.1.1, ESipa.GetEimPackage 6.3.2.6): the next thing to do for this EID, or that there
+ * is nothing. A package is built once: its bytes, its counter and the order's step are durable before they leave, and
+ * a device that polls again without having reported gets the same bytes.
+ */
+import { toHex } from '../base/bytes.ts';
+import {
+  EimPackageError,
+  type GetEimPackageRequest,
+  GetEimPackageResponse,
+} from '../messages/eim-package.ts';
+import { type Eid, eidOf, IdError } from '../messages/ids.ts';
+import { tlv } from '../messages/tlv.ts';
+import { type Order, TransitionError } from '../orders/order.ts';
+import { OrderError } from '../orders/orders.ts';
+import { procedureError } from '../orders/outcome.ts';
+import { type BuiltPackage, type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
+import { buildEuiccPackage } from './euicc-package.ts';
+import { euiccDataDue } from './ipa-euicc-data.ts';
+import { buildDownloadTrigger } from './profile-download-trigger.ts';
+
+/** Returns the GetEimPackageResponse, `BF4F…`. */
+export async function getEimPackage(
+  eim: Eim,
+  caller: Caller,
+  request: GetEimPackageRequest,
+): Promise<Uint8Array> {
+  let eid: Eid;
+  try {
+    eid = eidOf(request.eidValue);
+  } catch (error) {
+    if (!(error instanceof IdError)) throw error;
+    eim.log.warn('poll with an invalid EID', {
+      eid: toHex(request.eidValue),
+      by: callerText(caller),
+    });
+    return refusal(EimPackageError.invalidEid);
+  }
+  if (!maySpeakFor(eim, caller, eid)) {
+    eim.log.warn('poll for an EID that the caller may not speak for', {
+      eid,
+      by: callerText(caller),
+    });
+    return refusal(EimPackageError.eidNotFound);
+  }
+  if (!(await known(eim, eid))) {
+    eim.log.info('poll for an unknown EID', { eid, by: callerText(caller) });
+    return refusal(EimPackageError[eim.settings.unknownEid]);
+  }
+  return eim.serial.run(eid, () => next(eim, caller, eid, request));
+}
+
+/** An EID is known by its record (made with its first order), by a device that covers it, or by an order. */
+async function known(eim: Eim, eid: Eid): Promise<boolean> {
+  return (
+    eim.devices.anyCovers(eid) ||
+    (await eim.euiccs.get(eid)) !== undefined ||
+    (await eim.orders.next(eid)) !== undefined
+  );
+}
+
+async function next(
+  eim: Eim,
+  caller: Caller,
+  eid: Eid,
+  request: GetEimPackageRequest,
+): Promise<Uint8Array> {
+  eim.polls.set(caller.peerId, eid);
+  await eim.euiccs.contact(eid, { peer: callerText(caller), ...stateChange(request) });
+  for (;;) {
+    const order = await eim.orders.next(eid);
+    if (order === undefined) return refusal(EimPackageError.noEimPackageAvailable);
+    try {
+      const eimPackage =
+        order.state.at === 'work' ? await again(eim, order) : await first(eim, order);
+      if (eimPackage !== undefined) return tlv(0xbf4f, eimPackage);
+    } catch (error) {
+      // Cancelled or deleted since we looked: nothing was stored, nothing leaves.
+      if (!(error instanceof TransitionError || error instanceof OrderError)) throw error;
+    }
+  }
+}
+
+function stateChange(request: GetEimPackageRequest): { stateChangeCause?: number } {
+  if (request.stateChangeCause !== undefined) return { stateChangeCause: request.stateChangeCause };
+  return request.notifyStateChange === undefined ? {} : { stateChangeCause: 127 };
+}
+
+/** The bytes that left before; undefined where they left too often without an answer, which ends the order. */
+async function again(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
+  if (order.state.at !== 'work') throw new Error(`order ${order.id} is ${order.state.at}`);
+  const { dispatch } = order.state;
+  if (dispatch.deliveries >= eim.settings.maxDeliveries) {
+    await eim.orders.finish(order.id, {
+      success: false,
+      outcome: [procedureError('stuckOrder')],
+      reason: `handed out ${dispatch.deliveries} times, and the device never reported a result`,
+    });
+    return undefined;
+  }
+  await eim.orders.deliveredAgain(order.id);
+  return dispatch.eimPackage;
+}
+
+/** Builds the order's package and makes it durable; undefined where it cannot be built, which ends the order. */
+async function first(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
+  const question = await euiccDataDue(eim, order);
+  if (question === 'unanswered') return undefined;
+  if (question !== undefined) return question;
+  const eimTransactionId = eim.random(16);
+  const built = await build(eim, order, eimTransactionId);
+  if (built === undefined) {
+    await eim.orders.finish(order.id, {
+      success: false,
+      outcome: [procedureError('badOrder')],
+      reason: `this eIM cannot carry out a ${order.facility} order of this shape`,
+    });
+    return undefined;
+  }
+  const now = eim.clock.now();
+  const { eimPackage, counterValue } = built;
+  await eim.orders.fetched(
+    order.id,
+    {
+      eimTransactionId,
+      eimPackage,
+      ...(counterValue === undefined ? {} : { counterValue }),
+      first: now,
+      last: now,
+      deliveries: 1,
+    },
+    built.also,
+  );
+  return eimPackage;
+}
+
+async function build(
+  eim: Eim,
+  order: Order,
+  eimTransactionId: Uint8Array,
+): Promise<BuiltPackage | undefined> {
+  const { request } = order;
+  if ('download' in request) return buildDownloadTrigger(request.download, eimTransactionId);
+  if ('psmo' in request) return buildEuiccPackage(eim, order.eid, request.psmo, eimTransactionId);
+  return undefined;
+}
+
+function refusal(code: number): Uint8Array {
+  return GetEimPackageResponse.encode({ type: 'eimPackageError', value: code });
+}

@@ -1,0 +1,74 @@
+/** The one UDP socket: datagrams in with their address, datagrams out. */
+import { createSocket, type Socket } from 'node:dgram';
+import type { Address } from './base/address.ts';
+import type { Log } from './base/log.ts';
+
+export interface UdpSocket {
+  /** Where it listens; the port is the one the system gave where 0 was asked for. */
+  readonly address: Address;
+  /** Sends one datagram; where the network refuses it, it counts as lost. */
+  send(datagram: Uint8Array, to: Address): void;
+  close(): Promise<void>;
+}
+
+export interface UdpOptions {
+  readonly host: string;
+  /** 0 asks the system for a free one. */
+  readonly port: number;
+  readonly log: Log;
+  /** Octets of the socket's receive buffer; the system may give less (net.core.rmem_max). */
+  readonly receiveBuffer?: number;
+  receive(datagram: Uint8Array, from: Address): void;
+}
+
+/** The port is taken, or the address is not ours; the message says which and what to do. */
+export class UdpError extends Error {
+  override readonly name = 'UdpError';
+}
+
+export async function listenUdp(options: UdpOptions): Promise<UdpSocket> {
+  const { log } = options;
+  const socket = createSocket({ type: options.host.includes(':') ? 'udp6' : 'udp4' });
+  await bound(socket, options);
+  if (options.receiveBuffer !== undefined) {
+    try {
+      socket.setRecvBufferSize(options.receiveBuffer);
+    } catch (error) {
+      log.warn('receive buffer not set', { wanted: options.receiveBuffer, why: String(error) });
+    }
+  }
+  socket.on('error', (error) => log.warn('socket error', { why: error.message }));
+  socket.on('message', (datagram, from) => {
+    if (from.port === 0) return log.drop('source port 0');
+    options.receive(datagram, { address: from.address, port: from.port });
+  });
+  const { address, port } = socket.address();
+  return {
+    address: { address, port },
+    send(datagram, to) {
+      socket.send(datagram, to.port, to.address, (error) => {
+        if (error) log.drop('send refused', { why: error.message });
+      });
+    },
+    close: () => new Promise((resolve) => socket.close(() => resolve())),
+  };
+}
+
+function bound(socket: Socket, { host, port }: UdpOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => {
+      const advice =
+        error.code === 'EADDRINUSE'
+          ? 'another program listens there: stop it or set coaps.port'
+          : error.code === 'EACCES'
+            ? 'not allowed: choose a port above 1023'
+            : 'set coaps.host and coaps.port to an address of this machine';
+      reject(new UdpError(`cannot listen on UDP ${host} port ${port} (${error.code}); ${advice}`));
+    };
+    socket.once('error', failed);
+    socket.bind(port, host, () => {
+      socket.off('error', failed);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,132 @@
+/**
+ * A virtual IPA (SGP.32 IPAd): polls its eIM over ESipa, drives its eUICC over ES10, and relays between them what was
+ * signed, byte for byte. It knows no transport: `esipa` carries one message there and its answer back.
+ */
+import { readAll, readOnly, tlv } from '../../../src/messages/tlv.ts';
+import {
+  type Card,
+  child,
+  eidOfCard,
+  findChild,
+  IpaError,
+  pendingNotifications,
+  removeFromList,
+  seqNumberOf,
+  smallInteger,
+} from './card.ts';
+import { answerDataRequest } from './data-request.ts';
+import { download } from './download.ts';
+import type { OnStep } from './steps.ts';
+
+/** ESipa as the IPA uses it: a request's DER there, the answer's DER back (empty where the function has none). */
+export interface Esipa {
+  exchange(functionName: string, request: Uint8Array): Promise<Uint8Array>;
+}
+
+export interface IpaOptions {
+  readonly card: Card;
+  readonly esipa: Esipa;
+  readonly onStep?: OnStep;
+}
+
+/** eIM packages handled in one go before the IPA pauses: an eIM that never says "nothing more" does not hold it. */
+const mostPackages = 16;
+
+const noEimPackageAvailable = 1;
+
+export class Ipa {
+  readonly #card: Card;
+  readonly #esipa: Esipa;
+  readonly #onStep: OnStep;
+  readonly #eid: Uint8Array;
+
+  constructor({ card, esipa, onStep = () => {} }: IpaOptions) {
+    this.#card = card;
+    this.#esipa = esipa;
+    this.#onStep = onStep;
+    this.#eid = eidOfCard(card);
+  }
+
+  /** Polls until the eIM has nothing more, carrying out each eIM package. Returns how many there were. */
+  async poll(): Promise<number> {
+    for (let handled = 0; handled < mostPackages; handled++) {
+      const answer = await this.#esipa.exchange('GetEimPackage', tlv(0xbf4f, tlv(0x5a, this.#eid)));
+      const eimPackage = readOnly(readOnly(answer, 'GetEimPackageResponse').value);
+      switch (eimPackage.tag) {
+        case 0x02: {
+          const code = smallInteger(eimPackage.value);
+          if (code === noEimPackageAvailable) return handled;
+          throw new IpaError(`the eIM answers GetEimPackage with eimPackageError ${code}`);
+        }
+        case 0xbf51:
+          await this.#euiccPackage(eimPackage.raw);
+          break;
+        case 0xbf52:
+          await this.#provide(answerDataRequest(this.#card, eimPackage.raw));
+          break;
+        case 0xbf54:
+          await this.#download(eimPackage.raw);
+          break;
+        default:
+          throw new IpaError(`an eIM package of tag ${eimPackage.tag.toString(16)}`);
+      }
+    }
+    return mostPackages;
+  }
+
+  /** Delivers what the card still holds: notifications whose delivery was cut short (SGP.32 3.7). */
+  async deliverNotifications(): Promise<void> {
+    for (const notification of pendingNotifications(this.#card)) {
+      await this.#esipa.exchange('HandleNotification', tlv(0xbf3d, tlv(0xa0, notification)));
+      removeFromList(this.#card, seqNumberOf(notification));
+    }
+  }
+
+  async #euiccPackage(request: Uint8Array): Promise<void> {
+    const result = this.#card.transmit(request);
+    const signed = child(request, 0x30, 'EuiccPackageRequest').raw;
+    const hasPsmos = findChild(signed, 0xa0) !== undefined;
+    this.#onStep({
+      from: 'IPA',
+      to: 'eUICC',
+      what: 'ES10b.LoadEuiccPackage',
+      result: describe(result),
+    });
+    const notifications = hasPsmos ? pendingNotifications(this.#card) : [];
+    await this.#provide(
+      notifications.length === 0 ? result : tlv(0x30, result, tlv(0xa0, ...notifications)),
+    );
+  }
+
+  /** Sends a result, and lets the card forget what the eIM acknowledges. */
+  async #provide(result: Uint8Array): Promise<void> {
+    const answer = await this.#esipa.exchange(
+      'ProvideEimPackageResult',
+      tlv(0xbf50, tlv(0x5a, this.#eid), result),
+    );
+    const acknowledgements = findChild(answer, 0xbf53);
+    if (acknowledgements === undefined) return;
+    for (const { value } of readAll(acknowledgements.value)) removeFromList(this.#card, value);
+  }
+
+  async #download(trigger: Uint8Array): Promise<void> {
+    const result = await download({
+      card: this.#card,
+      esipa: this.#esipa,
+      onStep: this.#onStep,
+      trigger,
+    });
+    if (result === undefined) return;
+    const eimTransactionId = findChild(trigger, 0x82);
+    await this.#provide(
+      tlv(0xbf54, ...(eimTransactionId === undefined ? [] : [eimTransactionId.raw]), result),
+    );
+  }
+}
+
+function describe(result: Uint8Array): string {
+  const [arm] = readAll(readOnly(result).value);
+  if (arm?.tag === 0xa0) return 'executed, result signed';
+  if (arm?.tag === 0xa1) return 'refused, error signed';
+  return 'refused: the eUICC does not trust this package';
+}
