@@ -1,4 +1,4 @@
-/** eIM Packages: how an IPA fetches them, what comes of them, and what the eIM acknowledges (SGP.32 6.3.2.6, 6.3.2.7, 6.3.3). */
+/** eIM Packages: how an IPA fetches them, what comes of them, and what the eIM acknowledges (SGP.32 6.3.2.6, 6.3.2.7). */
 
 import { Octet16, TransactionId } from './basic.ts';
 import { EuiccPackageRequest, EuiccPackageResult } from './euicc-package.ts';

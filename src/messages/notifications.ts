@@ -1,4 +1,4 @@
-/** What an eUICC reports of its own accord: installation results and notifications (SGP.22 4, SGP.32 5.7). */
+/** What an eUICC reports of its own accord: installation results and notifications (SGP.22 2.5.6, 5.7.10; SGP.32 6.3.2.4). */
 import {
   Certificate,
   Iccid,

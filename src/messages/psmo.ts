@@ -1,4 +1,4 @@
-/** Profile state management operations and their results (SGP.32 2.11.1, 5.13). */
+/** Profile state management operations and their results (SGP.32 2.11.1, 2.11.2). */
 
 import { Iccid, OctetTo16 } from './basic.ts';
 import {

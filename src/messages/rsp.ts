@@ -39,7 +39,7 @@ import {
 } from './schema.ts';
 
 /**
- * SGP.22 5.7.7, tag BF20: svn [2], key ids for verification [9] and for signing [10], in the eUICC's order of preference.
+ * SGP.22 5.7.8, tag BF20: svn [2], key ids for verification [9] and for signing [10], in the eUICC's order of preference.
  */
 export const EUICCInfo1 = define(
   'EUICCInfo1',
@@ -54,7 +54,7 @@ export const EUICCInfo1 = define(
 );
 export type EUICCInfo1 = Infer<typeof EUICCInfo1>;
 
-/** TCA Profile Package, annex; the eUICC's capabilities. */
+/** TCA Interoperable Profile Package (PEDefinitions); the eUICC's capabilities. */
 export const UICCCapability = define(
   'UICCCapability',
   bitString([
@@ -105,7 +105,7 @@ export const RspCapability = define(
   ]),
 );
 
-/** Profile Policy Rules (SGP.22 2.9.1): ppr1 forbids to disable, ppr2 to delete. */
+/** Profile Policy Rules (SGP.22 2.9): ppr1 forbids to disable, ppr2 to delete. */
 export const PprIds = define('PprIds', bitString(['pprUpdateControl', 'ppr1', 'ppr2']));
 
 /** `SEQUENCE { platformLabel UTF8String, discoveryBaseURL UTF8String }` */
@@ -124,7 +124,7 @@ export const EuiccCategory = {
   contactlessEuicc: 3,
 } as const;
 
-/** SGP.32 5.7.x: iotVersion [0] one or more, ecallSupported [1] NULL, fallbackSupported [2] NULL. */
+/** SGP.32, within EUICCInfo2: iotVersion [0] one or more, ecallSupported [1] NULL, fallbackSupported [2] NULL. */
 export const IoTSpecificInfo = define(
   'IoTSpecificInfo',
   sequence({
@@ -173,6 +173,12 @@ export const EUICCInfo2 = define(
 );
 export type EUICCInfo2 = Infer<typeof EUICCInfo2>;
 
+/** `SEQUENCE { naiSupport [0] VersionType OPTIONAL }` */
+export const DeviceAdditionalFeatureSupport = define(
+  'DeviceAdditionalFeatureSupport',
+  sequence({ naiSupport: optional(VersionType) }),
+);
+
 /** SGP.22 4.2; each the highest release that the device supports wholly. Numbered [0] to [14]. */
 export const DeviceCapabilities = define(
   'DeviceCapabilities',
@@ -191,9 +197,7 @@ export const DeviceCapabilities = define(
     lpaSvn: optional(VersionType),
     catSupportedClasses: optional(bitString()),
     euiccFormFactorType: optional(integer()),
-    deviceAdditionalFeatureSupport: optional(
-      define('DeviceAdditionalFeatureSupport', sequence({ naiSupport: optional(VersionType) })),
-    ),
+    deviceAdditionalFeatureSupport: optional(DeviceAdditionalFeatureSupport),
   }),
 );
 

@@ -52,6 +52,11 @@ export abstract class Asn1<T> implements Schema<T> {
   abstract readonly shape: Shape;
   /** The tags its encoding may begin with. */
   abstract readonly tags: readonly number[];
+  /** Those of them that are the standard's. */
+  get standardTags(): readonly number[] {
+    return this.tags;
+  }
+
   /** Whether the declaration itself carries a tag, rather than the type it refers to (X.680 25.3). */
   readonly written: boolean = false;
   /** Whether, within a SEQUENCE OF, it takes an element with another tag than `tags` all the same. */
@@ -499,6 +504,10 @@ class ToleratingType<T> extends Asn1<T> {
     this.open = type.open;
     this.#type = type;
     this.#shapes = shapes;
+  }
+
+  override get standardTags(): readonly number[] {
+    return this.#type.standardTags;
   }
 
   read(element: Element, reading: Reading): T {
