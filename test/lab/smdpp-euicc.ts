@@ -105,6 +105,8 @@ const euiccInfo2: EUICCInfo2 = {
 export interface Changes {
   readonly matchingId?: string;
   readonly info2?: Partial<EUICCInfo2>;
+  /** Instead of a whole EUICCInfo2. */
+  readonly rawInfo2?: Uint8Array;
   readonly key?: KeyObject;
   readonly euicc?: LabCredential;
   readonly eum?: LabCredential;
@@ -162,7 +164,7 @@ export class TestEuicc {
       transactionId: changes.signedTransactionId ?? transactionId,
       serverAddress: this.#smdpAddress,
       serverChallenge: changes.serverChallenge ?? challenges,
-      euiccInfo2: Info2.encode({ ...euiccInfo2, ...changes.info2 }),
+      euiccInfo2: changes.rawInfo2 ?? Info2.encode({ ...euiccInfo2, ...changes.info2 }),
       ctxParams1: {
         type: 'ctxParamsForCommonAuthentication',
         value: {

@@ -14,6 +14,7 @@ import {
   wrongRoleEum,
 } from '../../tools/lab/pki/wrong-twins.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
+import { seededNumbers } from '../support/seeded.ts';
 import { type Changes, challenge, errorArm, type Reply } from './smdpp-euicc.ts';
 import { matchingId, metadata, type Running, running } from './smdpp-running.ts';
 
@@ -157,6 +158,30 @@ describe('SM-DP+ refuses AuthenticateClient', () => {
       assert.equal((await run.euicc.open({ matchingId })).code, 'ok');
     });
   }
+
+  it('with an EUICCInfo2 that lacks its fields, though signed: 1.3.1/2.1', async (test) => {
+    const { euicc } = await running(test);
+    const bare = tlv(0xbf22, hex('8103020301'));
+    assert.equal((await euicc.open({ matchingId, rawInfo2: bare })).code, '1.3.1/2.1');
+  });
+
+  it('with any one bit changed (60 of them, seeded)', async (test) => {
+    const { euicc, es9, smdpp } = await running(test);
+    const next = seededNumbers(6);
+    for (let i = 0; i < 60; i++) {
+      const initiated = await euicc.initiate();
+      const response = euicc.authenticateServerResponse(initiated, { matchingId });
+      const at = Math.floor(next() * response.length);
+      response[at] = (response[at] ?? 0) ^ (1 << Math.floor(next() * 8));
+      const answer = await es9.post('authenticateClient', {
+        transactionId: initiated.fields.transactionId,
+        authenticateServerResponse: base64(response),
+      });
+      assert.equal(answer.status, 200);
+      assert.notEqual(answer.code, 'ok', `bit of octet ${at}`);
+    }
+    assert.equal(smdpp.profile(matchingId)?.state.at, 'released');
+  });
 
   it('with a transactionId nobody knows: 8.10.1/3.9', async (test) => {
     const { euicc } = await running(test);

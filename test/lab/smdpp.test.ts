@@ -234,6 +234,14 @@ describe('SM-DP+: results and notifications', () => {
     assert.equal(smdpp.profile(matchingId)?.state.at, 'installed');
   });
 
+  it('a result outlives the end of its order: what is installed is installed', async (test) => {
+    const { smdpp, euicc, transactionId } = await downloaded(test);
+    await euicc.cancel(transactionId, 127);
+    assert.equal(smdpp.profile(matchingId)?.state.at, 'error');
+    await euicc.notify(euicc.installationResult(transactionId, iccidBytes, installed));
+    assert.equal(smdpp.profile(matchingId)?.state.at, 'installed');
+  });
+
   it('enable, disable and delete are verified by the chain they carry', async (test) => {
     const { smdpp, euicc, transactionId } = await downloaded(test);
     await euicc.notify(euicc.installationResult(transactionId, iccidBytes, installed));

@@ -6,12 +6,12 @@ import {
   EUICCInfo2,
   SmdpSigned2,
 } from '../../../src/messages/rsp.ts';
-import { tlv } from '../../../src/messages/tlv.ts';
+import { DerError, tlv } from '../../../src/messages/tlv.ts';
 import { ChainError } from '../../../src/trust/chain-error.ts';
 import { signEcdsa, verifyEcdsa } from '../../../src/trust/ecdsa.ts';
 import { checkEuiccChain } from '../../../src/trust/euicc-chain.ts';
 import { checkEligibility } from './eligibility.ts';
-import { flipped } from './initiate-authentication.ts';
+import { flipped } from './faults.ts';
 import { type ProfileOrder, settle } from './order.ts';
 import { Refusal, type RefusalReason } from './refusal.ts';
 import type { AuthenticateClientAnswer, Session } from './session.ts';
@@ -59,7 +59,7 @@ export function authenticateClient(
     if (!equal(ok.euiccSigned1.value.serverChallenge, session.serverChallenge)) {
       throw new Refusal('euiccSignatureInvalid', 'another serverChallenge');
     }
-    const euiccInfo2 = EUICCInfo2.decode(ok.euiccSigned1.value.euiccInfo2);
+    const euiccInfo2 = readEuiccInfo2(ok.euiccSigned1.value.euiccInfo2);
     const matchingId = ok.euiccSigned1.value.ctxParams1.value.matchingId ?? '';
     const order = findOrder(smdp, matchingId, eid);
     checkEligibility(order, euiccInfo2);
@@ -76,6 +76,15 @@ function checkChain(smdp: Smdp, { euiccCertificate, eumCertificate }: Ok) {
   } catch (error) {
     if (!(error instanceof ChainError)) throw error;
     throw new Refusal(chainRefusal(error), error.message, { cause: error });
+  }
+}
+
+function readEuiccInfo2(bytes: Uint8Array): EUICCInfo2 {
+  try {
+    return EUICCInfo2.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new Refusal('malformed', error.message, { cause: error });
   }
 }
 

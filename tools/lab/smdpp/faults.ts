@@ -83,3 +83,8 @@ export class Faults {
     return found.fault;
   }
 }
+
+/** The same octets with one bit changed. */
+export function flipped(bytes: Uint8Array, at = bytes.length - 1): Uint8Array {
+  return bytes.map((octet, i) => (i === at ? octet ^ 1 : octet));
+}

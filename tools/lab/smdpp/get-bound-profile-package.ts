@@ -17,7 +17,7 @@ import {
 } from '../bsp/bound-profile-package.ts';
 import { KeyAgreementError, makeOneTimeKey } from '../bsp/session-keys.ts';
 import { checkDownloadable } from './authenticate-client.ts';
-import { flipped } from './initiate-authentication.ts';
+import { flipped } from './faults.ts';
 import { type Binding, confirmationFits, type ProfileOrder, settle } from './order.ts';
 import { Refusal } from './refusal.ts';
 import type { Authenticated } from './session.ts';

@@ -2,6 +2,7 @@
 import { equal, toHex } from '../../../src/base/bytes.ts';
 import { type EUICCInfo1, ServerSigned1 } from '../../../src/messages/rsp.ts';
 import { signEcdsa } from '../../../src/trust/ecdsa.ts';
+import { flipped } from './faults.ts';
 import { Refusal } from './refusal.ts';
 import type { Smdp } from './smdp.ts';
 
@@ -64,9 +65,4 @@ export function initiateAuthentication(
     euiccCiPKIdToBeUsed,
     serverCertificate: signer.certificate,
   };
-}
-
-/** The same with one bit changed. */
-export function flipped(bytes: Uint8Array, at = bytes.length - 1): Uint8Array {
-  return bytes.map((octet, i) => (i === at ? octet ^ 1 : octet));
 }

@@ -33,7 +33,8 @@ export function step(state: OrderState, event: OrderEvent): OrderState {
     case 'bound':
       return open ? { at: 'downloaded' } : state;
     case 'installed':
-      return open ? { at: 'installed' } : state;
+      // The eUICC has it, whatever came between: a cancellation, the end of the order's time.
+      return state.at === 'unavailable' ? state : { at: 'installed' };
     case 'deleted':
       return state.at === 'installed' ? { at: 'unavailable' } : state;
     case 'failed': {

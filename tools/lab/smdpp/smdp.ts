@@ -25,7 +25,7 @@ export interface SmdpLimits {
   readonly attempts: number;
   /** Wrong confirmation codes, the last of which ends the order. Default 3. */
   readonly confirmationCodes: number;
-  /** Octets of a request's body. Default 256 KiB. */
+  /** Octets of a request's body. Default 64 KiB. */
   readonly body: number;
 }
 
@@ -35,7 +35,7 @@ export const defaultLimits: SmdpLimits = {
   downloadLifetime: 30 * 24 * 60 * 60 * 1000,
   attempts: 10,
   confirmationCodes: 3,
-  body: 256 * 1024,
+  body: 64 * 1024,
 };
 
 /** Downloads whose result is out, at most. */
