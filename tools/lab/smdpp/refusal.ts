@@ -1,7 +1,7 @@
 /** What an SM-DP+ refuses, with the status codes of SGP.22 5.2.6 (as text: 3.10 is not 3.1). */
 
 /** Subject code, reason code and words for each refusal of ES9+ (SGP.22 5.6). */
-export const StatusCodes = {
+const StatusCodes = {
   contentTypeInvalid: ['1.2.1', '2.1', 'the content type is application/json'],
   protocolInvalid: ['1.2.2', '2.1', 'X-Admin-Protocol is gsma/rsp/v…'],
   malformed: ['1.3.1', '2.1', 'the request does not parse'],
@@ -32,7 +32,6 @@ export const StatusCodes = {
   confirmationCodeMissing: ['8.2.7', '2.2', 'a confirmation code is required'],
   confirmationCodeRefused: ['8.2.7', '3.8', 'another confirmation code is due'],
   confirmationCodeUsedUp: ['8.2.7', '6.4', 'too many wrong confirmation codes'],
-  rebindingRefused: ['8.2', '3.7', 'the profile is bound to another one-time key'],
 
   smdpOidMismatch: ['8.8', '3.10', 'the smdpOid is that of another SM-DP+'],
 } as const satisfies Readonly<Record<string, readonly [string, string, string]>>;

@@ -29,7 +29,7 @@ export interface SmdpLimits {
   readonly body: number;
 }
 
-export const defaultLimits: SmdpLimits = {
+const defaultLimits: SmdpLimits = {
   sessionLifetime: 30 * 60 * 1000,
   sessions: 1000,
   downloadLifetime: 30 * 24 * 60 * 60 * 1000,
