@@ -56,7 +56,7 @@ export class AeadProtection implements RecordProtection {
     try {
       const plaintext = opening.update(fragment.subarray(explicitLength, explicitLength + length));
       opening.final();
-      return plaintext;
+      return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
     } catch {
       return undefined; // the tag does not fit: update (CCM) or final throws
     }
