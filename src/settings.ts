@@ -187,11 +187,6 @@ export const settings = {
       '60s',
       'Wait between two tries to deliver a notification to its SM-DP+ (SGP.32 3.7).',
     ),
-    boundProfilePackageLimit: setting(
-      z.int().min(65_536),
-      2_097_152,
-      'Largest bound profile package, in octets; below coap.limits.responseBody.',
-    ),
   },
   euicc: {
     roots: paths(
@@ -260,64 +255,39 @@ export const settings = {
     sweepEvery: setting(duration, '60s', 'How often these deadlines are looked at.'),
   },
   coap: {
-    parameters: {
-      ackTimeout: setting(
-        duration,
-        '10s',
-        'ACK_TIMEOUT of our own confirmable messages (RFC 7252 4.8, there 2s); at least the round trip, so 10s for NB-IoT.',
-      ),
-      ackRandomFactor: setting(z.number().min(1).max(3), 1.5, 'ACK_RANDOM_FACTOR (RFC 7252 4.8).'),
-      maxRetransmit: setting(z.int().min(0).max(8), 4, 'MAX_RETRANSMIT (RFC 7252 4.8).'),
-      emptyAckAfter: setting(
-        duration,
-        '1500ms',
-        "A request whose answer takes longer is acknowledged without it (RFC 7252 5.2.2); below the device's ACK_TIMEOUT.",
-      ),
-      exchangeLifetime: setting(
-        duration,
-        '435s',
-        'EXCHANGE_LIFETIME: how long a Message ID of a device is remembered (RFC 7252 4.8.2, there 247s);',
-        '435s suits devices with an ACK_TIMEOUT of 10s.',
-      ),
-      blockSize: setting(
-        blockSize,
-        1024,
-        'Largest block, in octets: 16 to 1024, a power of 2 (RFC 7959 2.2); a device may ask for smaller ones.',
-      ),
-    },
-    limits: {
-      requestBody: setting(
-        z.int().min(1024),
-        65_536,
-        'Largest request body, in octets; 4.13 with Size1 beyond it (RFC 7959 2.9.3).',
-      ),
-      responseBody: setting(
-        z.int().min(65_536),
-        4_194_304,
-        'Largest answer, in octets: a bound profile package, and room.',
-      ),
-      bodyOctets: setting(
-        count,
-        67_108_864,
-        'Octets of unfinished request bodies, of all devices.',
-      ),
-      bodyLifetime: setting(
-        duration,
-        '10m',
-        'How long an unfinished request body is kept after its last block (RFC 7959 2.5).',
-      ),
-      answerOctets: setting(
-        count,
-        268_435_456,
-        'Octets of answers kept for their blocks, of all devices.',
-      ),
-      answerLifetime: setting(
-        duration,
-        '10m',
-        'How long an answer is kept after it was last asked for.',
-      ),
-      peers: setting(count, 1_000_000, 'Devices whose Message IDs are remembered.'),
-    },
+    ackTimeout: setting(
+      duration,
+      '10s',
+      'ACK_TIMEOUT of our own confirmable messages (RFC 7252 4.8, there 2s): at least the round trip, 10s for NB-IoT.',
+    ),
+    ackRandomFactor: setting(z.number().min(1).max(3), 1.5, 'ACK_RANDOM_FACTOR (RFC 7252 4.8).'),
+    maxRetransmit: setting(z.int().min(0).max(8), 4, 'MAX_RETRANSMIT (RFC 7252 4.8).'),
+    emptyAckDelay: setting(
+      duration,
+      '1500ms',
+      "A request whose answer takes longer is acknowledged without it (RFC 7252 5.2.2); below the device's ACK_TIMEOUT.",
+    ),
+    exchangeLifetime: setting(
+      duration,
+      '435s',
+      'EXCHANGE_LIFETIME: how long a Message ID of a device is remembered (RFC 7252 4.8.2, there 247s);',
+      '435s suits devices with an ACK_TIMEOUT of 10s.',
+    ),
+    bodyLimit: setting(
+      z.int().min(1024),
+      65_536,
+      'Largest request body, in octets; 4.13 with Size1 beyond it (RFC 7959 2.9.3).',
+    ),
+    bodyLifetime: setting(
+      duration,
+      '10m',
+      'How long a body is kept after its last block was sent or asked for (RFC 7959 2.4, 2.5).',
+    ),
+    blockSize: setting(
+      blockSize,
+      1024,
+      'Largest block, in octets: 16 to 1024, a power of 2 (RFC 7959 2.2); a device may ask for smaller ones.',
+    ),
   },
   dtls: {
     allowAnonymous: setting(
@@ -325,74 +295,24 @@ export const settings = {
       true,
       'Devices without a PSK may connect, with the server alone authenticated by its certificate (SGP.32 2.6).',
     ),
-    suites: setting(
-      z
-        .array(
-          z.enum([
-            'TLS_PSK_WITH_AES_128_CCM_8',
-            'TLS_PSK_WITH_AES_128_GCM_SHA256',
-            'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8',
-            'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
-          ]),
-        )
-        .min(1),
-      [
-        'TLS_PSK_WITH_AES_128_CCM_8',
-        'TLS_PSK_WITH_AES_128_GCM_SHA256',
-        'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8',
-        'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
-      ],
-      'Cipher suites, in the order of preference.',
-    ),
     pskHint: setting(
       optional(z.string().min(1).max(128)),
       undefined,
       'psk_identity_hint (RFC 4279 2); not set: none is sent.',
-    ),
-    explain: setting(
-      flag,
-      false,
-      'true: a device is told that its PSK identity is unknown or its key wrong. Only for a lab:',
-      'strangers could find out which identities exist.',
     ),
     mtu: setting(
       z.int().min(200).max(16_384),
       1200,
       'Largest datagram sent, in octets of UDP payload: what 1280 leaves after the headers of IP, UDP and a tunnel or two.',
     ),
-    limits: {
-      halfOpen: setting(count, 2000, 'Most handshakes under way; hellos beyond are dropped.'),
-      halfOpenPerAddress: setting(
-        count,
-        500,
-        "Of those, from one IPv4 address or IPv6 /64; a carrier's NAT puts many devices behind one.",
-      ),
-      connections: setting(count, 100_000, 'Most connections; each takes some 3 kB.'),
-    },
-    times: {
-      retransmission: {
-        initial: setting(
-          duration,
-          '5s',
-          'First repetition of a handshake flight (RFC 6347 4.2.4.1, there 1s; RFC 7925 11 has 9s).',
-        ),
-        ceiling: setting(duration, '60s', 'The wait doubles up to this.'),
-        attempts: setting(count, 4, 'How often a flight is repeated.'),
-      },
-      handshake: setting(duration, '130s', 'A handshake that is not done by then is given up.'),
-      linger: setting(
-        duration,
-        '130s',
-        'How long the last flight is kept for a device that did not get it.',
-      ),
-      cookieKey: setting(duration, '60s', 'A new cookie key is made so often (RFC 6347 4.2.1).'),
-      idle: setting(duration, '7d', 'A connection unused for so long ends.'),
-      evictable: setting(
-        duration,
-        '30m',
-        'A connection unused for so long may make way for a new one when there are too many.',
-      ),
-    },
+    handshakes: setting(count, 2000, 'Most handshakes under way; hellos beyond are dropped.'),
+    handshakeTimeout: setting(
+      duration,
+      '130s',
+      'A handshake that is not done by then is given up.',
+    ),
+    connections: setting(count, 100_000, 'Most connections; each takes some 3 kB.'),
+    idleLifetime: setting(duration, '7d', 'A connection unused for so long ends.'),
   },
   log: {
     level: setting(

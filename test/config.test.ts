@@ -56,7 +56,7 @@ describe('configuration', () => {
     assert.equal(config.coaps.port, 3001);
     assert.equal(config.rest.port, 2002);
     assert.equal(config.coaps.host, '10.0.0.1');
-    assert.equal(config.coap.parameters.maxRetransmit, 4);
+    assert.equal(config.coap.maxRetransmit, 4);
   });
 
   it('takes lists and maps from the environment as YAML', () => {

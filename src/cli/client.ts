@@ -1,0 +1,198 @@
+/** The eIM's REST API /v1 as calls. Every failure is a CliError that says what to do. */
+import type {
+  ApiErrorCode,
+  DeviceAddition,
+  DeviceList,
+  DeviceView,
+  EuiccChange,
+  EuiccList,
+  EuiccView,
+  InfoView,
+  NewDeviceView,
+  OrderList,
+  OrderView,
+} from '../rest/api.ts';
+import { CliError, ExitCode } from './exit.ts';
+
+export interface ClientOptions {
+  /** `http://127.0.0.1:8080`, or https. */
+  readonly url: string;
+  readonly token?: string | undefined;
+}
+
+/** An order as it is posted: checked before with OrderSubmission. */
+export interface PostedOrder {
+  readonly eid: string;
+  readonly steps: readonly unknown[];
+}
+
+interface Request {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly body?: unknown;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+}
+
+export class Client {
+  readonly #url: string;
+  readonly #token: string | undefined;
+
+  /** Throws CliError where the URL is none. */
+  constructor(options: ClientOptions) {
+    if (!/^https?:\/\/[^/]/.test(options.url) || !URL.canParse(options.url)) {
+      throw new CliError(
+        ExitCode.badInput,
+        `'${options.url}' is not the URL of an eIM`,
+        'write it as http://127.0.0.1:8080 (--url or EIM_URL)',
+      );
+    }
+    this.#url = options.url.replace(/\/+$/, '');
+    this.#token = options.token;
+  }
+
+  info(): Promise<InfoView> {
+    return this.#ask('/v1/info');
+  }
+
+  submit(order: PostedOrder): Promise<OrderView> {
+    return this.#ask('/v1/orders', { method: 'POST', body: order });
+  }
+
+  orders(query: Request['query'] = {}): Promise<OrderList> {
+    return this.#ask('/v1/orders', { query });
+  }
+
+  order(id: string): Promise<OrderView> {
+    return this.#ask(`/v1/orders/${encodeURIComponent(id)}`);
+  }
+
+  /** The order once its version is another than `since`, or it is done, or the seconds are over. */
+  changedOrder(id: string, since: string, seconds: number): Promise<OrderView> {
+    return this.#ask(`/v1/orders/${encodeURIComponent(id)}`, { query: { wait: seconds, since } });
+  }
+
+  cancel(id: string): Promise<OrderView> {
+    return this.#ask(`/v1/orders/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
+  }
+
+  addDevice(device: DeviceAddition): Promise<NewDeviceView> {
+    return this.#ask('/v1/devices', { method: 'POST', body: device });
+  }
+
+  devices(): Promise<DeviceList> {
+    return this.#ask('/v1/devices');
+  }
+
+  device(identity: string): Promise<DeviceView> {
+    return this.#ask(`/v1/devices/${encodeURIComponent(identity)}`);
+  }
+
+  removeDevice(identity: string): Promise<void> {
+    return this.#ask(`/v1/devices/${encodeURIComponent(identity)}`, { method: 'DELETE' });
+  }
+
+  euiccs(query: Request['query'] = {}): Promise<EuiccList> {
+    return this.#ask('/v1/euiccs', { query });
+  }
+
+  euicc(eid: string): Promise<EuiccView> {
+    return this.#ask(`/v1/euiccs/${encodeURIComponent(eid)}`);
+  }
+
+  changeEuicc(eid: string, change: EuiccChange): Promise<EuiccView> {
+    return this.#ask(`/v1/euiccs/${encodeURIComponent(eid)}`, { method: 'PATCH', body: change });
+  }
+
+  /** The eIM is believed to answer in the shape that rest/api.ts states: both are of one version. */
+  async #ask<Answer>(path: string, request: Request = {}): Promise<Answer> {
+    const response = await this.#send(path, request);
+    const body = await readJson(response);
+    if (response.ok) {
+      if (response.status !== 204 && body === undefined) throw this.#noEim();
+      return body as Answer;
+    }
+    throw this.#refused(response.status, body);
+  }
+
+  async #send(path: string, { method = 'GET', body, query = {} }: Request): Promise<Response> {
+    const url = new URL(this.#url + path);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const headers = new Headers({ accept: 'application/json' });
+    if (this.#token !== undefined) headers.set('authorization', `Bearer ${this.#token}`);
+    if (body !== undefined) headers.set('content-type', 'application/json');
+    try {
+      return await fetch(url, {
+        method,
+        headers,
+        redirect: 'error',
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (cause) {
+      throw new CliError(
+        ExitCode.unreachable,
+        `the eIM at ${this.#url} cannot be reached (${why(cause)})`,
+        'start it with `eim serve`, or name another with --url or EIM_URL',
+        { cause },
+      );
+    }
+  }
+
+  #refused(status: number, body: unknown): CliError {
+    const error = member(body, 'error');
+    const code = member(error, 'code') as ApiErrorCode | undefined;
+    const message = member(error, 'message');
+    if (typeof message !== 'string') return this.#noEim();
+    const field = member(error, 'field');
+    const complaint = typeof field === 'string' ? `${field}: ${message}` : message;
+    switch (code) {
+      case 'unauthorized':
+        return new CliError(
+          ExitCode.notAllowed,
+          complaint,
+          "give the eIM's token (its setting rest.token) with --token or EIM_TOKEN",
+        );
+      case 'forbidden':
+        return new CliError(ExitCode.notAllowed, complaint);
+      case 'badInput':
+      case 'notFound':
+      case 'notBuilt':
+      case 'tooLarge':
+        return new CliError(ExitCode.badInput, complaint);
+      case 'busy':
+        return new CliError(ExitCode.failed, complaint, 'try again later');
+      default:
+        return new CliError(ExitCode.failed, `${complaint} (HTTP ${status})`);
+    }
+  }
+
+  #noEim(): CliError {
+    return new CliError(
+      ExitCode.unreachable,
+      `what answers at ${this.#url} is no eIM`,
+      'name the right address with --url or EIM_URL',
+    );
+  }
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  try {
+    const text = await response.text();
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    // Cut off or not JSON: whoever answers so is judged by the caller.
+    return undefined;
+  }
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/** fetch hides the reason in its cause. */
+function why(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = member(cause, 'code');
+  if (typeof code === 'string') return code;
+  return cause instanceof Error ? cause.message : String(cause);
+}

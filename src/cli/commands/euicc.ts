@@ -1,0 +1,125 @@
+/** `eim euicc`: what the eIM knows of eUICCs. */
+import type { Command } from 'commander';
+import { EuiccChange, type EuiccView, eidText, type ProfileView } from '../../rest/api.ts';
+import { type Context, checkTyped, remote } from '../context.ts';
+import type { Output } from '../output.ts';
+
+interface SetOptions {
+  readonly counterValue?: string;
+  readonly associationToken?: string;
+  readonly consumerEuicc?: string;
+}
+
+export function addEuicc(program: Command, context: Context): void {
+  const euicc = program.command('euicc').description('eUICCs and their profiles');
+
+  euicc
+    .command('list')
+    .description('eUICCs, in the order of their EIDs')
+    .option('--limit <number>', 'at most so many', '100')
+    .option('--after <eid>', 'only those after this EID')
+    .action(async (options: { limit: string; after?: string }, command: Command) => {
+      const { client, output } = remote(context, command);
+      const list = await client.euiccs({ limit: options.limit, after: options.after });
+      if (output.json) return output.document(list);
+      if (list.euiccs.length === 0)
+        return output.note('no eUICCs yet: the first order or poll adds one');
+      output.table(
+        ['eid', 'profiles', 'enabled', 'last contact'],
+        list.euiccs.map(({ eid, profiles, lastContact }) => [
+          eid,
+          profiles === undefined ? '?' : String(profiles.length),
+          profiles?.find(({ state }) => state === 'enabled')?.iccid ?? '',
+          lastContact ?? 'never',
+        ]),
+      );
+      if (list.next !== undefined) output.note(`more: eim euicc list --after ${list.next}`);
+    });
+
+  euicc
+    .command('show')
+    .description('one eUICC, with its profiles')
+    .argument('<eid>')
+    .action(async (typed: string, _options: unknown, command: Command) => {
+      const { client, output } = remote(context, command);
+      show(output, await client.euicc(checkTyped(eidText, typed, { '': 'EID' })));
+    });
+
+  euicc
+    .command('set')
+    .description('correct what the eIM knows of a eUICC')
+    .argument('<eid>')
+    .option('--counter-value <number>', 'counterValue last used; packages go on from it')
+    .option('--association-token <number>', 'associationToken of this eIM on the eUICC')
+    .option('--consumer-euicc <yes|no>', 'yes: its results are believed without a signature check')
+    .action(async (typed: string, options: SetOptions, command: Command) => {
+      const { client, output } = remote(context, command);
+      const eid = checkTyped(eidText, typed, { '': 'EID' });
+      const flags: Readonly<Record<string, unknown>> = { yes: true, no: false };
+      const { counterValue, associationToken, consumerEuicc } = options;
+      const change = checkTyped(
+        EuiccChange,
+        {
+          ...(counterValue === undefined ? {} : { counterValue: numberOf(counterValue) }),
+          ...(associationToken === undefined
+            ? {}
+            : { associationToken: numberOf(associationToken) }),
+          ...(consumerEuicc === undefined
+            ? {}
+            : { consumerEuicc: flags[consumerEuicc] ?? consumerEuicc }),
+        },
+        {
+          counterValue: '--counter-value',
+          associationToken: '--association-token',
+          consumerEuicc: '--consumer-euicc',
+        },
+      );
+      show(output, await client.changeEuicc(eid, change));
+    });
+}
+
+/** Text that is no number stays text, for the check to complain about. */
+function numberOf(text: string): unknown {
+  return /^[0-9]+$/.test(text) ? Number(text) : text;
+}
+
+function show(output: Output, euicc: EuiccView): void {
+  if (output.json) output.document(euicc);
+  else showFacts(output, euicc);
+}
+
+function showFacts(output: Output, euicc: EuiccView): void {
+  output.facts([
+    ['EID', euicc.eid],
+    ['counterValue', String(euicc.counterValue)],
+    ['associationToken', String(euicc.associationToken)],
+    ['consumerEuicc', euicc.consumerEuicc ? 'yes: results are not verified' : 'no'],
+    ['public key', euicc.signPubKey === undefined ? 'not known yet' : `known (${euicc.signAlgo})`],
+    ['state changes', euicc.stateChangeCauseList.join(', ') || undefined],
+    ['first contact', euicc.firstContact ?? 'never'],
+    ['last contact', euicc.lastContact],
+    ['last peer', euicc.lastPeer],
+    ['profiles', euicc.profilesAt === undefined ? 'not told yet' : `as told ${euicc.profilesAt}`],
+  ]);
+  if (euicc.profiles === undefined) {
+    output.note(`ask the eUICC: eim order profiles --eid ${euicc.eid} --wait`);
+  } else {
+    output.line('');
+    showProfiles(output, euicc.profiles);
+  }
+}
+
+/** Profiles in a table. */
+export function showProfiles(output: Output, profiles: readonly ProfileView[]): void {
+  output.table(
+    ['iccid', 'state', 'class', 'name', 'provider', 'isd-p aid'],
+    profiles.map(({ iccid, state, class: kind, nickname, name, serviceProviderName, isdpAid }) => [
+      iccid,
+      { text: state ?? '', ...(state === 'enabled' ? { colour: 'green' as const } : {}) },
+      kind ?? '',
+      nickname ?? name ?? '',
+      serviceProviderName ?? '',
+      isdpAid ?? '',
+    ]),
+  );
+}

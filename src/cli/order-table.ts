@@ -1,0 +1,123 @@
+/** Orders for people. */
+import type { OrderView, ProfileView } from '../rest/api.ts';
+import { showProfiles } from './commands/euicc.ts';
+import type { Cell, Output } from './output.ts';
+
+/** One order: as a document with --json, otherwise its facts, its profiles if it lists some, and its history. */
+export function showOrder(
+  output: Output,
+  order: OrderView,
+  options: { readonly history?: boolean } = {},
+): void {
+  if (output.json) output.document(order);
+  else showFacts(output, order, options.history ?? false);
+}
+
+function showFacts(output: Output, order: OrderView, history: boolean): void {
+  output.facts([
+    ['order', order.id],
+    ['EID', order.eid],
+    ...order.steps.map((step) => ['step', stepText(step)] as const),
+    ['state', stateCell(order)],
+    ['reason', order.reason || undefined],
+    ...order.outcome.map((one) => ['outcome', outcomeText(one)] as const),
+    ['submitted', order.submitted],
+    ['changed', order.changed],
+    ['deliveries', order.deliveries === undefined ? undefined : String(order.deliveries)],
+  ]);
+  const profiles = profilesOf(order);
+  if (profiles !== undefined) {
+    output.line('');
+    showProfiles(output, profiles);
+  }
+  if (history) {
+    output.line('');
+    output.table(
+      ['at', 'event', 'detail'],
+      order.history.map(({ at, event, detail }) => [at, event, detail ?? '']),
+    );
+  }
+}
+
+export function showOrders(output: Output, orders: readonly OrderView[]): void {
+  output.table(
+    ['order', 'eid', 'what', 'state', 'submitted'],
+    orders.map((order) => [
+      order.id,
+      order.eid,
+      order.steps.map((step) => Object.keys(step).join()).join(' '),
+      stateCell(order),
+      order.submitted,
+    ]),
+  );
+}
+
+function stateCell({ state, success }: OrderView): Cell {
+  if (state === 'new') return { text: 'new: no device has fetched it yet' };
+  if (state === 'work') return { text: 'work: a device has it', colour: 'yellow' };
+  return success === true
+    ? { text: 'done: succeeded', colour: 'green' }
+    : { text: 'done: failed', colour: 'red' };
+}
+
+/** `enable 8949… (with rollback)`; the matchingId of a download is left out, it is as good as the profile. */
+function stepText(step: Readonly<Record<string, unknown>>): string {
+  return Object.entries(step)
+    .map(([name, value]) => {
+      const { activationCode, iccid, rollback } = members(value);
+      if (typeof activationCode === 'string') return `${name} from ${activationCode.split('$')[1]}`;
+      if (typeof iccid !== 'string') return name;
+      return `${name} ${iccid}${rollback === true ? ' (with rollback)' : ''}`;
+    })
+    .join(', ');
+}
+
+function outcomeText(outcome: Readonly<Record<string, unknown>>): string {
+  return Object.entries(outcome)
+    .map(([name, value]) => {
+      if (typeof value === 'string') return `${name}: ${value}`;
+      const { finalResult, iccid } = members(value);
+      if (typeof finalResult !== 'string') return `${name}: ${JSON.stringify(value)}`;
+      return `${name}: ${finalResult}${typeof iccid === 'string' ? ` ${iccid}` : ''}`;
+    })
+    .join(', ');
+}
+
+function profilesOf({ outcome }: OrderView): readonly ProfileView[] | undefined {
+  for (const one of outcome) {
+    const { profileInfoList } = members(one.listProfileInfoResult);
+    if (Array.isArray(profileInfoList)) return profileInfoList.map(profileOf);
+  }
+  return undefined;
+}
+
+/** A profile as the outcome words it (SGP.22's names) in the words of ProfileView. */
+function profileOf(entry: unknown): ProfileView {
+  const text = (name: string) => {
+    const value = members(entry)[name];
+    return typeof value === 'string' ? { [shortNames[name] ?? name]: value } : {};
+  };
+  return {
+    iccid: '',
+    efIccid: '',
+    ...text('iccid'),
+    ...text('efIccid'),
+    ...text('isdpAid'),
+    ...text('profileState'),
+    ...text('profileClass'),
+    ...text('profileName'),
+    ...text('profileNickname'),
+    ...text('serviceProviderName'),
+  };
+}
+
+const shortNames: Readonly<Record<string, string>> = {
+  profileState: 'state',
+  profileClass: 'class',
+  profileName: 'name',
+  profileNickname: 'nickname',
+};
+
+function members(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
