@@ -20,6 +20,7 @@ import { readAll, readOnly, tlv } from '../../src/messages/tlv.ts';
 import { checkEuiccChain } from '../../src/trust/euicc-chain.ts';
 import { Roots } from '../../src/trust/roots.ts';
 import { piecesOf } from '../../tools/lab/bsp/pieces.ts';
+import { makeOneTimeKey } from '../../tools/lab/bsp/session-keys.ts';
 import type { EuiccOptions } from '../../tools/lab/euicc/chip.ts';
 import { Euicc } from '../../tools/lab/euicc/euicc.ts';
 import { labEid, loadLabPki, makeLabPki } from '../../tools/lab/pki/lab-pki.ts';
@@ -407,10 +408,6 @@ describe('LoadBoundProfilePackage refuses', () => {
     const without = (index: number) => (pieces: Uint8Array[]) => pieces.toSpliced(index, 1);
     assert.deepEqual(refused({}, without(1)), { bppCommandId: 1, errorReason: structure });
     assert.equal(refused({}, without(5)).errorReason, structure);
-    assert.deepEqual(refused({ bound: { segmentLength: 1008 } }), {
-      bppCommandId: 5,
-      errorReason: structure,
-    });
     const longer = (pieces: Uint8Array[]) =>
       pieces.with(-1, concat(pieces.at(-1) ?? hex(''), hex('00')));
     assert.equal(refused({}, longer).errorReason, structure);
@@ -423,6 +420,23 @@ describe('LoadBoundProfilePackage refuses', () => {
     assert.deepEqual(refused({ bound: { storeMetadata } }), { bppCommandId: 2, errorReason: 1 });
     const proprietary = tlv(0xbf24, tlv(0xb8, tlv(0x80, new Uint8Array(125))));
     assert.equal(refused({ bound: { configureIsdp: proprietary } }).errorReason, 1);
+  });
+
+  it('a one-time key that is no point (1), and a class that nobody knows (6)', () => {
+    const smdpOtKey = makeOneTimeKey(seededRandom(9));
+    const noPoint = { ...smdpOtKey, publicKey: smdpOtKey.publicKey.with(64, 0) };
+    const failure = refused({ bound: { smdpOtKey: noPoint } });
+    assert.deepEqual(failure, { bppCommandId: 0, errorReason: 1 });
+    const storeMetadata = StoreMetadataRequest.encode({ ...metadata, profileClass: 3 });
+    assert.deepEqual(refused({ bound: { storeMetadata } }), { bppCommandId: 2, errorReason: 6 });
+  });
+
+  it('segments above 1020 octets, unless it is told to take them', () => {
+    const wrong = { bound: { segmentLength: 1008 } };
+    assert.equal(refused(wrong).errorReason, ErrorReason.scp03tStructureError);
+    const euicc = makeEuicc({ maxSegment: 1036 });
+    smdp(wrong).download(euicc);
+    assert.equal(euicc.snapshot().profiles.length, 1);
   });
 
   it('an ICCID that it has already (9)', () => {

@@ -236,6 +236,22 @@ describe('LoadEuiccPackage', () => {
     ]);
   });
 
+  it('takes a command that cannot be read for a damaged one, and goes no further', () => {
+    const euicc = setUp();
+    const commands = (bytes: string, counterValue: number) => {
+      const fields = concat(hex('800165'), tlv(0x5a, eid), tlv(0x81, Uint8Array.of(counterValue)));
+      const signed = tlv(0x30, fields, hex(bytes));
+      const signature = tlv(0x5f37, signer.sign(signed));
+      return resultsOf(euicc.transmit(tlv(0xbf51, signed, signature)));
+    };
+    const damaged = { type: 'processingTerminated', value: 2 };
+    const good = toHex(tlv(0xa3, tlv(0x5a, iccidA)));
+    assert.deepEqual(commands('A004A3025A00', 1), [damaged]);
+    assert.deepEqual(commands(`A010${good}A405`, 2), [{ type: 'enableResult', value: 0 }, damaged]);
+    assert.deepEqual(commands('A102AB00', 3), [damaged]);
+    assert.deepEqual(enabledOf(euicc), [toHex(iccidA)]);
+  });
+
   it('keeps to the policy rules of profiles', () => {
     const euicc = setUp({ rules: ['ppr1', 'ppr2'] });
     const run = (operation: Operation, counterValue: number) =>

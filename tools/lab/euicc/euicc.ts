@@ -4,7 +4,7 @@
  * whole; only a bound profile package comes in pieces, cut anywhere, and is answered with nothing until its end.
  *
  *   command ─▶ functions[tag] ─▶ response        state: state.ts, kept over a reset
- *   BF36…   ─▶ load-package.ts ─▶ BF37…          session: session.ts, gone with it
+ *   BF36…   ─▶ load-bound-profile-package.ts ─▶ BF37…         session: session.ts, gone with it
  */
 import { IdError } from '../../../src/messages/ids.ts';
 import { DerError, readOnly, readTlv, tlv } from '../../../src/messages/tlv.ts';
@@ -12,8 +12,8 @@ import { authenticateServer, getEuiccChallenge } from './authenticate-server.ts'
 import { Chip, type EuiccOptions, type Faults } from './chip.ts';
 import { addInitialEim, getCerts, getEimConfigurationData } from './eims.ts';
 import { euiccInfo1, euiccInfo2, getConfiguredAddresses, getEid } from './info.ts';
+import { Loading } from './load-bound-profile-package.ts';
 import { loadEuiccPackage } from './load-euicc-package.ts';
-import { Loading } from './load-package.ts';
 import { listNotifications, removeNotification, retrieveNotifications } from './notifications.ts';
 import { cancelSession, prepareDownload } from './prepare-download.ts';
 import { getProfilesInfo } from './profiles.ts';

@@ -1,5 +1,5 @@
 /** What the eUICC says of itself: EID, EUICCInfo1 and 2, addresses, certificates (SGP.22 5.7, SGP.32 5.9). */
-import { equal, hex, utf8 } from '../../../src/base/bytes.ts';
+import { concat, equal, hex, utf8 } from '../../../src/base/bytes.ts';
 import { EUICCInfo1, EUICCInfo2, type UICCCapability } from '../../../src/messages/rsp.ts';
 import type { Infer } from '../../../src/messages/schema.ts';
 import { DerError, readAll, readOnly, tlv } from '../../../src/messages/tlv.ts';
@@ -78,11 +78,11 @@ export function euiccInfo2(chip: Chip): Uint8Array {
 
 /** ETSI TS 102 226: installed applications, free non-volatile and free volatile memory. */
 function extCardResource(chip: Chip): Uint8Array {
-  return Buffer.concat([
+  return concat(
     tlv(0x81, Uint8Array.of(Math.min(chip.state.profiles.length, 0xff))),
     tlv(0x82, octets4(chip.state.freeMemory)),
     tlv(0x83, octets4(16 * 1024)),
-  ]);
+  );
 }
 
 function octets4(value: number): Uint8Array {

@@ -3,20 +3,29 @@
  * until it is removed.
  */
 import { concat, equal, fromUtf8, toHex } from '../../../src/base/bytes.ts';
+import { signature as eimSignature, Octet16, TransactionId } from '../../../src/messages/basic.ts';
 import {
   EuiccPackageErrorCode,
   EuiccPackageErrorDataSigned,
-  EuiccPackageRequest,
   EuiccPackageResult,
   EuiccPackageResultDataSigned,
-  type EuiccPackageSigned,
   type EuiccResultData,
   maxCounterValue,
   ProcessingTerminated,
 } from '../../../src/messages/euicc-package.ts';
-import { ProfileInfoListError, type Psmo } from '../../../src/messages/psmo.ts';
-import { signedOf } from '../../../src/messages/schema.ts';
-import { DerError, readAll, readOnly, tlv } from '../../../src/messages/tlv.ts';
+import { integer, opaque, utf8String } from '../../../src/messages/primitives.ts';
+import { ProfileInfoListError, Psmo } from '../../../src/messages/psmo.ts';
+import {
+  application,
+  choice,
+  context,
+  type Infer,
+  optional,
+  sequence,
+  signed,
+  signedOf,
+} from '../../../src/messages/schema.ts';
+import { DerError, readAll, readOnly, readTlv, tlv } from '../../../src/messages/tlv.ts';
 import { verifyEcdsa } from '../../../src/trust/ecdsa.ts';
 import { tokenTlv } from '../../../src/trust/eim-signer.ts';
 import type { Chip } from './chip.ts';
@@ -24,51 +33,65 @@ import { eimKey, eimOf } from './eims.ts';
 import { deleteProfile, disableProfile, enableProfile, listProfileInfo } from './profiles.ts';
 import type { EimRecord } from './state.ts';
 
+/**
+ * EuiccPackageRequest with its operations unread: the signature is judged first, and an operation that cannot be read is
+ * a damaged command of a package that is otherwise good.
+ */
+const Envelope = sequence({
+  eimId: context(0, utf8String(1, 128)),
+  eidValue: application(26, Octet16),
+  counterValue: context(1, integer()),
+  eimTransactionId: optional(context(2, TransactionId)),
+  euiccPackage: choice({ psmoList: opaque('psmoList', 0x30), ecoList: opaque('ecoList', 0x30) }),
+});
+type Envelope = Infer<typeof Envelope>;
+const Request = context(81, sequence({ euiccPackageSigned: signed(Envelope), eimSignature }));
+
 /** Most octets of a package (BF51 with tag and length) that the eUICC takes. */
 const mostOctets = 16 * 1024;
 
 /** Carries a package out: `BF51…` in, `BF51…` out. */
 export function loadEuiccPackage(chip: Chip, command: Uint8Array): Uint8Array {
-  let request: EuiccPackageRequest;
+  let request: Infer<typeof Request>;
   try {
-    request = EuiccPackageRequest.decode(command);
+    request = Request.decode(command);
   } catch (error) {
     if (!(error instanceof DerError)) throw error;
     return unreadable(command);
   }
-  const { value: signed, raw } = request.euiccPackageSigned;
-  const eim = eimOf(chip, signed.eimId);
+  const { value: envelope, raw } = request.euiccPackageSigned;
+  const eim = eimOf(chip, envelope.eimId);
   const key = eim === undefined ? undefined : eimKey(eim);
   const input = concat(raw, tokenTlv(eim?.associationToken));
   if (eim === undefined || key === undefined || !verifyEcdsa(key, input, request.eimSignature)) {
     return EuiccPackageResult.encode({
       type: 'euiccPackageErrorUnsigned',
       value: {
-        eimId: signed.eimId,
-        eimTransactionId: signed.eimTransactionId,
+        eimId: envelope.eimId,
+        eimTransactionId: envelope.eimTransactionId,
         associationToken: eim?.associationToken,
       },
     });
   }
-  const error = refusal(chip, eim, signed, command.length);
-  if (error !== undefined) return signedError(chip, eim, signed, error);
+  const error = refusal(chip, eim, envelope, command.length);
+  if (error !== undefined) return signedError(chip, eim, envelope, error);
   // The counter comes first: power lost from here on does not let the package in again.
-  eim.counterValue = signed.counterValue;
-  return signedResult(chip, eim, signed, execute(chip, signed));
+  eim.counterValue = envelope.counterValue;
+  return signedResult(chip, eim, envelope, execute(chip, envelope));
 }
 
 /** The checks behind the signature, in order: the EuiccPackageErrorCode of the first that fails. */
 function refusal(
   chip: Chip,
   eim: EimRecord,
-  signed: EuiccPackageSigned,
+  envelope: Envelope,
   octets: number,
 ): number | undefined {
   if (chip.faults.loadEuiccPackage !== undefined) return chip.faults.loadEuiccPackage;
   if (octets > mostOctets) return EuiccPackageErrorCode.sizeOverflow;
-  if (!equal(signed.eidValue, chip.eid)) return EuiccPackageErrorCode.invalidEid;
-  if (signed.counterValue <= eim.counterValue) return EuiccPackageErrorCode.replayError;
-  if (signed.counterValue > maxCounterValue) return EuiccPackageErrorCode.counterValueOutOfRange;
+  if (!equal(envelope.eidValue, chip.eid)) return EuiccPackageErrorCode.invalidEid;
+  if (envelope.counterValue <= eim.counterValue) return EuiccPackageErrorCode.replayError;
+  if (envelope.counterValue > maxCounterValue) return EuiccPackageErrorCode.counterValueOutOfRange;
   return undefined;
 }
 
@@ -81,34 +104,46 @@ interface Progress {
 }
 
 /** Carries the operations out in order, up to the first that fails; its result is the last. */
-function execute(chip: Chip, signed: EuiccPackageSigned): EuiccResultData[] {
+function execute(chip: Chip, { euiccPackage }: Envelope): EuiccResultData[] {
   const progress: Progress = { enables: 0, disables: 0, changed: false };
   const results: EuiccResultData[] = [];
-  const { euiccPackage } = signed;
-  for (const operation of euiccPackage.value) {
-    const result =
-      euiccPackage.type === 'psmoList'
-        ? runPsmo(chip, operation as Psmo, progress)
-        : terminated(ProcessingTerminated.unknownOrDamagedCommand);
+  let rest = readOnly(euiccPackage.value).value;
+  while (rest.length > 0) {
+    let result: EuiccResultData;
+    try {
+      const { raw } = readTlv(rest);
+      rest = rest.subarray(raw.length);
+      result =
+        euiccPackage.type === 'psmoList' ? runPsmo(chip, Psmo.decode(raw), progress) : damaged;
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+      result = damaged;
+    }
     results.push(result);
     if (isFailure(result)) break;
   }
   return results;
 }
 
+/** What is not understood: a command that this eUICC does not have, or one that cannot be read. */
+const damaged: EuiccResultData = {
+  type: 'processingTerminated',
+  value: ProcessingTerminated.unknownOrDamagedCommand,
+};
+
 /** One operation. What this eUICC does not have yet is a command that it does not know. */
 function runPsmo(chip: Chip, psmo: Psmo, progress: Progress): EuiccResultData {
   switch (psmo.type) {
     case 'enable': {
       progress.enables += 1;
-      if (progress.enables > 1) return terminated(ProcessingTerminated.unknownOrDamagedCommand);
+      if (progress.enables > 1) return damaged;
       const value = enableProfile(chip, psmo.value.iccid);
       progress.changed ||= value === 0;
       return { type: 'enableResult', value };
     }
     case 'disable': {
       progress.disables += 1;
-      if (progress.disables > 1) return terminated(ProcessingTerminated.unknownOrDamagedCommand);
+      if (progress.disables > 1) return damaged;
       const value = disableProfile(chip, psmo.value.iccid);
       progress.changed ||= value === 0;
       return { type: 'disableResult', value };
@@ -127,12 +162,8 @@ function runPsmo(chip: Chip, psmo: Psmo, progress: Progress): EuiccResultData {
       return { type: 'listProfileInfoResult', value: { type: 'profileInfoListOk', value } };
     }
     default:
-      return terminated(ProcessingTerminated.unknownOrDamagedCommand);
+      return damaged;
   }
-}
-
-function terminated(value: number): EuiccResultData {
-  return { type: 'processingTerminated', value };
 }
 
 function isFailure(result: EuiccResultData): boolean {
@@ -143,7 +174,7 @@ function isFailure(result: EuiccResultData): boolean {
 function signedResult(
   chip: Chip,
   eim: EimRecord,
-  { eimId, counterValue, eimTransactionId }: EuiccPackageSigned,
+  { eimId, counterValue, eimTransactionId }: Envelope,
   euiccResult: EuiccResultData[],
 ): Uint8Array {
   const seqNumber = chip.nextSeqNumber();
@@ -169,7 +200,7 @@ function signedResult(
 function signedError(
   chip: Chip,
   eim: EimRecord,
-  { eimId, counterValue, eimTransactionId }: EuiccPackageSigned,
+  { eimId, counterValue, eimTransactionId }: Envelope,
   euiccPackageErrorCode: number,
 ): Uint8Array {
   const euiccPackageErrorDataSigned = signedOf(EuiccPackageErrorDataSigned, {

@@ -1,7 +1,7 @@
 /** An RSP session of the eUICC: volatile, one at a time, dropped by the next challenge (SGP.22 3.0.1). */
 import type { KeyObject } from 'node:crypto';
 import type { OneTimeKey } from '../bsp/session-keys.ts';
-import type { Loading } from './load-package.ts';
+import type { Loading } from './load-bound-profile-package.ts';
 
 export type Session =
   | { readonly at: 'challenged'; readonly euiccChallenge: Uint8Array }

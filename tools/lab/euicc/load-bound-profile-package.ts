@@ -4,7 +4,7 @@
  * the signed ProfileInstallationResult.
  */
 import { createHash } from 'node:crypto';
-import { concat, equal, toHex } from '../../../src/base/bytes.ts';
+import { concat, equal, hex, toHex } from '../../../src/base/bytes.ts';
 import { type Iccid, iccidOf } from '../../../src/messages/ids.ts';
 import {
   BppCommandId,
@@ -224,7 +224,7 @@ export class Loading {
     state.freeMemory -= size;
     return {
       type: 'successResult',
-      value: { aid: Buffer.from(aid, 'hex'), simaResponse: installed() },
+      value: { aid: hex(aid), simaResponse: installed() },
     };
   }
 
