@@ -30,7 +30,7 @@ export const Code = {
   proxyingNotSupported: '5.05',
 } as const;
 /** A response code as text: class, full stop, two digits. */
-export type Code = `${2 | 3 | 4 | 5}.${number}`;
+export type Code = `${2 | 4 | 5}.${number}`;
 
 /** Method codes (RFC 7252 section 12.1.1, RFC 8132 section 6). */
 export const MethodCode = {

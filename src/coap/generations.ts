@@ -6,10 +6,14 @@ export class Generations<V> {
   #young = new Map<string, V>();
   #old = new Map<string, V>();
   readonly #ceiling: number;
+  readonly #heaviest: number;
+  /** What was added since the last turn. */
+  #weight = 0;
 
-  /** `ceiling`: most values at a time; where it would be passed, the generations turn early. */
-  constructor(ceiling: number) {
+  /** `ceiling`: most values at a time; `heaviest`: most weight. Where one is passed, the generations turn early. */
+  constructor(ceiling: number, heaviest: number) {
     this.#ceiling = ceiling;
+    this.#heaviest = heaviest;
   }
 
   get size(): number {
@@ -31,6 +35,12 @@ export class Generations<V> {
     this.#young.set(name, value);
   }
 
+  /** A value has grown by that much. */
+  weigh(weight: number): void {
+    this.#weight += weight;
+    if (this.#weight > this.#heaviest / 2) this.turn();
+  }
+
   delete(name: string): void {
     this.#young.delete(name);
     this.#old.delete(name);
@@ -44,5 +54,6 @@ export class Generations<V> {
   turn(): void {
     this.#old = this.#young;
     this.#young = new Map();
+    this.#weight = 0;
   }
 }

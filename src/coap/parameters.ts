@@ -61,14 +61,16 @@ export interface CoapLimits {
   readonly answerOctets: number;
   /** Ms that an answer is kept after it was last asked for (600 s). */
   readonly answerLifetime: number;
-  /** Message IDs, with what was answered, that are remembered for a peer (default 32). */
+  /** Message IDs, each with what was answered (a block at most), that are remembered for a peer (default 16). */
   readonly messagesPerPeer: number;
   /** Requests of one peer that may be worked on at a time; beyond, 5.03 (default 8, less than messagesPerPeer). */
   readonly runningPerPeer: number;
   /** Separate responses that may wait for their turn towards a peer (NSTART is 1; default 16). */
   readonly waitingPerPeer: number;
-  /** Peers of which message IDs are remembered; under pressure the oldest half goes (default 1,000,000). */
+  /** Peers whose message IDs are remembered; the longest silent are forgotten early (default 250,000). */
   readonly peers: number;
+  /** Octets answered that are remembered with them; beyond, the longest silent are forgotten early (128 MiB). */
+  readonly answeredOctets: number;
 }
 
 export const defaultLimits: CoapLimits = {
@@ -80,8 +82,9 @@ export const defaultLimits: CoapLimits = {
   answersPerPeer: 4,
   answerOctets: 256 * 1024 * 1024,
   answerLifetime: 600_000,
-  messagesPerPeer: 32,
+  messagesPerPeer: 16,
   runningPerPeer: 8,
   waitingPerPeer: 16,
-  peers: 1_000_000,
+  peers: 250_000,
+  answeredOctets: 128 * 1024 * 1024,
 };

@@ -62,7 +62,7 @@ export class CoapServer<P extends CoapPeer> {
     this.#log = options.log;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#parameters = { ...defaultParameters, ...options.parameters };
-    this.#peers = new Generations(this.#limits.peers);
+    this.#peers = new Generations(this.#limits.peers, this.#limits.answeredOctets);
     this.#blockWise = new BlockWise({
       handle: options.handle,
       clock: options.clock,
@@ -162,6 +162,7 @@ export class CoapServer<P extends CoapPeer> {
     const { outbox } = this.#stateOf(peer);
     const outgoing = exchange.answer(answer, () => outbox.nextMessageId());
     if (outgoing === undefined) return;
+    this.#peers.weigh(outgoing.message.length);
     if (outgoing.confirm === undefined) this.#send(peer, outgoing.message);
     else {
       const taken = outbox.confirm(outgoing.confirm, outgoing.message, (how) => {

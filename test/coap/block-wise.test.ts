@@ -41,11 +41,11 @@ describe('RFC 7959 section 3.1: Block2', () => {
   const content = () => ({ code: '2.05', body }) as const;
 
   /*
-   * Figure 2. CON [1] GET /status →                  ← ACK [1] 2.05 2:0/1/128
+   * Simple GET. CON [1] GET /status →                  ← ACK [1] 2.05 2:0/1/128
    *           CON [2] GET /status 2:1/0/128 →        ← ACK [2] 2.05 2:1/1/128
    *           CON [3] GET /status 2:2/0/128 →        ← ACK [3] 2.05 2:2/0/128
    */
-  it('figure 2: a GET answered in three blocks', async () => {
+  it('simple GET: a GET answered in three blocks', async () => {
     const { peer, requests } = conversation({
       handle: content,
       parameters: { blockSize: 128 },
@@ -65,8 +65,8 @@ describe('RFC 7959 section 3.1: Block2', () => {
     assert.equal(requests.length, 1);
   });
 
-  // Figure 3. CON [1] GET 2:0/0/64 →   ← 2:0/1/64   CON [2] GET 2:1/0/64 →   ← 2:1/1/64 …
-  it('figure 3: early negotiation', async () => {
+  // Early negotiation. CON [1] GET 2:0/0/64 →   ← 2:0/1/64   CON [2] GET 2:1/0/64 →   ← 2:1/1/64 …
+  it('early negotiation', async () => {
     const { peer } = conversation({ handle: content, parameters: { blockSize: 128 } });
     for (let i = 0; i < 5; i++) {
       peer.says({ ...GET, mid: i, block2: [i, 0, 64] });
@@ -75,8 +75,8 @@ describe('RFC 7959 section 3.1: Block2', () => {
     }
   });
 
-  // Figure 4. CON [1] GET →   ← 2:0/1/128   CON [2] GET 2:2/0/64 →   ← 2:2/1/64   CON [3] 2:3/0/64 → …
-  it('figure 4: late negotiation', async () => {
+  // Late negotiation. CON [1] GET →   ← 2:0/1/128   CON [2] GET 2:2/0/64 →   ← 2:2/1/64   CON [3] 2:3/0/64 → …
+  it('late negotiation', async () => {
     const { peer, requests } = conversation({
       handle: content,
       parameters: { blockSize: 128 },
@@ -91,8 +91,8 @@ describe('RFC 7959 section 3.1: Block2', () => {
     assert.equal(requests.length, 1);
   });
 
-  // Figure 5. The ACK of block 2 is lost: CON [2] again → the same ACK.
-  it('figure 5: a lost CON or ACK', async () => {
+  // The ACK of block 2 is lost: CON [2] again → the same ACK.
+  it('late negotiation, a lost CON or ACK', async () => {
     const { peer } = conversation({ handle: content, parameters: { blockSize: 128 } });
     peer.says({ ...GET, mid: 1 });
     await peer.hears({ type: 'ACK', block2: [0, 1, 128] });
@@ -107,8 +107,8 @@ describe('RFC 7959 section 3.2: Block1', () => {
   const body = bodyOf(128 * 2 + 40);
   const PUT = { type: 'CON', code: '0.03', path: 'options' } as const;
 
-  // Figure 7. CON [1] PUT 1:0/1/128 →   ← 2.31 1:0/1/128   [2] 1:1/1/128   [3] 1:2/0/128 →   ← 2.04 1:2/0/128
-  it('figure 7 B01 B02: a PUT in three blocks, handled once with the whole body', async () => {
+  // Simple atomic PUT. CON [1] PUT 1:0/1/128 →   ← 2.31 1:0/1/128   [2] 1:1/1/128   [3] 1:2/0/128 →   ← 2.04 1:2/0/128
+  it('simple atomic PUT (B01 B02): a PUT in three blocks, handled once with the whole body', async () => {
     const { peer, requests } = conversation();
     const mid = await upload(peer, body, 128, PUT);
     await peer.hears({ type: 'ACK', mid, code: '2.04', block1: [2, 0, 128] });
@@ -119,10 +119,10 @@ describe('RFC 7959 section 3.2: Block1', () => {
   });
 
   /*
-   * Figure 8, early negotiation. CON [1] PUT 1:0/1/128 →   ← 2.31 1:0/1/32
+   * PUT with negotiation. CON [1] PUT 1:0/1/128 →   ← 2.31 1:0/1/32
    *           CON [2] PUT 1:4/1/32 →    ← 2.31 1:4/1/32   …
    */
-  it('figure 8 B03: the server wants smaller blocks, from the next one on', async () => {
+  it('PUT with negotiation (B03): the server wants smaller blocks, from the next one on', async () => {
     const { peer, requests } = conversation({ parameters: { blockSize: 32 } });
     peer.says({ ...PUT, mid: 1, block1: [0, 1, 128], payload: body.slice(0, 128) });
     await peer.hears({ type: 'ACK', mid: 1, code: '2.31', block1: [0, 1, 32] });
@@ -147,16 +147,16 @@ describe('RFC 7959 section 3.2: Block1', () => {
 
 describe('RFC 7959 section 3.3: Block1 and Block2 combined', () => {
   /*
-   * Figure 11. CON [1] POST 1:0/1/128 →              ← ACK [1] 2.31 1:0/1/128
+   * POST.      CON [1] POST 1:0/1/128 →              ← ACK [1] 2.31 1:0/1/128
    *            CON [2] POST 1:1/1/128 →              ← ACK [2] 2.31 1:1/1/128
    *            CON [3] POST 1:2/0/128 →              ← ACK [3] 2.04 1:2/0/128, 2:0/1/128
    *            CON [4] POST 2:1/0/128 →              ← ACK [4] 2.04 2:1/1/128
    *            CON [5] POST 2:2/0/128 →              ← ACK [5] 2.04 2:2/1/128
    *            CON [6] POST 2:3/0/128 →              ← ACK [6] 2.04 2:3/0/128
-   * (figure 12 is the same with 2:0/0/64 in the last Block1 message)
+   * (with early negotiation: the same with 2:0/0/64 in the last Block1 message)
    */
   for (const size of [128, 64] as const) {
-    it(`figure ${size === 128 ? 11 : 12} B09 B11: a POST in three blocks, its answer in blocks of ${size}`, async () => {
+    it(`B09 B11: a POST in three blocks, its answer in blocks of ${size}`, async () => {
       const answer = bodyOf(450);
       const { peer, requests } = conversation({
         handle: () => ({ code: '2.04', body: answer, contentFormat: 42 }),

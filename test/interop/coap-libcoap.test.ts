@@ -1,0 +1,191 @@
+/** libcoap's coap-client over plain UDP: the messages and blocks of someone else. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { hex } from '../../src/base/bytes.ts';
+import { bodyOf } from '../coap/conversation.ts';
+import { big, receipt, serveUdp, type UdpServer, type UdpServerOptions } from './coap-udp.ts';
+
+const programs = ['coap-client-notls', 'coap-client-openssl', 'coap-client-gnutls', 'coap-client'];
+const program = programs.find((name) => spawnSync(name, ['-?']).error === undefined);
+
+/** Under CI a missing program fails the tests, elsewhere it skips them. */
+const skip =
+  program === undefined && process.env.CI === undefined
+    ? `none of ${programs.join(', ')} is installed (Debian: libcoap3-bin)`
+    : false;
+
+/** Runs coap-client against the server; what it printed. */
+async function coapClient(
+  server: UdpServer,
+  path: string,
+  args: readonly string[],
+  input?: Uint8Array,
+): Promise<{ readonly output: Buffer; readonly errors: string }> {
+  assert.ok(program, 'coap-client is missing: install libcoap3-bin');
+  const uri = `coap://127.0.0.1:${server.port}/${path}`;
+  const child = spawn(program, ['-B', '20', ...args, uri], { timeout: 30_000 });
+  const output: Buffer[] = [];
+  const errors: Buffer[] = [];
+  child.stdout.on('data', (data: Buffer) => output.push(data));
+  child.stderr.on('data', (data: Buffer) => errors.push(data));
+  child.stdin.on('error', () => {}); // a client that has enough closes its input
+  child.stdin.end(input);
+  await once(child, 'close');
+  return { output: Buffer.concat(output), errors: Buffer.concat(errors).toString() };
+}
+
+/** A test with a server of its own. */
+function served(
+  name: string,
+  run: (server: UdpServer) => Promise<void>,
+  options?: UdpServerOptions,
+) {
+  it(name, { skip, timeout: 60_000 }, async () => {
+    const server = await serveUdp(options);
+    try {
+      await run(server);
+    } finally {
+      await server.close();
+    }
+  });
+}
+
+describe('libcoap coap-client', () => {
+  served('gets a piggybacked answer', async (server) => {
+    const { output } = await coapClient(server, 'hello', ['-m', 'get']);
+    assert.match(output.toString(), /hello/);
+  });
+
+  served('C09 asks with a NON', async (server) => {
+    const { output } = await coapClient(server, 'hello', ['-N', '-m', 'get']);
+    assert.match(output.toString(), /hello/);
+    assert.equal(server.requests.length, 1);
+  });
+
+  served('C04 sees its token again', async (server) => {
+    const { output } = await coapClient(server, 'hello', ['-T', 'abcdefgh', '-m', 'get']);
+    assert.match(output.toString(), /hello/);
+  });
+
+  served(
+    'C07 gets a separate answer',
+    async (server) => {
+      const { output } = await coapClient(server, 'late', ['-m', 'get']);
+      assert.match(output.toString(), /late/);
+      assert.equal(server.requests.length, 1);
+      assert.equal(server.drops.of('coap: duplicate'), 0);
+    },
+    { parameters: { emptyAckAfter: 50 } },
+  );
+
+  served(
+    'C05 repeats a request whose answer was lost, and it is not run again',
+    async (server) => {
+      const { output } = await coapClient(server, 'post', ['-m', 'post', '-e', 'once']);
+      assert.match(output.toString(), /^4 /);
+      assert.equal(server.requests.length, 1);
+      assert.equal(server.drops.of('coap: duplicate'), 1);
+    },
+    { loses: (n) => n === 0 },
+  );
+
+  for (const size of [1024, 256, 64]) {
+    served(`B01 B02 posts 3,000 bytes in blocks of ${size}`, async (server) => {
+      const body = bodyOf(3_000);
+      const args = ['-m', 'post', '-b', String(size), '-f', '-'];
+      const { output } = await coapClient(server, 'post', args, body);
+      assert.equal(output.toString().trim(), receipt(body));
+      assert.deepEqual(
+        server.requests.map((request) => Buffer.compare(request.body, body)),
+        [0],
+      );
+    });
+  }
+
+  served(
+    'B03 goes on in smaller blocks when asked to',
+    async (server) => {
+      const body = bodyOf(3_000);
+      const { output } = await coapClient(server, 'post', ['-m', 'post', '-f', '-'], body);
+      assert.equal(output.toString().trim(), receipt(body));
+      assert.equal(server.requests.length, 1);
+    },
+    { parameters: { blockSize: 256 } },
+  );
+
+  for (const args of [[], ['-N'], ['-b', '0,256']]) {
+    served(`B09 reads 60,000 bytes that one POST is answered with ${args}`, async (server) => {
+      const { output } = await coapClient(server, 'big', [...args, '-m', 'post', '-e', 'poll']);
+      assert.equal(Buffer.compare(output.subarray(0, big.length), big), 0);
+      assert.equal(server.requests.length, 1);
+    });
+  }
+
+  served('posts 3,000 bytes and reads 60,000, in one exchange', async (server) => {
+    const body = bodyOf(3_000);
+    const { output } = await coapClient(server, 'big', ['-m', 'post', '-f', '-'], body);
+    assert.equal(Buffer.compare(output.subarray(0, big.length), big), 0);
+    assert.deepEqual(
+      server.requests.map((request) => Buffer.compare(request.body, body)),
+      [0],
+    );
+  });
+
+  served(
+    'B06 is told 4.13 for a body over the limit',
+    async (server) => {
+      const args = ['-m', 'post', '-f', '-'];
+      const { errors } = await coapClient(server, 'post', args, bodyOf(3_000));
+      assert.match(errors, /4\.13/);
+      assert.equal(server.requests.length, 0);
+    },
+    { limits: { requestBody: 2_999 } },
+  );
+
+  for (const [name, option, code] of [
+    ['C13 an unknown critical option', '9,0x00', '4.02'],
+    ['B16 Q-Block1', '19,0x08', '4.02'],
+    ['C14 Proxy-Uri', '35,coap', '5.05'],
+  ] as const) {
+    served(`${name} gets ${code}`, async (server) => {
+      const { errors } = await coapClient(server, 'hello', ['-O', option, '-m', 'get']);
+      assert.ok(errors.includes(code), errors);
+      assert.equal(server.requests.length, 0);
+    });
+  }
+
+  served('C13 is served in spite of an unknown elective option', async (server) => {
+    const { output } = await coapClient(server, 'hello', ['-O', '2050,x', '-m', 'get']);
+    assert.match(output.toString(), /hello/);
+  });
+
+  served('C14 gets the handler’s own codes', async (server) => {
+    const missing = await coapClient(server, 'nowhere', ['-m', 'post']);
+    assert.match(missing.errors, /4\.04/);
+    const wrong = await coapClient(server, 'post', ['-m', 'delete']);
+    assert.match(wrong.errors, /4\.05/);
+  });
+});
+
+describe('a raw UDP socket', () => {
+  it('C03 C02 is answered RST to a ping and to malformed CONs', { timeout: 10_000 }, async () => {
+    const server = await serveUdp();
+    const socket = createSocket('udp4');
+    try {
+      for (const [message, answer] of [
+        ['40001234', '70001234'],
+        ['40011235ff', '70001235'],
+      ] as const) {
+        const heard = once(socket, 'message') as Promise<[Buffer]>;
+        socket.send(hex(message), server.port, '127.0.0.1');
+        assert.equal((await heard)[0].toString('hex'), answer);
+      }
+    } finally {
+      socket.close();
+      await server.close();
+    }
+  });
+});
