@@ -138,8 +138,12 @@ export const ipaEuiccDataErrorBare: FieldShape = {
   },
 };
 
+const ipaEuiccDataTags: ReadonlySet<number> = new Set([
+  0xa0, 0x81, 0xa2, 0xbf20, 0xbf22, 0x83, 0x84, 0xa5, 0xa6, 0x87, 0xa8, 0xa9,
+]);
+
 /**
- * The data right under BF52. A lone A0 or A1 is an arm, save an A0 that holds notifications themselves: BF37, 30, or
+ * The data right under BF52. A1 is an arm, and so is a lone A0, save an A0 that holds notifications themselves: BF37, 30, or
  * compact ones, which hold a signature.
  */
 export const ipaEuiccDataBare: FieldShape = {
@@ -147,9 +151,8 @@ export const ipaEuiccDataBare: FieldShape = {
   standard(element, reading) {
     const fields = within(element, reading);
     const [first] = fields;
-    if (first === undefined) return undefined;
+    if (first === undefined || !ipaEuiccDataTags.has(first.tag)) return undefined;
     const lone = fields.length === 1;
-    if (lone && first.tag === 0xa1) return undefined;
     if (lone && first.tag === 0xa0) {
       const list = within(first, reading);
       const bare = list.length > 0 && list.every((one) => isNotification(one, reading));
