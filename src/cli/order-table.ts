@@ -46,7 +46,7 @@ export function showOrders(output: Output, orders: readonly OrderView[]): void {
       order.id,
       order.eid,
       order.steps.map((step) => Object.keys(step).join()).join(' '),
-      stateCell(order),
+      shortState(order),
       order.submitted,
     ]),
   );
@@ -58,6 +58,11 @@ function stateCell({ state, success }: OrderView): Cell {
   return success === true
     ? { text: 'done: succeeded', colour: 'green' }
     : { text: 'done: failed', colour: 'red' };
+}
+
+function shortState(order: OrderView): Cell {
+  const { text, ...colour } = stateCell(order);
+  return { text: order.state === 'done' ? text : order.state, ...colour };
 }
 
 /** `enable 8949… (with rollback)`; the matchingId of a download is left out, it is as good as the profile. */
