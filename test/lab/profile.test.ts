@@ -8,7 +8,8 @@ import { concat, hex, toHex } from '../../src/base/bytes.ts';
 import { iccidOfDigits } from '../../src/messages/ids.ts';
 import { readAll, tlv } from '../../src/messages/tlv.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
-import { ProfileReader, type ReadOptions, readProfile } from '../../tools/lab/profile/read.ts';
+import type { ReadOptions } from '../../tools/lab/profile/profile-header.ts';
+import { ProfileReader, readProfile } from '../../tools/lab/profile/read.ts';
 import { installed, PeStatus, ProfileError, refused } from '../../tools/lab/profile/status.ts';
 
 /** The elements of the smallest package, by their place. */

@@ -6,8 +6,6 @@ import { ElementError, PeStatus } from './status.ts';
 
 /** A file as far as a package describes it; what is absent comes from the template. */
 export interface ProfileFile {
-  /** Of two octets, in hex; absent where the template gives it. */
-  readonly fileId?: number;
   /** Octets of an EF, where the package says it. */
   readonly size?: number;
   /** Written content, gaps filled with FF. */
@@ -28,7 +26,6 @@ const fcpFields = {
 } as const;
 
 interface Fcp {
-  readonly fileId?: number;
   readonly size?: number;
 }
 
@@ -96,16 +93,8 @@ export function readFileManagement(content: Uint8Array, path: string): ProfileFi
 
 function readFcp(item: Tlv, path: string): Fcp {
   const fcp = readFields(item.value, `${path}.fileDescriptor`, fcpFields);
-  let size: number | undefined;
-  if (fcp.efFileSize !== undefined) {
-    size = 0;
-    for (const octet of fcp.efFileSize.value) size = size * 256 + octet;
-  }
-  const id = fcp.fileID?.value;
-  return {
-    ...(id === undefined ? {} : { fileId: ((id[0] ?? 0) << 8) | (id[1] ?? 0) }),
-    ...(size === undefined ? {} : { size }),
-  };
+  if (fcp.efFileSize === undefined) return {};
+  return { size: fcp.efFileSize.value.reduce((size, octet) => size * 256 + octet, 0) };
 }
 
 class FileWriter {

@@ -9,7 +9,7 @@ import { type Iccid, iccidOctets, iccidOfDigits } from '../../../src/messages/id
 import { tlv } from '../../../src/messages/tlv.ts';
 import { ElementTag } from './elements.ts';
 import { integer } from './integer.ts';
-import { swapNibbles } from './read.ts';
+import { swapNibbles } from './profile-header.ts';
 
 export interface ProfileParameters {
   /** Nibble-swapped, as everywhere on the wire (default: digits 89880000000000000017). */
