@@ -73,9 +73,10 @@ export async function openOwnStack(options: StackOptions): Promise<Stack> {
         ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
       });
       const body = answer.body ?? new Uint8Array();
-      if (answer.code >> 5 !== 2) {
-        const code = `${answer.code >> 5}.${String(answer.code & 31).padStart(2, '0')}`;
-        throw new StackError(`the eIM answers ${code} ${Buffer.from(body).toString('utf8')}`);
+      if (!answer.code.startsWith('2.')) {
+        throw new StackError(
+          `the eIM answers ${answer.code} ${Buffer.from(body).toString('utf8')}`,
+        );
       }
       return body;
     },

@@ -17,7 +17,7 @@ export interface WireCount {
   readonly datagramsDown: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
-  /** Times that the device had to wait for the eIM before it could go on. */
+  /** How often the device, having sent, waited for something to come back. */
   readonly roundTrips: number;
 }
 

@@ -1,0 +1,151 @@
+/** One part of the lab by itself, so that another can be a stranger's. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Address } from '../../src/base/address.ts';
+import { fromUtf8, hex, toHex } from '../../src/base/bytes.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { chooseProfile } from './choose-profile.ts';
+import { LabError, top } from './eim-process.ts';
+import { Euicc } from './euicc/euicc.ts';
+import { Device, type StackName } from './ipa/device.ts';
+import { trustOfCard } from './ipa/trust.ts';
+import { profilesOf } from './lab.ts';
+import { labEid, loadLabPki } from './pki/lab-pki.ts';
+import { profileTable, stepLine } from './report.ts';
+import { startSmdpp } from './smdpp/smdpp.ts';
+
+const common = { clock: systemClock, random: systemRandom, log: silentLog() };
+
+export interface SmdppAloneOptions {
+  readonly port: number;
+  readonly name?: string;
+  readonly profile?: string;
+  readonly size?: number;
+  readonly matchingId: string;
+}
+
+/** Serves one profile, over and over, until a signal. */
+export async function runSmdpp(options: SmdppAloneOptions): Promise<void> {
+  const { upp, iccid } = chooseProfile(options);
+  const smdpp = await startSmdpp({
+    pki: loadLabPki(),
+    port: options.port,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...common,
+    onStep: ({ function: what, who, outcome }) =>
+      console.log(stepLine({ from: who, to: 'SM-DP+', what, result: outcome })),
+  });
+  const activationCode = smdpp.addProfile({
+    matchingId: options.matchingId,
+    upp,
+    metadata: { iccid, serviceProviderName: 'coap-eim lab', profileName: 'Lab profile' },
+    reusable: true,
+  });
+  console.log(`SM-DP+ ${smdpp.address}, a profile of ${upp.length} octets`);
+  console.log(`activation code: ${activationCode}`);
+  console.log(`root to trust:   ${join(top, 'certs', 'lab', 'ci.cert.pem')}`);
+  await stopSignal();
+  await smdpp.close();
+}
+
+export interface DeviceAloneOptions {
+  /** `host:port` */
+  readonly eim: string;
+  readonly identity: string;
+  readonly psk?: string;
+  readonly addInitialEim?: string;
+  readonly state: string;
+  readonly stack: StackName;
+  /** Seconds. */
+  readonly every?: number;
+}
+
+/** Polls an eIM with a eUICC that is kept in a file between runs. */
+export async function runDevice(options: DeviceAloneOptions): Promise<void> {
+  const pki = loadLabPki();
+  const card = new Euicc({
+    eid: labEid,
+    credential: pki.euicc,
+    eumCertificate: pki.eum.certificate,
+    ciCertificates: [pki.ci.certificate],
+    ...common,
+  });
+  const kept = readState(options.state);
+  if (kept !== undefined) card.restore(kept);
+  if (options.addInitialEim !== undefined) {
+    const answer = card.transmit(requestIn(options.addInitialEim));
+    console.log(`AddInitialEim: ${toHex(answer)}`);
+  }
+  const device = new Device({
+    card,
+    eim: addressOf(options.eim),
+    credential:
+      options.psk === undefined
+        ? { type: 'certificate', trust: trustOfCard(card) }
+        : { type: 'psk', identity: options.identity, key: hex(options.psk) },
+    stack: options.stack,
+    ...common,
+    onStep: (step) => console.log(stepLine(step)),
+  });
+  console.log(`EID ${labEid}`);
+  try {
+    await device.connect();
+    for (;;) {
+      await device.poll();
+      card.reset();
+      writeFileSync(options.state, stateText(card.snapshot()), { mode: 0o600 });
+      if (options.every === undefined) break;
+      await pause(options.every * 1000);
+    }
+  } finally {
+    await device.close();
+  }
+  console.log(profileTable(profilesOf(card)));
+}
+
+/** `[::1]:5684`, `127.0.0.1:5684` */
+function addressOf(text: string): Address {
+  const [, host = '', port = ''] = /^\[?([^\]]+)\]?:([0-9]{1,5})$/.exec(text) ?? [];
+  if (port === '') throw new LabError(`${text} is not host:port`);
+  return { address: host, port: Number(port) };
+}
+
+/** An AddInitialEimRequest from a file of DER or of hex. */
+function requestIn(path: string): Uint8Array {
+  const content = new Uint8Array(readFileSync(path));
+  return content[0] === 0xbf ? content : hex(fromUtf8(content));
+}
+
+/** JSON of a snapshot; octets as `{ "hex": … }`. */
+function stateText(state: unknown): string {
+  return JSON.stringify(state, (_name, value: unknown) =>
+    value instanceof Uint8Array ? { hex: toHex(value) } : value,
+  );
+}
+
+function readState(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return JSON.parse(text, (_name, value: unknown) => {
+    const octets: unknown = Reflect.get(Object(value), 'hex');
+    return typeof octets === 'string' ? hex(octets) : value;
+  });
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function stopSignal(): Promise<void> {
+  // A server that listens keeps the process alive until then.
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

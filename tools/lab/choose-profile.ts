@@ -1,0 +1,32 @@
+/** The profile of a lab run: a file's, or one that is made. */
+import { readFileSync } from 'node:fs';
+import { hex } from '../../src/base/bytes.ts';
+import { type Iccid, iccidOfDigits } from '../../src/messages/ids.ts';
+import { makeProfile } from './profile/make.ts';
+import { readProfile } from './profile/read.ts';
+
+export interface ChosenProfile {
+  readonly upp: Uint8Array;
+  readonly iccid: Iccid;
+}
+
+/** Octets of the profile that is made where nothing else is said: about those of the published test profiles. */
+const usualSize = 12_288;
+
+/** Reads or makes it. Throws where the file is no profile package, or the size cannot be made. */
+export function chooseProfile(choice: {
+  readonly profile?: string | undefined;
+  readonly size?: number | undefined;
+}): ChosenProfile {
+  if (choice.profile === undefined) {
+    const iccid = iccidOfDigits('89880000000000000017');
+    return {
+      iccid,
+      upp: makeProfile({ iccid, name: 'coap-eim lab', size: choice.size ?? usualSize }),
+    };
+  }
+  const content = new Uint8Array(readFileSync(choice.profile));
+  const text = Buffer.from(content).toString('latin1');
+  const upp = /^[0-9A-Fa-f\s]+$/.test(text) ? hex(text) : content;
+  return { upp, iccid: readProfile(upp).iccid };
+}

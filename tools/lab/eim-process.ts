@@ -1,0 +1,114 @@
+/** The eIM as its users run it: `eim serve` as a process of its own, and the CLI against it. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Address } from '../../src/base/address.ts';
+
+/** The checkout. */
+export const top = fileURLToPath(new URL('../..', import.meta.url));
+/** The CLI, as built. */
+const cli = join(top, 'dist', 'cli', 'main.js');
+
+/** A part of the lab did not start, or a command of the CLI failed; the message holds what it said. */
+export class LabError extends Error {
+  override readonly name = 'LabError';
+}
+
+export interface EimProcess {
+  /** Where devices reach it. */
+  readonly coaps: Address;
+  readonly rest: string;
+  /** Runs `eim …` against it with --json; throws LabError with what it said where it fails. */
+  command(...args: readonly string[]): Promise<unknown>;
+  /** Stops it as an operator would. */
+  stop(): Promise<void>;
+  /** Ends it at once (SIGKILL), as a power cut would. */
+  kill(): Promise<void>;
+}
+
+export interface EimProcessOptions {
+  /** Folder of configuration, keys and store; made where it is missing. */
+  readonly folder: string;
+  /** Settings by key, as `--set` takes them. */
+  readonly settings: Readonly<Record<string, string | number | readonly string[]>>;
+}
+
+/** Milliseconds that a start or a command may take. */
+const patience = 20_000;
+
+/** Starts the eIM; resolves when it is ready. */
+export async function startEim({ folder, settings }: EimProcessOptions): Promise<EimProcess> {
+  const flags = Object.entries(settings).flatMap(([key, value]) => [
+    '--set',
+    `${key}=${text(value)}`,
+  ]);
+  const args = [cli, 'serve', '--config', join(folder, 'eim.yaml'), ...flags];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const { coaps, rest } = await ready(child);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const end = (signal: NodeJS.Signals) => (): Promise<void> => {
+    child.kill(signal);
+    return ended;
+  };
+  return {
+    coaps,
+    rest,
+    command: (...words) => runCli(rest, words),
+    stop: end('SIGTERM'),
+    kill: end('SIGKILL'),
+  };
+}
+
+function text(value: string | number | readonly string[]): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** Reads its log until it says that it is ready. */
+function ready(child: ChildProcess): Promise<{ coaps: Address; rest: string }> {
+  const { stderr } = child;
+  if (stderr === null) throw new Error('stderr is not a pipe');
+  return new Promise((resolve, reject) => {
+    const said: string[] = [];
+    const late = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(
+        new LabError(`the eIM did not start within ${patience / 1000} s:\n${said.join('\n')}`),
+      );
+    }, patience);
+    child.once('exit', (code) => {
+      clearTimeout(late);
+      reject(new LabError(`the eIM ended with exit code ${code}:\n${said.join('\n')}`));
+    });
+    // Read on after it is ready, so that its log never fills the pipe.
+    createInterface({ input: stderr }).on('line', (line) => {
+      if (said.push(line) > 100) said.shift();
+      const found = readyLine(line);
+      if (found === undefined) return;
+      clearTimeout(late);
+      resolve(found);
+    });
+  });
+}
+
+function readyLine(line: string): { coaps: Address; rest: string } | undefined {
+  if (!line.startsWith('{')) return undefined;
+  const entry: unknown = JSON.parse(line);
+  if (typeof entry !== 'object' || entry === null) return undefined;
+  if (!('msg' in entry) || entry.msg !== 'eim: ready') return undefined;
+  if (!('coaps' in entry) || !('rest' in entry)) return undefined;
+  const [, address = '', port = ''] = /^(.*):([0-9]+)$/.exec(String(entry.coaps)) ?? [];
+  return { coaps: { address, port: Number(port) }, rest: String(entry.rest) };
+}
+
+/** Runs the CLI with --json; resolves with the document that it prints. */
+function runCli(url: string, words: readonly string[]): Promise<unknown> {
+  const args = [cli, '--json', '--url', url, ...words];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { timeout: patience }, (error, stdout, stderr) => {
+      if (error !== null) {
+        reject(new LabError(`eim ${words.join(' ')}: ${stderr.trim() || error.message}`));
+      } else resolve(JSON.parse(stdout));
+    });
+  });
+}

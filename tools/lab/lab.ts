@@ -1,0 +1,264 @@
+/**
+ * The main job, with no part a mock: an SM-DP+, the eIM (`eim serve`) and one device on loopback. Orders are placed
+ * through the CLI; a profile is downloaded, installed and enabled; each step is told as it happens.
+ *
+ * ```
+ *   eim (CLI) ─HTTP▶ eIM ─ES9+/HTTPS▶ SM-DP+
+ *                     ▲
+ *                     └─ESipa over CoAP/DTLS─ relay ─ IPA ─ES10─ eUICC
+ * ```
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hex, toHex, utf8 } from '../../src/base/bytes.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import type { ClientCredential } from '../../src/dtls/credentials.ts';
+import { type Iccid, iccidDigits, iccidOf } from '../../src/messages/ids.ts';
+import { ProfileInfoListResponse } from '../../src/messages/psmo.ts';
+import { readOnly, tlv } from '../../src/messages/tlv.ts';
+import { type EimProcess, LabError, startEim, top } from './eim-process.ts';
+import { Euicc } from './euicc/euicc.ts';
+import { Device, type LinkQuality, type StackName } from './ipa/device.ts';
+import type { OnStep } from './ipa/steps.ts';
+import { trustOfCard } from './ipa/trust.ts';
+import { type LabPki, labEid, loadLabPki } from './pki/lab-pki.ts';
+import { type ProfileRow, type WireRow, WireTally } from './report.ts';
+import { type Smdpp, startSmdpp } from './smdpp/smdpp.ts';
+
+export interface LabOptions {
+  /** Unprotected profile package, and the ICCID in its header. */
+  readonly upp: Uint8Array;
+  readonly iccid: Iccid;
+  readonly auth: 'psk' | 'cert';
+  readonly stack: StackName;
+  /** 0: a free one. */
+  readonly ports: { readonly coaps: number; readonly rest: number; readonly smdpp: number };
+  readonly link?: LinkQuality;
+  /** Told of each step as it happens. */
+  readonly onStep: OnStep;
+}
+
+/** What came of it; the shape of `npm run lab -- --json`. */
+export interface LabResult {
+  readonly ok: true;
+  readonly download: {
+    /** As printed on a card. */
+    readonly iccid: string;
+    readonly profileBytes: number;
+    readonly outcome: readonly unknown[];
+  };
+  readonly enable: { readonly outcome: readonly unknown[] };
+  readonly profiles: readonly ProfileRow[];
+  readonly wire: readonly WireRow[];
+}
+
+/** A step of the main job that failed: which, and why. */
+export class StepFailed extends Error {
+  override readonly name = 'StepFailed';
+  readonly step: string;
+
+  constructor(step: string, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.step = step;
+  }
+}
+
+/** PSK of the lab's device: text, since node-dtls-client takes no other. */
+const psk = 'lab-device-psk-0123456789abcdef';
+const identity = 'lab-device';
+const common = { clock: systemClock, random: systemRandom, log: silentLog() };
+
+/** Runs the main job. Throws StepFailed. */
+export async function runLab(options: LabOptions): Promise<LabResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'coap-eim-lab-'));
+  const opened: (() => Promise<void>)[] = [
+    () => Promise.resolve(rmSync(folder, { recursive: true })),
+  ];
+  try {
+    return await mainJob(options, folder, opened);
+  } finally {
+    for (const close of opened.reverse()) await close();
+  }
+}
+
+async function mainJob(
+  options: LabOptions,
+  folder: string,
+  opened: (() => Promise<void>)[],
+): Promise<LabResult> {
+  const { iccid, upp, auth } = options;
+  const tally = new WireTally();
+  const onStep: OnStep = (step) => {
+    tally.add(step);
+    options.onStep(step);
+  };
+  const pki = loadLabPki();
+
+  const smdpp = await step('start the SM-DP+', () => openSmdpp(options, pki, onStep));
+  opened.push(() => smdpp.close());
+  const activationCode = smdpp.addProfile({
+    upp,
+    metadata: { iccid, serviceProviderName: 'coap-eim lab', profileName: 'Lab profile' },
+  });
+  const eim = await step('start the eIM', () =>
+    startEim({ folder, settings: settings(folder, options) }),
+  );
+  opened.push(() => eim.stop());
+
+  const card = new Euicc({
+    eid: labEid,
+    credential: pki.euicc,
+    eumCertificate: pki.eum.certificate,
+    ciCertificates: [pki.ci.certificate],
+    ...common,
+  });
+  await step('tell the eUICC of the eIM', () => associate(card, eim, onStep));
+  const credential = await step('register the device', () => credentialOf(card, eim, auth, onStep));
+  const device = new Device({
+    card,
+    eim: eim.coaps,
+    credential,
+    stack: options.stack,
+    ...(options.link === undefined ? {} : { link: options.link }),
+    ...common,
+    onStep,
+  });
+  opened.push(() => device.close());
+
+  const place = async (...words: string[]): Promise<string> => {
+    const order = await eim.command('order', ...words, '--eid', labEid);
+    onStep({ from: 'operator', to: 'eIM', what: `order ${words[0]}`, result: 'accepted' });
+    return field(order, 'id', 'string');
+  };
+  const download = await step('order the download', () =>
+    place('download', '--ac', activationCode),
+  );
+  await step('connect the device', () => device.connect());
+  await step('download and install the profile', () => device.poll());
+  const downloaded = await step('see the download done', () => outcomeOf(eim, download, onStep));
+
+  const printed = iccidDigits(iccid);
+  const enable = await step('order to enable', () => place('enable', '--iccid', printed));
+  await step('enable the profile', () => device.poll());
+  const enabled = await step('see it enabled', () => outcomeOf(eim, enable, onStep));
+  card.reset();
+
+  const profiles = profilesOf(card);
+  await step('find the profile enabled on the eUICC', async () => {
+    if (profiles.find((one) => one.iccid === printed)?.state === 'enabled') return;
+    throw new LabError(`the eUICC lists ${JSON.stringify(profiles)}`);
+  });
+  return {
+    ok: true,
+    download: { iccid: printed, profileBytes: upp.length, outcome: downloaded },
+    enable: { outcome: enabled },
+    profiles,
+    wire: tally.rows,
+  };
+}
+
+async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new StepFailed(name, cause);
+  }
+}
+
+function openSmdpp({ ports }: LabOptions, pki: LabPki, onStep: OnStep): Promise<Smdpp> {
+  return startSmdpp({
+    pki,
+    port: ports.smdpp,
+    ...common,
+    onStep: ({ function: what, outcome, received, sent }) =>
+      onStep({
+        from: 'eIM',
+        to: 'SM-DP+',
+        what,
+        result: `${outcome} (${received} B, ${sent} B back)`,
+      }),
+  });
+}
+
+/** The eIM's configuration, with the lab's keys and roots. */
+function settings(
+  folder: string,
+  { ports }: LabOptions,
+): Parameters<typeof startEim>[0]['settings'] {
+  const lab = (name: string) => join(top, 'certs', 'lab', name);
+  return {
+    dataFolder: join(folder, 'data'),
+    'coaps.host': '127.0.0.1',
+    'coaps.port': ports.coaps,
+    'rest.port': ports.rest,
+    'eim.id': 'eim.example.com',
+    'eim.idType': 'fqdn',
+    'eim.signing.key': lab('eim-sign.key.pem'),
+    'eim.signing.certificate': lab('eim-sign.cert.pem'),
+    'eim.tls.key': lab('eim-tls.key.pem'),
+    'eim.tls.certificate': lab('eim-tls.cert.pem'),
+    'es9.roots': [lab('ci.cert.pem')],
+    'euicc.roots': [lab('ci.cert.pem')],
+  };
+}
+
+/** The initial association (SGP.32 3.5.2): AddInitialEim with what `eim info` gives. */
+async function associate(card: Euicc, eim: EimProcess, onStep: OnStep): Promise<void> {
+  const info = await eim.command('info');
+  const answer = card.transmit(hex(field(info, 'addInitialEimRequest', 'string')));
+  const ok = readOnly(readOnly(answer).value);
+  if (ok.tag !== 0xa0) throw new LabError(`AddInitialEim is answered ${toHex(answer)}`);
+  onStep({ from: 'factory', to: 'eUICC', what: 'ES10b.AddInitialEim', result: 'associated' });
+}
+
+async function credentialOf(
+  card: Euicc,
+  eim: EimProcess,
+  auth: LabOptions['auth'],
+  onStep: OnStep,
+): Promise<ClientCredential> {
+  if (auth === 'cert') return { type: 'certificate', trust: trustOfCard(card) };
+  const words = ['--identity', identity, '--eid', labEid, '--psk', toHex(utf8(psk))];
+  await eim.command('device', 'add', ...words);
+  onStep({ from: 'operator', to: 'eIM', what: 'device add', result: `PSK identity ${identity}` });
+  return { type: 'psk', identity, key: utf8(psk) };
+}
+
+/** The order's outcome; throws LabError unless it is done with success. */
+async function outcomeOf(eim: EimProcess, id: string, onStep: OnStep): Promise<readonly unknown[]> {
+  const order = await eim.command('order', 'show', id);
+  const state = field(order, 'state', 'string');
+  const outcome = Reflect.get(Object(order), 'outcome');
+  if (state !== 'done' || !Array.isArray(outcome)) throw new LabError(`the order is ${state}`);
+  if (Reflect.get(Object(order), 'success') !== true) {
+    throw new LabError(`the order failed: ${field(order, 'reason', 'string')}`);
+  }
+  onStep({
+    from: 'operator',
+    to: 'eIM',
+    what: 'order show',
+    result: `done: ${JSON.stringify(outcome)}`,
+  });
+  return outcome;
+}
+
+function field(document: unknown, name: string, type: 'string'): string {
+  const value: unknown = Reflect.get(Object(document), name);
+  if (typeof value !== type) throw new LabError(`the CLI's answer has no ${name}`);
+  return String(value);
+}
+
+/** What the card itself lists (ES10c.GetProfilesInfo). */
+export function profilesOf(card: Pick<Euicc, 'transmit'>): readonly ProfileRow[] {
+  const answer = ProfileInfoListResponse.decode(card.transmit(tlv(0xbf2d)));
+  if (answer.type !== 'profileInfoListOk') throw new LabError(`GetProfilesInfo: ${answer.value}`);
+  return answer.value.map(({ iccid, isdpAid, profileState, profileName }) => ({
+    iccid: iccid === undefined ? '' : iccidDigits(iccidOf(iccid)),
+    state: profileState === 1 ? 'enabled' : 'disabled',
+    name: profileName ?? '',
+    aid: isdpAid === undefined ? '' : toHex(isdpAid),
+  }));
+}
