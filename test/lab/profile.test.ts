@@ -332,6 +332,18 @@ describe('readProfile', () => {
     );
   });
 
+  it('reads an application that is built file by file, without a template', () => {
+    // As in the sample profile of the SIMalliance specification, written out by hand: an ADF, and two gaps in a file.
+    const adf = tlv(0x62, hex('82027821 83027FF1 840CA0000000871002FF49FF0589'));
+    const file = tlv(0x62, hex('82024121 83026F73 80010E 880160'));
+    const content = hex('020107 8103AABBCC 020101 8101DD');
+    const command = tlv(0x30, tlv(0x80), adf, file, content);
+    const built = tlv(0xa1, hex('A0058000810104'), tlv(0xa1, command));
+    const profile = readProfile(changed({ [place.usim]: built }));
+    assert.equal(profile.imsi, undefined);
+    assert.equal(profile.aka.length, 1);
+  });
+
   it('throws nothing but ProfileError, whatever it reads', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

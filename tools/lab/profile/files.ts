@@ -8,6 +8,8 @@ import { ElementError, PeStatus } from './status.ts';
 export interface ProfileFile {
   /** Octets of an EF, where the package says it. */
   readonly size?: number;
+  /** It is the directory of an application. */
+  readonly adf: boolean;
   /** Written content, gaps filled with FF. */
   readonly content: Uint8Array;
 }
@@ -25,9 +27,7 @@ const fcpFields = {
   linkPath: { tag: 0xc7, optional: true, size: [0, 8] },
 } as const;
 
-interface Fcp {
-  readonly size?: number;
-}
+type Fcp = Pick<ProfileFile, 'size' | 'adf'>;
 
 /**
  * A File: `SEQUENCE OF CHOICE { doNotCreate, fileDescriptor, fillFileOffset, fillFileContent }`. Offsets are gaps after
@@ -93,14 +93,15 @@ export function readFileManagement(content: Uint8Array, path: string): ProfileFi
 
 function readFcp(item: Tlv, path: string): Fcp {
   const fcp = readFields(item.value, `${path}.fileDescriptor`, fcpFields);
-  if (fcp.efFileSize === undefined) return {};
-  return { size: fcp.efFileSize.value.reduce((size, octet) => size * 256 + octet, 0) };
+  const adf = fcp.dfName !== undefined;
+  if (fcp.efFileSize === undefined) return { adf };
+  return { adf, size: fcp.efFileSize.value.reduce((size, octet) => size * 256 + octet, 0) };
 }
 
 class FileWriter {
   readonly #path: string;
   readonly #writes: (readonly [at: number, bytes: Uint8Array])[] = [];
-  #fcp: Fcp = {};
+  #fcp: Fcp = { adf: false };
   #at = 0;
 
   constructor(path: string) {

@@ -56,6 +56,8 @@ export class ProfileReader {
   /** A USIM, ISIM or CSIM whose PINs and algorithm have not come yet. */
   #naa: { readonly name: ElementName; pins: boolean; algorithm: boolean } | undefined;
 
+  /** An application's directory was created file by file, without a template. */
+  #adf = false;
   /** The beginning of the element that is not whole yet. */
   #rest: Uint8Array = new Uint8Array();
   #size = 0;
@@ -164,7 +166,7 @@ export class ProfileReader {
         return;
       case 'genericFileManagement':
         this.#needFileSystem(name);
-        readFileManagement(body(item, name), name);
+        if (readFileManagement(body(item, name), name).some((file) => file.adf)) this.#adf = true;
         return;
       case 'securityDomain': {
         const fields = readFields(item.value, name, {
@@ -223,7 +225,7 @@ export class ProfileReader {
 
   #needNaa(name: ElementName): void {
     if (this.#naa !== undefined) this.#naa.algorithm = true;
-    else if (!this.#has('iot')) throw format(`${name} without an NAA before it`);
+    else if (!this.#adf && !this.#has('iot')) throw format(`${name} without an NAA before it`);
   }
 
   /** The NAA before this place is whole: its PINs and its algorithm came. */
