@@ -326,13 +326,14 @@ describe('Block1: what does not fit', () => {
     );
   });
 
-  it('takes a whole body in block 0, each time it comes', async () => {
-    const { peer, requests } = conversation();
+  it('takes a whole body in block 0, each time it comes, and keeps nothing of it', async () => {
+    const { peer, server, requests } = conversation();
     for (const mid of [1, 2]) {
       peer.says({ ...POST, mid, block1: [0, 0, 64], payload: bodyOf(10) });
       await peer.hears({ type: 'ACK', code: '2.04', block1: [0, 0, 64] });
     }
     assert.equal(requests.length, 2);
+    assert.equal(server.held.bodies, 0);
   });
 
   it('B06 answers 4.13 with Size1 as soon as Size1 is over the limit', async () => {
@@ -449,6 +450,11 @@ describe('Block1: who and which body', () => {
     await peer.hears({ type: 'ACK', mid, code: '2.04', block1: [1, 0, 16] });
     peer.says({ ...POST, mid: mid + 1, block1: [1, 0, 16], payload: utf8('other') });
     await peer.hears({ type: 'ACK', mid: mid + 1, code: '4.08' });
+    const payload = bodyOf(20).slice(16);
+    peer.says({ ...POST, mid: mid + 2, block1: [1, 0, 32], payload });
+    await peer.hears({ type: 'ACK', mid: mid + 2, code: '4.08' });
+    peer.says({ ...POST, mid: mid + 3, block1: [1, 0, 16], payload });
+    await peer.hears({ type: 'ACK', mid: mid + 3, code: '2.04', block1: [1, 0, 16] });
     assert.equal(requests.length, 1);
   });
 
@@ -550,6 +556,47 @@ describe('Block2: later blocks', () => {
     await peer.hears({ type: 'ACK', code: '4.00' });
     peer.says({ ...POST, mid: 3, block2: [2, 0, 1024] });
     await peer.hears({ type: 'ACK', code: '2.05', block2: [2, 0, 1024] });
+  });
+
+  it('answers 4.00 right at the end', async () => {
+    const { peer } = conversation({
+      handle: () => ({ code: '2.05', body: bodyOf(32) }),
+      parameters: { blockSize: 16 },
+    });
+    peer.says({ ...POST, mid: 1 });
+    await peer.hears({ type: 'ACK', block2: [0, 1, 16] });
+    peer.says({ ...POST, mid: 2, block2: [2, 0, 16] });
+    await peer.hears({ type: 'ACK', code: '4.00' });
+    peer.says({ ...POST, mid: 3, block2: [1, 0, 16] });
+    await peer.hears({ type: 'ACK', code: '2.05', block2: [1, 0, 16] });
+  });
+
+  for (const [what, other] of [
+    ['method', { code: '0.03' }],
+    ['path', { path: 'gsma/rsp2' }],
+    ['query', { options: [{ number: 15, value: utf8('q') }] }],
+    ['Accept', { options: [{ number: 17, value: Uint8Array.of(60) }] }],
+    ['Uri-Host', { options: [{ number: 3, value: utf8('eim.example') }] }],
+    ['Request-Tag', { requestTag: 'aa' }],
+  ] as const) {
+    it(`hands out nothing to a request of another ${what}, or of another peer`, async () => {
+      const { newPeer, peer } = await answered();
+      peer.says({ ...POST, mid: 2, block2: [1, 0, 1024], ...other });
+      await peer.hears({ type: 'ACK', code: '4.08' });
+      const stranger = newPeer('stranger');
+      stranger.says({ ...POST, mid: 2, block2: [1, 0, 1024] });
+      await stranger.hears({ type: 'ACK', code: '4.08' });
+    });
+  }
+
+  it('renders a FETCH again where it carries its body, else answers 4.08', async () => {
+    const { peer, requests } = conversation({ handle });
+    const FETCH = { ...POST, code: '0.05', block2: [1, 0, 1024] } as const;
+    peer.says({ ...FETCH, mid: 1, payload: utf8('query') });
+    await peer.hears({ type: 'ACK', code: '2.05', block2: [1, 1, 1024] });
+    peer.says({ ...FETCH, mid: 2, path: 'other' });
+    await peer.hears({ type: 'ACK', code: '4.08' });
+    assert.equal(requests.length, 1);
   });
 
   it('B13 keeps the answer after its last block, and 600 s after it was last asked for', async () => {
