@@ -12,8 +12,8 @@ import {
   optional,
   sequence,
   sequenceOf,
-  tolerating,
 } from './schema.ts';
+import { tolerating } from './tolerating.ts';
 
 export const EimIdType = {
   eimIdTypeOid: 1,

@@ -16,8 +16,8 @@ import {
   optional,
   sequence,
   sequenceOf,
-  tolerating,
 } from './schema.ts';
+import { tolerating } from './tolerating.ts';
 
 export const StateChangeCause = {
   otherEim: 0,

@@ -20,7 +20,8 @@ import {
   InitiateAuthenticationRequestEsipa,
   InitiateAuthenticationResponseEsipa,
 } from './profile-download.ts';
-import { choice, context, define, type Infer, tolerating } from './schema.ts';
+import { choice, context, define, type Infer } from './schema.ts';
+import { tolerating } from './tolerating.ts';
 
 /** SGP.32 6.3.2.4, tag BF3D: a notification under A0, or a whole ProvideEimPackageResult. It has no answer. */
 export const HandleNotificationEsipa = define(

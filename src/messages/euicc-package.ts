@@ -33,8 +33,8 @@ import {
   sequence,
   sequenceOf,
   signed,
-  tolerating,
 } from './schema.ts';
+import { tolerating } from './tolerating.ts';
 
 /** psmoList [0] or ecoList [1], never both. */
 export const EuiccPackage = define(

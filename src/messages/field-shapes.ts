@@ -3,8 +3,8 @@
  * (DecodeOptions.tolerated) and never written. What makes a shape recognisable stands with it.
  */
 import type { Reading } from './reading.ts';
-import type { FieldShape } from './schema.ts';
 import { contentOf, type Element, elementAt, rawOf, tlv } from './tlv.ts';
+import type { FieldShape } from './tolerating.ts';
 
 /** The elements within an element, one after the other. */
 function within(element: Element, reading: Reading): Element[] {

@@ -6,16 +6,8 @@ import { ipaEuiccDataBare, ipaEuiccDataErrorBare, notificationListAsV10 } from '
 import { PendingNotificationList } from './notifications.ts';
 import { bitString, integer, octetString, opaque, utf8String } from './primitives.ts';
 import { DeviceInfo } from './rsp.ts';
-import {
-  application,
-  choice,
-  context,
-  define,
-  type Infer,
-  optional,
-  sequence,
-  tolerating,
-} from './schema.ts';
+import { application, choice, context, define, type Infer, optional, sequence } from './schema.ts';
+import { tolerating } from './tolerating.ts';
 
 /** Tag BF52: tagList 5C, euiccCiPKIdentifierToBeUsed 04, criteria [1] and [2], eimTransactionId [3]. */
 export const IpaEuiccDataRequest = define(

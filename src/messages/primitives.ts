@@ -1,7 +1,7 @@
 /** The types of ASN.1 that hold no other: each refuses what DER (X.690 10, 11) refuses. */
 import { BytesError, fromUtf8, utf8 } from '../base/bytes.ts';
+import { type Asn1, type Contents, hexTag, Plain, type Primitive } from './asn1-type.ts';
 import type { Reading } from './reading.ts';
-import { type Asn1, type Contents, hexTag, Plain, type Primitive } from './schema.ts';
 import { contentOf, DerError, type Element, rawOf, readOnly, readTlv, tlv } from './tlv.ts';
 
 function primitive<T>(

@@ -17,16 +17,8 @@ import {
   ServerSigned1,
   SmdpSigned2,
 } from './rsp.ts';
-import {
-  choice,
-  context,
-  define,
-  type Infer,
-  optional,
-  sequence,
-  signed,
-  tolerating,
-} from './schema.ts';
+import { choice, context, define, type Infer, optional, sequence, signed } from './schema.ts';
+import { tolerating } from './tolerating.ts';
 
 /** activationCode [0] (SGP.22 4.1), contactDefaultSmdp [1], contactSmds [2] with the root SM-DS where it names none. */
 export const ProfileDownloadData = define(

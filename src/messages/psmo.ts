@@ -25,8 +25,8 @@ import {
   optional,
   sequence,
   sequenceOf,
-  tolerating,
 } from './schema.ts';
+import { tolerating } from './tolerating.ts';
 
 /** SGP.22 5.7.15, tag BF2D: searchCriteria [0] (4F, 5A or 95), tagList 5C; without them all profiles, default data. */
 export const ProfileInfoListRequest = define(

@@ -1,6 +1,6 @@
 /** Any value of a declared type, made of what the declaration says. */
 import fc from 'fast-check';
-import type { Asn1, Primitive } from '../../src/messages/schema.ts';
+import type { Asn1, Primitive } from '../../src/messages/asn1-type.ts';
 import { tlv } from '../../src/messages/tlv.ts';
 
 /** `depth` counts down to short lists and no optional fields, so that values stay small. */

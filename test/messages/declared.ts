@@ -1,7 +1,7 @@
 /** All that src/messages declares, by the name it is exported under. */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Asn1 } from '../../src/messages/schema.ts';
+import { Asn1 } from '../../src/messages/asn1-type.ts';
 
 const folder = new URL('../../src/messages/', import.meta.url);
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import type { Asn1, Component, Primitive } from '../../src/messages/schema.ts';
+import type { Asn1, Component, Primitive } from '../../src/messages/asn1-type.ts';
 import { Asn1Modules, tagsText } from './asn1-module.ts';
 import { declared, namedNumbers } from './declared.ts';
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { hex, toHex } from '../../src/base/bytes.ts';
+import type { Asn1 } from '../../src/messages/asn1-type.ts';
 import {
   bitString,
   boolean,
@@ -15,7 +16,7 @@ import {
   utf8String,
   x509Object,
 } from '../../src/messages/primitives.ts';
-import { type Asn1, context } from '../../src/messages/schema.ts';
+import { context } from '../../src/messages/schema.ts';
 
 const refuses = (type: Asn1<unknown>, text: string, complaint: RegExp) =>
   assert.throws(() => type.decode(hex(text)), { name: 'DerError', complaint });

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex } from '../../src/base/bytes.ts';
+import type { Asn1 } from '../../src/messages/asn1-type.ts';
+import { maxElements, maxUnknown } from '../../src/messages/constructed.ts';
 import {
   boolean,
   integer,
@@ -10,14 +12,11 @@ import {
   utf8String,
 } from '../../src/messages/primitives.ts';
 import {
-  type Asn1,
   application,
   choice,
   context,
   define,
   type Infer,
-  maxElements,
-  maxUnknown,
   openChoice,
   optional,
   privately,
@@ -26,10 +25,10 @@ import {
   signed,
   signedFrom,
   signedOf,
-  tolerating,
   withDefault,
 } from '../../src/messages/schema.ts';
 import { tlv } from '../../src/messages/tlv.ts';
+import { tolerating } from '../../src/messages/tolerating.ts';
 
 const refuses = (type: Asn1<unknown>, text: string, path: string, complaint: RegExp) =>
   assert.throws(() => type.decode(hex(text)), { name: 'DerError', path, complaint });
