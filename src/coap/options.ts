@@ -55,7 +55,7 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
 ]);
 
 /** Odd numbers: a message with an unknown one must be refused (RFC 7252 section 5.4.1). */
-export function isCritical(number: number): boolean {
+function isCritical(number: number): boolean {
   return number % 2 === 1;
 }
 
