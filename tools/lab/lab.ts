@@ -186,7 +186,7 @@ function openSmdpp({ ports }: LabOptions, pki: LabPki, onStep: OnStep): Promise<
 /** The eIM's configuration, with the lab's keys and roots. */
 function settings(
   folder: string,
-  { ports }: LabOptions,
+  { ports, link }: LabOptions,
 ): Parameters<typeof startEim>[0]['settings'] {
   const lab = (name: string) => join(top, 'certs', 'lab', name);
   return {
@@ -200,6 +200,8 @@ function settings(
     'eim.signing.certificate': lab('eim-sign.cert.pem'),
     'eim.tls.key': lab('eim-tls.key.pem'),
     'eim.tls.certificate': lab('eim-tls.cert.pem'),
+    // Over loopback an answer that is not there soon is lost.
+    ...(link === undefined ? {} : { 'coap.ackTimeout': '500ms' }),
     'es9.roots': [lab('ci.cert.pem')],
     'euicc.roots': [lab('ci.cert.pem')],
   };

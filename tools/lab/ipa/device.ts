@@ -60,7 +60,11 @@ export class Device {
       'handshake',
       credential.type === 'psk' ? 'PSK' : 'certificate',
       async () => {
-        this.#stack = await open({ ...this.#options, eim: this.#relay?.address ?? eim });
+        this.#stack = await open({
+          ...this.#options,
+          eim: this.#relay?.address ?? eim,
+          impatient: link.loss > 0,
+        });
         return new Uint8Array();
       },
     );

@@ -22,6 +22,8 @@ export interface StackOptions {
   readonly suites?: readonly CipherSuiteName[];
   /** Octets of a block that the device asks for. Default 1024. */
   readonly blockSize?: number;
+  /** For a way that loses much and takes milliseconds: sent again soon, and often. Default: as the RFCs have it. */
+  readonly impatient?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -31,6 +33,8 @@ export interface StackOptions {
 export class StackError extends Error {
   override readonly name = 'StackError';
 }
+
+const impatientFlights = { initial: 300, ceiling: 2000, attempts: 30 };
 
 /** Path and content format of ESipa over CoAP (SGP.32 6.1). */
 export const esipaPath = ['gsma', 'rsp2', 'asn1'] as const;
@@ -46,10 +50,17 @@ export async function openOwnStack(options: StackOptions): Promise<Stack> {
     random,
     log,
     ...(options.suites === undefined ? {} : { suites: options.suites }),
+    ...(options.impatient ? { times: { retransmission: impatientFlights } } : {}),
     send: (datagram) => socket.send(datagram, eim.port, eim.address),
     deliver: (data) => coap.receive(data),
   });
-  const coap = new CoapClient({ send: (message) => dtls.send(message), clock, random, log });
+  const coap = new CoapClient({
+    send: (message) => dtls.send(message),
+    clock,
+    random,
+    log,
+    ...(options.impatient ? { parameters: { ackTimeout: 300, maxRetransmit: 8 } } : {}),
+  });
   socket.on('message', (datagram) => dtls.receive(datagram));
   socket.on('error', (error) => log.warn('socket', { why: error.message }));
   const close = async (): Promise<void> => {
