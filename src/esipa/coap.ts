@@ -5,9 +5,10 @@
  */
 import { CoapError, Code } from '../coap/codes.ts';
 import type { CoapPeer, CoapRequest, CoapResponse } from '../coap/request.ts';
-import { DerError } from '../messages/tlv.ts';
 import type { Caller, Eim } from '../procedures/eim.ts';
-import { callFunction, UnknownFunctionError } from './functions.ts';
+import { NotKeptError } from '../procedures/notification-delivery.ts';
+import { NotBuiltError } from '../procedures/notifications.ts';
+import { callFunction, NoFunctionError } from './functions.ts';
 
 export interface EsipaCoapSettings {
   /** Paths that are the resource, without a leading slash. Default `gsma/rsp2/asn1` and `esipa`. */
@@ -26,16 +27,17 @@ export async function handleEsipa<P extends CoapPeer>(
   if (!settings.paths.includes(request.path.join('/')))
     throw new CoapError(Code.notFound, 'no such resource');
   if (request.method !== 'POST') throw new CoapError(Code.methodNotAllowed, 'POST only');
-  const { contentFormat } = request;
+  const { contentFormat, accept } = request;
   if (contentFormat !== undefined && !settings.contentFormats.includes(contentFormat)) {
     throw new CoapError(Code.unsupportedContentFormat, `content format ${contentFormat}`);
   }
-  const answered = contentFormat ?? settings.contentFormats[0];
-  if (request.accept !== undefined && request.accept !== answered) {
-    throw new CoapError(Code.notAcceptable, `answers have content format ${answered}`);
+  if (accept !== undefined && !settings.contentFormats.includes(accept)) {
+    const formats = settings.contentFormats.join(', ');
+    throw new CoapError(Code.notAcceptable, `answers have content format ${formats}`);
   }
   const body = await answer(eim, caller, request.body);
   if (body.length === 0) return { code: Code.changed };
+  const answered = accept ?? contentFormat ?? settings.contentFormats[0];
   return {
     code: Code.content,
     body,
@@ -47,8 +49,17 @@ async function answer(eim: Eim, caller: Caller, body: Uint8Array): Promise<Uint8
   try {
     return await callFunction(eim, caller, body);
   } catch (error) {
-    if (!(error instanceof DerError || error instanceof UnknownFunctionError)) throw error;
-    eim.log.drop('no ESipa message', { why: error.message });
-    throw new CoapError(Code.badRequest, error.message.slice(0, 128));
+    if (error instanceof NoFunctionError) {
+      eim.log.drop('no ESipa message', { why: error.message });
+      throw new CoapError(Code.badRequest, error.message);
+    }
+    if (error instanceof NotBuiltError) throw new CoapError(Code.notImplemented, error.message);
+    if (error instanceof NotKeptError) {
+      throw new CoapError(Code.serviceUnavailable, error.message, { maxAge: busyMaxAge });
+    }
+    throw error;
   }
 }
+
+/** Seconds after which a device may try again what could not be taken. */
+const busyMaxAge = 3600;

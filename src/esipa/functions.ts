@@ -1,33 +1,32 @@
 /** ESipa (SGP.32 6.3): each message of an IPA and the procedure that answers it. */
 import { EsipaMessageFromIpaToEim } from '../messages/esipa.ts';
+import { DerError } from '../messages/tlv.ts';
+import { cancelSession } from '../procedures/cancel-session.ts';
 import type { Caller, Eim } from '../procedures/eim.ts';
 import { getEimPackage } from '../procedures/get-eim-package.ts';
 import { handleNotification } from '../procedures/handle-notification.ts';
 import {
   authenticateClient,
-  cancelSession,
   getBoundProfilePackage,
   initiateAuthentication,
 } from '../procedures/profile-download.ts';
 import { provideEimPackageResult } from '../procedures/provide-eim-package-result.ts';
 
-/** A message that is well-formed, but that no function of this eIM takes. */
-export class UnknownFunctionError extends Error {
-  override readonly name = 'UnknownFunctionError';
+/** Not one message of the module, or one that no function of an eIM takes; the message says why. */
+export class NoFunctionError extends Error {
+  override readonly name = 'NoFunctionError';
 }
 
 /**
- * Answers one ESipa message, both in DER; no octets where the function has no answer. Throws DerError where the
- * request is not one message of the module, UnknownFunctionError where it is none that an eIM answers.
+ * Answers one ESipa message, both in DER; no octets where the function has no answer. Throws NoFunctionError before
+ * anything is done; NotBuiltError and NotKeptError of handleNotification.
  */
 export async function callFunction(
   eim: Eim,
   caller: Caller,
   request: Uint8Array,
 ): Promise<Uint8Array> {
-  const message = EsipaMessageFromIpaToEim.decode(request, {
-    tolerated: (shape, path) => eim.log.drop(`tolerated ${shape}`, { at: path }),
-  });
+  const message = read(eim, request);
   switch (message.type) {
     case 'initiateAuthenticationRequestEsipa': // 6.3.2.1
       return initiateAuthentication(eim, caller, message.value);
@@ -44,6 +43,17 @@ export async function callFunction(
     case 'provideEimPackageResult': // 6.3.2.7
       return provideEimPackageResult(eim, caller, message.value);
     case 'transferEimPackageResponse': // the answer to an injected package: where the eIM asks
-      throw new UnknownFunctionError('TransferEimPackage is not a function that an IPA calls');
+      throw new NoFunctionError('TransferEimPackage is not a function that an IPA calls');
+  }
+}
+
+function read(eim: Eim, request: Uint8Array): EsipaMessageFromIpaToEim {
+  try {
+    return EsipaMessageFromIpaToEim.decode(request, {
+      tolerated: (shape, path) => eim.log.drop(`tolerated ${shape}`, { at: path }),
+    });
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause;
+    throw new NoFunctionError(cause.message, { cause });
   }
 }

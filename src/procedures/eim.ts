@@ -13,6 +13,16 @@ import type { Change, Store } from '../store/store.ts';
 import type { EimSigner } from '../trust/eim-signer.ts';
 import type { Roots } from '../trust/roots.ts';
 
+/** What the procedures ask of SM-DP+s. */
+export type Es9 = Pick<
+  Es9Client,
+  | 'initiateAuthentication'
+  | 'authenticateClient'
+  | 'getBoundProfilePackage'
+  | 'cancelSession'
+  | 'handleNotification'
+>;
+
 export interface Eim {
   /** eimId of EimConfigurationData (SGP.32 2.11.1). */
   readonly id: string;
@@ -20,7 +30,7 @@ export interface Eim {
   readonly orders: Orders;
   readonly euiccs: Euiccs;
   readonly devices: Devices;
-  readonly es9: Es9Client;
+  readonly es9: Es9;
   readonly signer: EimSigner;
   /** CI roots that an eUICC's chain must end in. */
   readonly roots: Roots;
@@ -72,10 +82,35 @@ export function maySpeakFor(eim: Eim, caller: Caller, eid: Eid): boolean {
   return eim.settings.boundEidsOpen || !eim.devices.anyCovers(eid);
 }
 
+/** An EID is known by a device that covers it, by its record (made with its first order), or by an open order. */
+export async function isKnown(eim: Eim, eid: Eid): Promise<boolean> {
+  return (
+    eim.devices.anyCovers(eid) ||
+    (await eim.euiccs.get(eid)) !== undefined ||
+    (await eim.orders.next(eid)) !== undefined
+  );
+}
+
+/**
+ * Whether this EID's eIM packages go to this caller: a PSK of its own, or the last EID polled for. What is not signed
+ * and names no eimTransactionId is believed of such a caller alone.
+ */
+export function fetchesFor(eim: Eim, { peerId, pskIdentity }: Caller, eid: Eid): boolean {
+  return (
+    eim.polls.get(peerId) === eid ||
+    (pskIdentity !== undefined && eim.devices.covers(pskIdentity, eid))
+  );
+}
+
 /** An eIM package, and what must be durable together with it. */
 export interface BuiltPackage {
   /** `BF51…`, `BF52…` or `BF54…`. */
   readonly eimPackage: Uint8Array;
   readonly counterValue?: number;
   readonly also: readonly Change[];
+}
+
+/** An order of a shape that this eIM cannot carry out. */
+export class BadOrderError extends Error {
+  override readonly name = 'BadOrderError';
 }

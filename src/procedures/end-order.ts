@@ -1,4 +1,4 @@
-/** Ending an order from a procedure: it may have ended meanwhile (cancelled, late), which changes nothing then. */
+/** Ending an order, and noting things in its history, from a procedure: it may have ended or gone meanwhile. */
 import { TransitionError } from '../orders/order.ts';
 import { type Finish, OrderError } from '../orders/orders.ts';
 import type { Change } from '../store/store.ts';
@@ -17,5 +17,20 @@ export async function endOrder(
     if (!(error instanceof TransitionError || error instanceof OrderError)) throw error;
     eim.log.info('after its order had ended', { order: orderId, what: finish.reason });
     await eim.store.commit(also);
+  }
+}
+
+/** Adds a line to the order's history; where the order is done or gone, the line goes to the log alone. */
+export async function noteOrder(
+  eim: Eim,
+  orderId: string,
+  event: string,
+  detail: string,
+): Promise<void> {
+  try {
+    await eim.orders.note(orderId, event, detail);
+  } catch (error) {
+    if (!(error instanceof OrderError)) throw error;
+    eim.log.info('after its order was deleted', { order: orderId, event, detail });
   }
 }

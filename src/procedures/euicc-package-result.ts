@@ -3,24 +3,26 @@
  * result that does not fit leaves the order as it was; it is logged, and the order's history tells of it. A result that
  * comes again (lost acknowledgement) is acknowledged again.
  */
-import type { KeyObject } from 'node:crypto';
 import { concat } from '../base/bytes.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
-import type {
-  EuiccPackageErrorDataSigned,
-  EuiccPackageErrorUnsigned,
-  EuiccPackageResult,
-  EuiccPackageResultDataSigned,
+import {
+  EuiccPackageErrorCode,
+  type EuiccPackageErrorDataSigned,
+  type EuiccPackageErrorUnsigned,
+  type EuiccPackageResult,
+  type EuiccPackageResultDataSigned,
 } from '../messages/euicc-package.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Signed } from '../messages/schema.ts';
 import type { Order } from '../orders/order.ts';
 import { euiccPackageError, isSuccess } from '../orders/outcome.ts';
-import { ecPublicKey } from '../trust/ec-key.ts';
 import { verifyEcdsa } from '../trust/ecdsa.ts';
 import { tokenTlv } from '../trust/eim-signer.ts';
-import type { Eim } from './eim.ts';
-import { outcomesOf } from './outcomes.ts';
+import { type Caller, callerText, type Eim, fetchesFor } from './eim.ts';
+import { noteOrder } from './end-order.ts';
+import { askForResults } from './ipa-euicc-data.ts';
+import { publicKeyOf } from './learn-euicc.ts';
+import { asAsked, outcomesOf } from './outcomes.ts';
 import { profilesAfter } from './profiles.ts';
 
 /** What the IPA is to be told of a result. */
@@ -33,6 +35,9 @@ export type ResultAnswer =
 
 const nothing: ResultAnswer = { type: 'nothing' };
 
+/** An order whose eUICC Package is with the device. */
+type InWork = Order & { readonly state: { readonly at: 'work' } };
+
 /** The names by which a result says which package it is of. */
 interface Correlation {
   readonly eimId: string;
@@ -40,9 +45,18 @@ interface Correlation {
   readonly eimTransactionId?: Uint8Array | undefined;
 }
 
-/** Takes a result of the eUICC with this EID. */
+/** The orders that a result may be of. */
+interface Found {
+  /** The one whose package it names, in whatever state. */
+  readonly order?: Order;
+  /** The one whose package is with the device. */
+  readonly current?: InWork;
+}
+
+/** Takes a result of the eUICC with this EID. Runs within the EID's turn (`eim.serial`). */
 export async function euiccPackageResult(
   eim: Eim,
+  caller: Caller,
   eid: Eid,
   result: EuiccPackageResult,
 ): Promise<ResultAnswer> {
@@ -56,7 +70,7 @@ export async function euiccPackageResult(
       return refused(eim, eid, euiccPackageErrorDataSigned, euiccSignEPE);
     }
     case 'euiccPackageErrorUnsigned':
-      return notTrusted(eim, eid, result.value);
+      return notTrusted(eim, caller, eid, result.value);
   }
 }
 
@@ -74,21 +88,23 @@ async function executed(
   const acknowledgement: ResultAnswer = record.consumerEuicc
     ? nothing
     : { type: 'acknowledge', seqNumber: value.seqNumber };
-  if (found?.state.at !== 'work') {
-    eim.log.info('result of a package that is no longer in work', { eid, seq: value.seqNumber });
+  const { order, current } = found;
+  if (order === undefined || order.id !== current?.id) {
+    const what = `counterValue ${value.counterValue}, seqNumber ${value.seqNumber}`;
+    eim.log.info('result of a package that is not in work', { eid, what });
+    if (order === undefined && current !== undefined) {
+      await noteOrder(eim, current.id, 'result of another package', what);
+    }
     return acknowledgement;
   }
-  const outcome = outcomesOf(value.euiccResult);
-  const profiles = profilesAfter(
-    record.profiles,
-    found.request,
-    value.euiccResult,
-    eim.clock.now(),
-  );
+  const results = asAsked(order.request, value.euiccResult);
+  const outcome = outcomesOf(results);
+  const profiles = profilesAfter(record.profiles, order.request, results, eim.clock.now());
   await eim.orders.finish(
-    found.id,
+    order.id,
     {
-      success: outcome.length > 0 && outcome.every(isSuccess),
+      // A list that ends early leaves operations undone.
+      success: outcome.length >= operationsOf(order) && outcome.every(isSuccess),
       outcome,
       reason: `the eUICC's signed result, seqNumber ${value.seqNumber}`,
     },
@@ -109,9 +125,15 @@ async function refused(
   const record = await eim.euiccs.ensure(eid);
   const doubt = doubtIn(eim, record, value, found, { data: raw, signature });
   if (doubt !== undefined) return disbelieve(eim, eid, found, doubt);
-  if (found?.state.at !== 'work') return nothing;
-  const outcome = euiccPackageError(value.euiccPackageErrorCode);
-  await eim.orders.finish(found.id, {
+  const { order, current } = found;
+  if (order === undefined || order.id !== current?.id) return nothing;
+  const code = value.euiccPackageErrorCode;
+  // Handed out again and executed before: the result was lost on its way, and the eUICC may have it still.
+  const executedBefore =
+    code === EuiccPackageErrorCode.replayError && current.state.dispatch.deliveries > 1;
+  if (executedBefore && (await askForResults(eim, current))) return nothing;
+  const outcome = euiccPackageError(code);
+  await eim.orders.finish(order.id, {
     success: false,
     outcome: [outcome],
     reason: `the eUICC refused the package, signed: ${Object.values(outcome).join()}`,
@@ -121,25 +143,31 @@ async function refused(
 
 /**
  * The eUICC could not tell that the package is this eIM's (unknown eimId, wrong signature, wrong association token).
- * Anyone could say so: it counts only from one who knows the package's own eimTransactionId, and it changes nothing
- * but the order that it names.
+ * Anyone could say so: it counts only from one who knows the package's own eimTransactionId or who fetches this EID's
+ * packages, and it changes nothing but the order that it names.
  */
 async function notTrusted(
   eim: Eim,
+  caller: Caller,
   eid: Eid,
   error: EuiccPackageErrorUnsigned,
 ): Promise<ResultAnswer> {
   const found = await find(eim, eid, error);
   if (found === 'other EID') return { type: 'other EID' };
-  if (found?.state.at !== 'work') return nothing;
-  if (error.eimTransactionId === undefined) {
-    return disbelieve(eim, eid, found, 'an unsigned error that names no eimTransactionId');
+  const { order, current } = found;
+  if (error.eimTransactionId === undefined && !fetchesFor(eim, caller, eid)) {
+    const because = `an unsigned error that names no eimTransactionId, of an ${callerText(caller)}`;
+    return disbelieve(eim, eid, found, because);
   }
+  if (error.eimTransactionId !== undefined && order === undefined) {
+    return disbelieve(eim, eid, found, 'an unsigned error with another eimTransactionId');
+  }
+  if (current === undefined || (order !== undefined && order.id !== current.id)) return nothing;
   const token =
     error.associationToken === undefined
       ? ''
       : `; it says that its association token is ${error.associationToken}`;
-  await eim.orders.finish(found.id, {
+  await eim.orders.finish(current.id, {
     success: false,
     outcome: [{ euiccPackageErrorCode: 'undefinedError' }],
     reason: `the eUICC does not take the package for this eIM's (eimId, signing key or association token)${token}`,
@@ -152,14 +180,30 @@ async function find(
   eim: Eim,
   eid: Eid,
   { eimTransactionId, counterValue }: Correlation,
-): Promise<Order | 'other EID' | undefined> {
+): Promise<Found | 'other EID'> {
+  const next = await eim.orders.next(eid);
+  const current = next !== undefined && isPackage(next) && isInWork(next) ? next : undefined;
+  const found = current === undefined ? {} : { current };
   if (eimTransactionId !== undefined) {
     const order = await eim.orders.byTransaction(undefined, eimTransactionId);
-    return order === undefined || order.eid === eid ? order : 'other EID';
+    if (order === undefined || !isPackage(order)) return found;
+    return order.eid === eid ? { ...found, order } : 'other EID';
   }
-  const current = await eim.orders.next(eid);
-  if (current?.state.at !== 'work') return undefined;
-  return current.state.dispatch.counterValue === counterValue ? current : undefined;
+  const isCurrent = current !== undefined && current.state.dispatch.counterValue === counterValue;
+  return isCurrent ? { current, order: current } : found;
+}
+
+function isInWork(order: Order): order is InWork {
+  return order.state.at === 'work';
+}
+
+/** Whether the order's eIM package is an eUICC Package. */
+function isPackage({ request }: Order): boolean {
+  return 'psmo' in request || 'eco' in request;
+}
+
+function operationsOf({ request }: Order): number {
+  return 'psmo' in request ? request.psmo.length : 1;
 }
 
 /**
@@ -170,44 +214,43 @@ function doubtIn(
   eim: Eim,
   record: EuiccRecord,
   value: Correlation,
-  order: Order | undefined,
+  { order, current }: Found,
   signed: { readonly data: Uint8Array; readonly signature: Uint8Array },
 ): string | undefined {
   if (record.consumerEuicc) return undefined;
   if (value.eimId !== eim.id) return `it is for eIM ${JSON.stringify(value.eimId)}`;
-  const key = publicKeyOf(record);
+  const key = publicKeyOf(eim, record);
   if (key === undefined) return 'the key of this eUICC is not known';
   // SGP.32 2.11.2: see docs/interpretation-log.md#euiccsignepr-input
   const input = concat(signed.data, tokenTlv(record.associationToken));
   if (!verifyEcdsa(key, input, signed.signature)) {
     return `its signature does not fit the eUICC's key and association token ${record.associationToken}`;
   }
-  if (order?.state.at !== 'work') return undefined;
-  const { dispatch } = order.state;
-  if (value.counterValue !== dispatch.counterValue) {
-    return `its counterValue is ${value.counterValue}, that of the package ${dispatch.counterValue}`;
+  if (current === undefined) return undefined;
+  const { counterValue } = current.state.dispatch;
+  if (order?.id === current.id && value.counterValue !== counterValue) {
+    return `its counterValue is ${value.counterValue}, that of the package ${counterValue}`;
+  }
+  if (order?.id !== current.id && value.counterValue === counterValue) {
+    return 'its eimTransactionId is not that of the package with its counterValue';
   }
   return undefined;
 }
 
-/** Leaves the order as it was; says so in the log and in the order's history. */
+/** Leaves the order as it was; says so in the log and in the order's history, there once for what keeps coming. */
 async function disbelieve(
   eim: Eim,
   eid: Eid,
-  order: Order | undefined,
+  { order, current }: Found,
   because: string,
 ): Promise<ResultAnswer> {
-  eim.log.warn('result not believed', { eid, order: order?.id, because });
-  const concerned = order ?? (await eim.orders.next(eid));
-  if (concerned?.state.at === 'work') {
-    await eim.orders.note(concerned.id, 'result not believed', because);
-  }
+  const event = 'result not believed';
+  eim.log.drop(event);
+  eim.log.warn(event, { eid, order: (order ?? current)?.id, because });
+  const concerned = order ?? current;
+  if (concerned?.state.at !== 'work') return nothing;
+  const last = concerned.history.at(-1);
+  if (last?.event === event && last.detail === because) return nothing;
+  await noteOrder(eim, concerned.id, event, because);
   return nothing;
-}
-
-/** The eUICC's key as learned through its certificate chain, or as the operator set it. */
-export function publicKeyOf(record: EuiccRecord): KeyObject | undefined {
-  const { publicKey, signAlgo } = record;
-  if (publicKey === undefined) return undefined;
-  return ecPublicKey(publicKey, signAlgo);
 }

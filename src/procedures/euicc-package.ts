@@ -10,7 +10,7 @@ import { type Eid, eidOctets } from '../messages/ids.ts';
 import type { Psmo } from '../messages/psmo.ts';
 import { signedOf } from '../messages/schema.ts';
 import type { PsmoRequest } from '../orders/order.ts';
-import type { BuiltPackage, Eim } from './eim.ts';
+import { BadOrderError, type BuiltPackage, type Eim } from './eim.ts';
 
 /**
  * What a listProfileInfo without a tagList asks for: ICCID, AID, state, nickname, service provider, name, class,
@@ -18,7 +18,10 @@ import type { BuiltPackage, Eim } from './eim.ts';
  */
 const defaultTagList = hex('5A 4F 9F70 90 91 92 95 9F26');
 
-/** Builds `BF51…` for these PSMOs, with the next counterValue of this eUICC. */
+/**
+ * Builds `BF51…` for these PSMOs, with the next counterValue of this eUICC. Throws CounterError where none is left;
+ * BadOrderError, BytesError or DerError where the operations are none.
+ */
 export async function buildEuiccPackage(
   eim: Eim,
   eid: Eid,
@@ -51,6 +54,9 @@ function psmo(request: PsmoRequest): Psmo {
   if ('disable' in request)
     return { type: 'disable', value: { iccid: hex(request.disable.iccid) } };
   if ('delete' in request) return { type: 'delete', value: { iccid: hex(request.delete.iccid) } };
+  if (!('listProfileInfo' in request)) {
+    throw new BadOrderError('this eIM does not have an operation of this order');
+  }
   const { searchCriteria, tagList } = request.listProfileInfo;
   return {
     type: 'listProfileInfo',

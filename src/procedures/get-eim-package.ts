@@ -3,18 +3,28 @@
  * is nothing. A package is built once: its bytes, its counter and the order's step are durable before they leave, and
  * a device that polls again without having reported gets the same bytes.
  */
-import { toHex } from '../base/bytes.ts';
+import { BytesError, toHex } from '../base/bytes.ts';
+import { CounterError } from '../fleet/euiccs.ts';
+import { ActivationCodeError } from '../messages/activation-code.ts';
 import {
   EimPackageError,
   type GetEimPackageRequest,
   GetEimPackageResponse,
 } from '../messages/eim-package.ts';
 import { type Eid, eidOf, IdError } from '../messages/ids.ts';
-import { tlv } from '../messages/tlv.ts';
+import { DerError, tlv } from '../messages/tlv.ts';
 import { type Order, TransitionError } from '../orders/order.ts';
-import { OrderError } from '../orders/orders.ts';
+import { type Finish, OrderError } from '../orders/orders.ts';
 import { procedureError } from '../orders/outcome.ts';
-import { type BuiltPackage, type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
+import {
+  BadOrderError,
+  type BuiltPackage,
+  type Caller,
+  callerText,
+  type Eim,
+  isKnown,
+  maySpeakFor,
+} from './eim.ts';
 import { buildEuiccPackage } from './euicc-package.ts';
 import { euiccDataDue } from './ipa-euicc-data.ts';
 import { buildDownloadTrigger } from './profile-download-trigger.ts';
@@ -43,20 +53,11 @@ export async function getEimPackage(
     });
     return refusal(EimPackageError.eidNotFound);
   }
-  if (!(await known(eim, eid))) {
+  if (!(await isKnown(eim, eid))) {
     eim.log.info('poll for an unknown EID', { eid, by: callerText(caller) });
     return refusal(EimPackageError[eim.settings.unknownEid]);
   }
   return eim.serial.run(eid, () => next(eim, caller, eid, request));
-}
-
-/** An EID is known by its record (made with its first order), by a device that covers it, or by an order. */
-async function known(eim: Eim, eid: Eid): Promise<boolean> {
-  return (
-    eim.devices.anyCovers(eid) ||
-    (await eim.euiccs.get(eid)) !== undefined ||
-    (await eim.orders.next(eid)) !== undefined
-  );
 }
 
 async function next(
@@ -71,8 +72,10 @@ async function next(
     const order = await eim.orders.next(eid);
     if (order === undefined) return refusal(EimPackageError.noEimPackageAvailable);
     try {
+      const question = await euiccDataDue(eim, order);
+      if (question === 'unanswered') continue;
       const eimPackage =
-        order.state.at === 'work' ? await again(eim, order) : await first(eim, order);
+        question ?? (order.state.at === 'work' ? await again(eim, order) : await first(eim, order));
       if (eimPackage !== undefined) return tlv(0xbf4f, eimPackage);
     } catch (error) {
       // Cancelled or deleted since we looked: nothing was stored, nothing leaves.
@@ -104,17 +107,14 @@ async function again(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
 
 /** Builds the order's package and makes it durable; undefined where it cannot be built, which ends the order. */
 async function first(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
-  const question = await euiccDataDue(eim, order);
-  if (question === 'unanswered') return undefined;
-  if (question !== undefined) return question;
   const eimTransactionId = eim.random(16);
-  const built = await build(eim, order, eimTransactionId);
-  if (built === undefined) {
-    await eim.orders.finish(order.id, {
-      success: false,
-      outcome: [procedureError('badOrder')],
-      reason: `this eIM cannot carry out a ${order.facility} order of this shape`,
-    });
+  let built: BuiltPackage;
+  try {
+    built = await build(eim, order, eimTransactionId);
+  } catch (error) {
+    const finish = unbuildable(order, error);
+    if (finish === undefined) throw error;
+    await eim.orders.finish(order.id, finish);
     return undefined;
   }
   const now = eim.clock.now();
@@ -134,15 +134,27 @@ async function first(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
   return eimPackage;
 }
 
-async function build(
-  eim: Eim,
-  order: Order,
-  eimTransactionId: Uint8Array,
-): Promise<BuiltPackage | undefined> {
+async function build(eim: Eim, order: Order, eimTransactionId: Uint8Array): Promise<BuiltPackage> {
   const { request } = order;
   if ('download' in request) return buildDownloadTrigger(request.download, eimTransactionId);
   if ('psmo' in request) return buildEuiccPackage(eim, order.eid, request.psmo, eimTransactionId);
-  return undefined;
+  throw new BadOrderError(`this eIM cannot carry out a ${order.facility} order of this shape`);
+}
+
+/** How an order ends whose package could not be built; undefined where that is not the order's fault. */
+function unbuildable(order: Order, error: unknown): Finish | undefined {
+  if (error instanceof CounterError) {
+    const outcome = [procedureError('undefinedError')];
+    return { success: false, outcome, reason: error.message };
+  }
+  const isItsFault =
+    error instanceof BadOrderError ||
+    error instanceof ActivationCodeError ||
+    error instanceof DerError ||
+    error instanceof BytesError;
+  if (!isItsFault) return undefined;
+  const outcome = [procedureError('psmo' in order.request ? 'badPsmo' : 'badOrder')];
+  return { success: false, outcome, reason: error.message };
 }
 
 function refusal(code: number): Uint8Array {

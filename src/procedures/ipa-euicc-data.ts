@@ -1,114 +1,226 @@
 /**
- * Data that the IPA fetches from the eUICC (SGP.32 3.1.2, 2.11.1.2). Here as far as the main job needs it: before the
- * first eUICC Package for an eUICC whose key is not known, its certificates are asked for, so that the result can be
- * verified. The request is kept until it is answered, so that a repeated poll gets the same bytes.
+ * Data that the IPA fetches from the eUICC (SGP.32 3.1.2, 2.11.1.2), as far as the main job needs it:
+ * - its certificates, before the first eUICC Package for an eUICC whose key is not known, so that the result can be
+ *   verified;
+ * - the results that it keeps, where one was lost on its way: the eUICC has executed a package and reports a replay.
+ *
+ * A request is kept until it is answered, so that a repeated poll gets the same bytes.
  */
 import { equal, hex } from '../base/bytes.ts';
+import type { EuiccPackageResult } from '../messages/euicc-package.ts';
+import { EuiccPackageErrorCode } from '../messages/euicc-package.ts';
 import type { Eid } from '../messages/ids.ts';
-import { IpaEuiccDataRequest, type IpaEuiccDataResponse } from '../messages/ipa-euicc-data.ts';
-import type { Order } from '../orders/order.ts';
-import { procedureError } from '../orders/outcome.ts';
-import { put, remove, table } from '../store/store.ts';
+import {
+  IpaEuiccDataErrorCode,
+  IpaEuiccDataRequest,
+  type IpaEuiccDataResponse,
+} from '../messages/ipa-euicc-data.ts';
+import { nameOf } from '../messages/primitives.ts';
+import type { Order, Outcome } from '../orders/order.ts';
+import { euiccPackageError, procedureError } from '../orders/outcome.ts';
+import { type Change, put, remove, table } from '../store/store.ts';
 import { ChainError } from '../trust/chain-error.ts';
-import type { Eim } from './eim.ts';
+import { type Caller, type Eim, fetchesFor } from './eim.ts';
+import { endOrder, noteOrder } from './end-order.ts';
 import { learnt } from './learn-euicc.ts';
 
 interface Question {
   readonly eimTransactionId: Uint8Array;
   readonly eimPackage: Uint8Array;
   readonly orderId: string;
+  readonly about: keyof typeof tagLists;
   readonly deliveries: number;
 }
 
 /** One open question for each EID. */
 const questions = table<Question>('euicc-data-request');
 
-/** euiccInfo1, euiccInfo2, association token, both certificates, IPA's capabilities, device (SGP.32 4.10 of the sheet). */
-const tagList = hex('BF20 BF22 84 A5 A6 A8 A9');
+/** What is asked for, by tags of IpaEuiccData. */
+const tagLists = {
+  /** euiccInfo1, euiccInfo2, association token, both certificates, IPA's capabilities, device. */
+  certificates: hex('BF20 BF22 84 A5 A6 A8 A9'),
+  /** euiccPackageResultList. */
+  results: hex('A2'),
+} as const;
 
 /**
- * The data request that must be answered before this order's package can be sent; undefined where none is due, and
- * `unanswered` where it was handed out too often, which has ended the order.
+ * The data request that comes before this order's own package; undefined where none does, and `unanswered` where it
+ * was handed out too often, which has ended the order.
  */
 export async function euiccDataDue(
   eim: Eim,
   order: Order,
 ): Promise<Uint8Array | 'unanswered' | undefined> {
+  const kept = await eim.store.get(questions, order.eid);
+  const open = kept?.orderId === order.id ? kept : undefined;
+  if (order.state.at === 'work') return open && handOut(eim, order.eid, open);
   if (!('psmo' in order.request)) return undefined;
   const record = await eim.euiccs.ensure(order.eid);
   if (record.consumerEuicc || record.publicKey !== undefined) return undefined;
-  const open = await eim.store.get(questions, order.eid);
-  if (open === undefined || open.orderId !== order.id) return ask(eim, order);
-  if (open.deliveries >= eim.settings.maxDeliveries) {
-    await eim.orders.finish(
-      order.id,
-      {
-        success: false,
-        outcome: [procedureError('stuckOrder')],
-        reason: `the eUICC's certificates were asked for ${open.deliveries} times and never came: set its public key (euicc signPubKey), or consumerEuicc where it has none`,
-      },
-      [remove(questions, order.eid)],
-    );
-    return 'unanswered';
-  }
-  await eim.store.commit([put(questions, order.eid, { ...open, deliveries: open.deliveries + 1 })]);
-  return open.eimPackage;
-}
-
-async function ask(eim: Eim, order: Order): Promise<Uint8Array> {
-  const eimTransactionId = eim.random(16);
-  const eimPackage = IpaEuiccDataRequest.encode({ tagList, eimTransactionId });
-  const question = { eimTransactionId, eimPackage, orderId: order.id, deliveries: 1 };
-  await eim.store.commit([put(questions, order.eid, question)]);
-  await eim.orders.note(
+  if (open !== undefined) return handOut(eim, order.eid, open);
+  const question = await ask(eim, order, 'certificates', 1);
+  await noteOrder(
+    eim,
     order.id,
     'asked for certificates',
     'the key of this eUICC is not known yet',
   );
-  return eimPackage;
+  return question.eimPackage;
 }
 
-/** Takes the answer; what it proves is kept, and the order goes on with the next poll. */
+/**
+ * Has the next poll asked for the results that the eUICC keeps; false where they have been asked for this order
+ * before.
+ */
+export async function askForResults(eim: Eim, order: Order): Promise<boolean> {
+  const open = await eim.store.get(questions, order.eid);
+  if (open?.orderId === order.id && open.about === 'results') return false;
+  await ask(eim, order, 'results', 0);
+  await noteOrder(
+    eim,
+    order.id,
+    'asked for results',
+    'the eUICC has executed this package before: its result was lost on the way',
+  );
+  return true;
+}
+
+async function ask(
+  eim: Eim,
+  order: Order,
+  about: Question['about'],
+  deliveries: number,
+): Promise<Question> {
+  const eimTransactionId = eim.random(16);
+  const eimPackage = IpaEuiccDataRequest.encode({ tagList: tagLists[about], eimTransactionId });
+  const question = { eimTransactionId, eimPackage, orderId: order.id, about, deliveries };
+  await eim.store.commit([put(questions, order.eid, question)]);
+  return question;
+}
+
+async function handOut(eim: Eim, eid: Eid, open: Question): Promise<Uint8Array | 'unanswered'> {
+  if (open.deliveries >= eim.settings.maxDeliveries) {
+    await unanswered(eim, eid, open, `asked ${open.deliveries} times, and never answered`);
+    return 'unanswered';
+  }
+  await eim.store.commit([put(questions, eid, { ...open, deliveries: open.deliveries + 1 })]);
+  return open.eimPackage;
+}
+
+/** Ends the order that a question was asked for: it will have no answer that helps. */
+async function unanswered(eim: Eim, eid: Eid, open: Question, why: string): Promise<void> {
+  const ends: Readonly<Record<Question['about'], readonly [Outcome, string]>> = {
+    certificates: [
+      procedureError('undefinedError'),
+      `the key of this eUICC cannot be learned: ${why}; set it (signPubKey), or consumerEuicc where it has none`,
+    ],
+    results: [
+      euiccPackageError(EuiccPackageErrorCode.replayError),
+      `the eUICC has executed this package before, or its counterValue is ahead of ours, and the result is not to be had: ${why}`,
+    ],
+  };
+  const [outcome, reason] = ends[open.about];
+  eim.log.warn('eUICC data not to be had', { eid, order: open.orderId, why });
+  await endOrder(eim, open.orderId, { success: false, outcome: [outcome], reason }, [
+    remove(questions, eid),
+  ]);
+}
+
+/** The open question that a response answers: it names its eimTransactionId, or comes from who fetches for this EID. */
+async function questionOf(
+  eim: Eim,
+  caller: Caller,
+  eid: Eid,
+  eimTransactionId: Uint8Array | undefined,
+): Promise<Question | undefined> {
+  const open = await eim.store.get(questions, eid);
+  if (open === undefined) return undefined;
+  const isIts =
+    eimTransactionId === undefined
+      ? fetchesFor(eim, caller, eid)
+      : equal(eimTransactionId, open.eimTransactionId);
+  return isIts ? open : undefined;
+}
+
+/**
+ * Takes the answer to an open question. What it proves is kept, and the order goes on with the next poll; results that
+ * were asked for are handed back to be taken, and `resultsTaken` is called once they are. Runs within the EID's turn.
+ */
 export async function ipaEuiccDataResponse(
   eim: Eim,
+  caller: Caller,
   eid: Eid,
   response: IpaEuiccDataResponse,
-): Promise<void> {
-  const open = await eim.store.get(questions, eid);
-  const eimTransactionId = response.value.eimTransactionId;
-  if (
-    open === undefined ||
-    (eimTransactionId !== undefined && !equal(eimTransactionId, open.eimTransactionId))
-  ) {
-    eim.log.warn('eUICC data that nobody asked for', { eid });
-    return;
+): Promise<readonly EuiccPackageResult[]> {
+  const open = await questionOf(eim, caller, eid, response.value.eimTransactionId);
+  if (open === undefined) {
+    eim.log.drop('eUICC data that nobody asked for', { eid });
+    return [];
   }
-  const fail = async (why: string): Promise<void> => {
-    eim.log.warn('eUICC data not usable', { eid, why });
-    await eim.orders.finish(
-      open.orderId,
-      {
-        success: false,
-        outcome: [procedureError('undefinedError')],
-        reason: `the key of this eUICC cannot be learned: ${why}`,
-      },
-      [remove(questions, eid)],
-    );
-  };
   if (response.type === 'ipaEuiccDataResponseError') {
-    return fail(`the IPA answers with error ${response.value.ipaEuiccDataErrorCode}`);
+    const name = nameOf(IpaEuiccDataErrorCode, response.value.ipaEuiccDataErrorCode);
+    await unanswered(eim, eid, open, `the IPA answers ${name}`);
+    return [];
   }
-  const { euiccCertificate, eumCertificate } = response.value;
+  const data = response.value;
+  if (open.about === 'results') return data.euiccPackageResultList ?? [];
+  const { euiccCertificate, eumCertificate } = data;
   if (euiccCertificate === undefined || eumCertificate === undefined) {
-    return fail('the IPA sent no certificates');
+    await unanswered(eim, eid, open, 'the IPA sent no certificates');
+    return [];
   }
-  const chain = { euiccCertificate, eumCertificate };
-  let change: ReturnType<typeof learnt>;
+  let proven: readonly Change[];
   try {
-    change = learnt(eim, eid, chain, response.value);
+    proven = learnt(eim, eid, { euiccCertificate, eumCertificate });
   } catch (error) {
     if (!(error instanceof ChainError)) throw error;
-    return fail(error.message);
+    await unanswered(eim, eid, open, error.message);
+    return [];
   }
-  await eim.store.commit([...change, remove(questions, eid)]);
+  const { associationToken, euiccInfo1, euiccInfo2 } = data;
+  await eim.store.commit([
+    ...proven,
+    // Not proven: the device says so of itself. A token that is wrong makes the eUICC refuse packages, no more.
+    ...eim.euiccs.change(eid, {
+      ...(isToken(associationToken) ? { associationToken } : {}),
+      ...(euiccInfo1 === undefined ? {} : { euiccInfo1 }),
+      ...(euiccInfo2 === undefined ? {} : { euiccInfo2 }),
+    }),
+    remove(questions, eid),
+  ]);
+  return [];
+}
+
+/** Whether a number can be an association token (SGP.32 2.11.1.1). */
+function isToken(value: number | undefined): value is number {
+  return value !== undefined && value >= 0;
+}
+
+/** The results asked for have been taken: where none was that of the order, the order ends without. */
+export async function resultsTaken(eim: Eim, eid: Eid): Promise<void> {
+  const open = await eim.store.get(questions, eid);
+  if (open?.about !== 'results') return;
+  const order = await eim.orders.get(open.orderId);
+  if (order?.state.at === 'work') {
+    await unanswered(eim, eid, open, 'the eUICC keeps it no more');
+  } else {
+    await eim.store.commit([remove(questions, eid)]);
+  }
+}
+
+/**
+ * Whether an error of the IPA is about an open question, which it then ends; for an eIM package error that names no
+ * package, or one that no order sent.
+ */
+export async function questionRefused(
+  eim: Eim,
+  caller: Caller,
+  eid: Eid,
+  eimTransactionId: Uint8Array | undefined,
+  why: string,
+): Promise<boolean> {
+  const open = await questionOf(eim, caller, eid, eimTransactionId);
+  if (open === undefined || open.deliveries === 0) return false;
+  await unanswered(eim, eid, open, why);
+  return true;
 }

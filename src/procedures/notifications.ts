@@ -4,6 +4,7 @@
  * may forget them.
  */
 import { toHex } from '../base/bytes.ts';
+import type { EuiccRecord } from '../fleet/euiccs.ts';
 import type { Eid } from '../messages/ids.ts';
 import {
   BppCommandId,
@@ -14,17 +15,29 @@ import {
 } from '../messages/notifications.ts';
 import { nameOf } from '../messages/primitives.ts';
 import type { Finish } from '../orders/orders.ts';
+import type { Change } from '../store/store.ts';
 import { ChainError } from '../trust/chain-error.ts';
 import { verifyEcdsa } from '../trust/ecdsa.ts';
 import { checkEuiccChain } from '../trust/euicc-chain.ts';
-import { type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
-import { endOrder } from './end-order.ts';
-import { publicKeyOf } from './euicc-package-result.ts';
+import { type Caller, callerText, type Eim, isKnown, maySpeakFor } from './eim.ts';
+import { endOrder, noteOrder } from './end-order.ts';
+import { publicKeyOf } from './learn-euicc.ts';
 import { keepNotification } from './notification-delivery.ts';
 import { withInstalled } from './profiles.ts';
-import { type Transaction, transactionOf } from './transactions.ts';
+import { endTransaction, inSession, type Transaction, transactionOf } from './transactions.ts';
 
-/** Takes a notification. Returns its seqNumber once it is kept; undefined where it is not believed, and not kept. */
+/** Characters of a host name, a colon and a port. */
+const longestAddress = 260;
+
+/** Forms of notifications that this eIM does not have yet: what came in one is not kept. */
+export class NotBuiltError extends Error {
+  override readonly name = 'NotBuiltError';
+}
+
+/**
+ * Takes a notification. Returns its seqNumber once it is kept; undefined where it is not believed, and not kept.
+ * `compact` forms, which are not built yet, are not kept either.
+ */
 export async function takeNotification(
   eim: Eim,
   caller: Caller,
@@ -41,35 +54,48 @@ export async function takeNotification(
   }
 }
 
-/** The end of a download, good or bad: decides its order. */
+/** The end of a relayed download, good or bad: decides its order. */
 async function installationResult(
   eim: Eim,
   caller: Caller,
   result: ProfileInstallationResult,
 ): Promise<number | undefined> {
-  const { value, raw } = result.profileInstallationResultData;
-  const transaction = await transactionOf(eim, value.transactionId);
+  const { transactionId } = result.profileInstallationResultData.value;
+  const transaction = await transactionOf(eim, transactionId);
   if (transaction === undefined || !maySpeakFor(eim, caller, transaction.eid)) {
-    eim.log.warn('installation result of a session that is not known', {
-      transactionId: toHex(value.transactionId),
+    eim.log.drop('installation result of a session that is not known', {
+      transactionId: toHex(transactionId),
       by: callerText(caller),
     });
     return undefined;
   }
+  return inSession(eim, transactionId, () =>
+    eim.serial.run(transaction.eid, () => sessionResult(eim, transactionId, result)),
+  );
+}
+
+/** Runs within the session's turn and the EID's. */
+async function sessionResult(
+  eim: Eim,
+  transactionId: Uint8Array,
+  result: ProfileInstallationResult,
+): Promise<number | undefined> {
+  const transaction = await transactionOf(eim, transactionId);
+  if (transaction === undefined) return undefined;
   const { eid, orderId } = transaction;
+  const { seqNumber, notificationAddress } =
+    result.profileInstallationResultData.value.notificationMetadata;
   const record = await eim.euiccs.ensure(eid);
-  const key = publicKeyOf(record);
-  if (!record.consumerEuicc && (key === undefined || !verifyEcdsa(key, raw, result.euiccSignPIR))) {
-    const because =
-      key === undefined
-        ? 'the key of this eUICC is not known'
-        : "its signature does not fit the eUICC's key";
-    eim.log.warn('installation result not believed', { eid, order: orderId, because });
-    await eim.orders.note(orderId, 'installation result not believed', because);
+  const doubt = doubtIn(eim, record, result);
+  if (doubt !== undefined) {
+    await disbelieve(eim, eid, orderId, doubt);
     return undefined;
   }
-  const { seqNumber, notificationAddress } = value.notificationMetadata;
-  const kept = keepNotification(eim, {
+  if (transaction.ended !== undefined) {
+    eim.log.info('installation result that came again', { eid, seq: seqNumber });
+    return seqNumber;
+  }
+  const kept = await keepNotification(eim, {
     eid,
     seqNumber,
     // The SM-DP+ of the session, where the activation code led, whatever the profile calls it.
@@ -80,27 +106,76 @@ async function installationResult(
       value: result,
     }),
   });
-  const installed = value.finalResult.type === 'successResult';
-  const iccid = value.notificationMetadata.iccid ?? undefined;
-  const profiles =
-    installed && iccid !== undefined
-      ? withInstalled(record.profiles, iccid, value.finalResult.value, eim.clock.now())
-      : undefined;
-  await endOrder(eim, orderId, finish(value.finalResult, iccid, transaction), [
+  await endOrder(eim, orderId, finish(result, transaction), [
     ...kept.changes,
-    ...(profiles === undefined ? [] : eim.euiccs.change(eid, { profiles })),
+    ...(await endTransaction(eim, transaction)),
+    ...installed(eim, record, result),
   ]);
   kept.deliver();
   return seqNumber;
 }
 
+/**
+ * The installation result of a download that the IPA did itself, in the order that its trigger began. The IPA takes it
+ * to the SM-DP+; it is neither kept nor acknowledged here. Runs within the EID's turn.
+ */
+export async function directInstallation(
+  eim: Eim,
+  eid: Eid,
+  eimTransactionId: Uint8Array | undefined,
+  result: ProfileInstallationResult,
+): Promise<void> {
+  const { transactionId } = result.profileInstallationResultData.value;
+  if (eimTransactionId === undefined || (await transactionOf(eim, transactionId)) !== undefined) {
+    return;
+  }
+  const order = await eim.orders.byTransaction(eid, eimTransactionId);
+  if (order?.state.at !== 'work' || !('download' in order.request)) return;
+  const record = await eim.euiccs.ensure(eid);
+  const doubt = doubtIn(eim, record, result);
+  if (doubt !== undefined) return disbelieve(eim, eid, order.id, doubt);
+  await endOrder(eim, order.id, finish(result, undefined), installed(eim, record, result));
+}
+
+/** Why this installation result is not to be believed; undefined where nothing speaks against it. */
+function doubtIn(
+  eim: Eim,
+  record: EuiccRecord,
+  { profileInstallationResultData, euiccSignPIR }: ProfileInstallationResult,
+): string | undefined {
+  if (record.consumerEuicc) return undefined;
+  const key = publicKeyOf(eim, record);
+  if (key === undefined) return 'the key of this eUICC is not known';
+  const fits = verifyEcdsa(key, profileInstallationResultData.raw, euiccSignPIR);
+  return fits ? undefined : "its signature does not fit the eUICC's key";
+}
+
+async function disbelieve(eim: Eim, eid: Eid, orderId: string, because: string): Promise<void> {
+  eim.log.drop('installation result not believed');
+  eim.log.warn('installation result not believed', { eid, order: orderId, because });
+  await noteOrder(eim, orderId, 'installation result not believed', because);
+}
+
+/** What a believed result changes in the picture of the eUICC's profiles. */
+function installed(
+  eim: Eim,
+  { eid, profiles }: EuiccRecord,
+  { profileInstallationResultData: { value } }: ProfileInstallationResult,
+): readonly Change[] {
+  const { iccid } = value.notificationMetadata;
+  if (value.finalResult.type !== 'successResult' || iccid === undefined) return [];
+  const after = withInstalled(profiles, iccid, value.finalResult.value, eim.clock.now());
+  return eim.euiccs.change(eid, { profiles: after });
+}
+
 function finish(
-  final: ProfileInstallationResult['profileInstallationResultData']['value']['finalResult'],
-  iccid: Uint8Array | undefined,
-  transaction: Transaction,
+  { profileInstallationResultData: { value } }: ProfileInstallationResult,
+  transaction: Transaction | undefined,
 ): Finish {
+  const { finalResult: final, notificationMetadata } = value;
   if (final.type === 'successResult') {
-    const shown = iccid === undefined ? transaction.iccid : toHex(iccid);
+    const { iccid } = notificationMetadata;
+    const shown = iccid === undefined ? transaction?.iccid : toHex(iccid);
     return {
       success: true,
       outcome: [
@@ -131,6 +206,12 @@ async function otherNotification(
   notification: OtherSignedNotification,
 ): Promise<number | undefined> {
   const { value, raw } = notification.tbsOtherNotification;
+  const { seqNumber, notificationAddress } = value;
+  const drop = (because: string) => {
+    eim.log.drop('notification not believed');
+    eim.log.warn('notification not believed', { because, by: callerText(caller) });
+    return undefined;
+  };
   let eid: Eid;
   try {
     const proven = checkEuiccChain({
@@ -141,32 +222,28 @@ async function otherNotification(
     });
     eid = proven.eid;
     if (!verifyEcdsa(proven.publicKey, raw, notification.euiccNotificationSignature)) {
-      eim.log.warn('notification not believed: its signature does not fit', { eid });
-      return undefined;
+      return drop(`its signature does not fit the key of eUICC ${eid}`);
     }
   } catch (error) {
     if (!(error instanceof ChainError)) throw error;
-    eim.log.warn('notification not believed', { because: error.message, by: callerText(caller) });
-    return undefined;
+    return drop(error.message);
   }
-  if (!maySpeakFor(eim, caller, eid)) {
-    eim.log.warn('notification of an EID that the caller may not speak for', {
+  if (!(await isKnown(eim, eid))) return drop(`eUICC ${eid} is not known here`);
+  if (!maySpeakFor(eim, caller, eid)) return drop(`the caller may not speak for eUICC ${eid}`);
+  if (notificationAddress.length > longestAddress) return drop('its address is no address');
+  return eim.serial.run(eid, async () => {
+    const kept = await keepNotification(eim, {
       eid,
-      by: callerText(caller),
+      seqNumber,
+      address: notificationAddress,
+      announcedAddress: notificationAddress,
+      pendingNotification: PendingNotification.encode({
+        type: 'otherSignedNotification',
+        value: notification,
+      }),
     });
-    return undefined;
-  }
-  const kept = keepNotification(eim, {
-    eid,
-    seqNumber: value.seqNumber,
-    address: value.notificationAddress,
-    announcedAddress: value.notificationAddress,
-    pendingNotification: PendingNotification.encode({
-      type: 'otherSignedNotification',
-      value: notification,
-    }),
+    await eim.store.commit(kept.changes);
+    kept.deliver();
+    return seqNumber;
   });
-  await eim.store.commit(kept.changes);
-  kept.deliver();
-  return value.seqNumber;
 }

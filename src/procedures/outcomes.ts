@@ -1,10 +1,31 @@
 /** The results of an eUICC Package's operations as an order's outcome, in the members and words of the REST API. */
 import { toHex } from '../base/bytes.ts';
-import type { EuiccResultData } from '../messages/euicc-package.ts';
+import { type EuiccResultData, ProcessingTerminated } from '../messages/euicc-package.ts';
 import { nameOf } from '../messages/primitives.ts';
 import { IconType, ProfileClass, type ProfileInfo, ProfileState } from '../messages/rsp.ts';
-import type { Outcome } from '../orders/order.ts';
+import type { OrderRequest, Outcome } from '../orders/order.ts';
 import { psmoOutcome } from '../orders/outcome.ts';
+
+/**
+ * The results as the operations asked for have them. Some eUICCs answer a package of one operation with a bare
+ * INTEGER, which reads as processingTerminated: where it is no number of that, it is the operation's.
+ * See docs/interpretation-log.md#single-result-universal.
+ */
+export function asAsked(
+  request: OrderRequest,
+  results: readonly EuiccResultData[],
+): readonly EuiccResultData[] {
+  const [result] = results;
+  if (!('psmo' in request) || request.psmo.length !== 1 || results.length !== 1) return results;
+  if (result?.type !== 'processingTerminated') return results;
+  const { value } = result;
+  if (Object.values(ProcessingTerminated).some((known) => known === value)) return results;
+  const [operation = {}] = request.psmo;
+  if ('enable' in operation) return [{ type: 'enableResult', value }];
+  if ('disable' in operation) return [{ type: 'disableResult', value }];
+  if ('delete' in operation) return [{ type: 'deleteResult', value }];
+  return results;
+}
 
 /** One entry for each result, in order; a result of a later version is shown as its bytes. */
 export function outcomesOf(results: readonly EuiccResultData[]): readonly Outcome[] {

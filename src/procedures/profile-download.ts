@@ -1,6 +1,6 @@
 /**
- * Indirect profile download (SGP.32 3.2.2): four ESipa functions relayed to the SM-DP+ over ES9+. Everything signed
- * passes byte for byte. A session is found by its transactionId; the first message of it by the eimTransactionId of the
+ * Indirect profile download (SGP.32 3.2.2): ESipa functions relayed to the SM-DP+ over ES9+. Everything signed passes
+ * byte for byte. A session is found by its transactionId; the first message of it by the eimTransactionId of the
  * trigger that the device was given.
  *
  * ```
@@ -9,18 +9,15 @@
  *    │ AuthenticateClient ────────▶ │ authenticateClient ───────────▶ │   the eUICC's chain: its key is learned
  *    │ GetBoundProfilePackage ────▶ │ getBoundProfilePackage ───────▶ │
  *    │ HandleNotification ────────▶ │ handleNotification ───────────▶ │   notifications.ts; ends the order
+ *    │ CancelSession ─────────────▶ │ cancelSession ────────────────▶ │   cancel-session.ts; ends the order
  * ```
  */
 import { toHex } from '../base/bytes.ts';
-import { Es9Error, Es9TransportError } from '../es9/errors.ts';
 import { parseActivationCode } from '../messages/activation-code.ts';
 import {
   AuthenticateClientErrorEsipa,
   type AuthenticateClientRequestEsipa,
   AuthenticateClientResponseEsipa,
-  CancelSessionErrorEsipa,
-  type CancelSessionRequestEsipa,
-  CancelSessionResponseEsipa,
   GetBoundProfilePackageErrorEsipa,
   type GetBoundProfilePackageRequestEsipa,
   GetBoundProfilePackageResponseEsipa,
@@ -30,7 +27,6 @@ import {
 } from '../messages/profile-download.ts';
 import {
   AuthenticateServerResponse,
-  CancelSessionResponse,
   PrepareDownloadResponse,
   ServerSigned1,
   SmdpSigned2,
@@ -39,15 +35,22 @@ import {
 import { signedFrom } from '../messages/schema.ts';
 import { DerError } from '../messages/tlv.ts';
 import type { Order } from '../orders/order.ts';
-import { type ProcedureError, procedureError } from '../orders/outcome.ts';
 import type { Change } from '../store/store.ts';
 import { registeredIdOf } from '../trust/certificate.ts';
 import { ChainError } from '../trust/chain-error.ts';
 import { type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
-import { endOrder } from './end-order.ts';
-import { type Es9Function, es9Reason, esipaCode } from './es9-errors.ts';
+import { noteOrder } from './end-order.ts';
 import { learnt } from './learn-euicc.ts';
-import { keepTransaction, type Transaction, transactionOf } from './transactions.ts';
+import { chainCode, type Failing, fail, failed } from './profile-download-errors.ts';
+import {
+  answerOf,
+  inSession,
+  keepAnswer,
+  keepTransaction,
+  sessionOf,
+  type Transaction,
+  transactionOf,
+} from './transactions.ts';
 
 /** Returns the InitiateAuthenticationResponseEsipa, `BF39…` (SGP.32 6.3.2.1). */
 export async function initiateAuthentication(
@@ -65,17 +68,24 @@ export async function initiateAuthentication(
     eim.log.warn('download that no trigger began', { by: callerText(caller) });
     return refuse(InitiateAuthenticationErrorEsipa.invalidEimTransactionId);
   }
-  const { eid } = order;
+  const { id: orderId, eid } = order;
   const code = parseActivationCode(order.request.download.activationCode);
   const address = code.smdpAddress;
+  const failing: Failing = {
+    eim,
+    orderId,
+    called: 'initiateAuthentication',
+    address,
+    secret: code.matchingId,
+  };
   // The eIM asks no other server than the operator's activation code names.
   if (request.smdpAddress !== undefined && !sameAddress(request.smdpAddress, address)) {
-    await eim.orders.note(order.id, 'other SM-DP+ asked for', request.smdpAddress.slice(0, 255));
+    await noteOrder(eim, orderId, 'other SM-DP+ asked for', request.smdpAddress.slice(0, 255));
     return refuse(InitiateAuthenticationErrorEsipa.invalidDpAddress);
   }
   const euiccInfo1 = request.euiccInfo1 ?? (await eim.euiccs.get(eid))?.euiccInfo1;
   if (euiccInfo1 === undefined) {
-    await eim.orders.note(order.id, 'euiccInfo1 missing', 'neither sent by the IPA nor known here');
+    await noteOrder(eim, orderId, 'euiccInfo1 missing', 'neither sent by the IPA nor known here');
     return refuse(InitiateAuthenticationErrorEsipa.undefinedError);
   }
   try {
@@ -86,22 +96,12 @@ export async function initiateAuthentication(
     const serverSigned1 = signedFrom(ServerSigned1, answer.serverSigned1);
     if (request.smdpAddress === undefined) {
       // An IPA that leaves the address out leaves these two checks to the eIM (SGP.32 5.14.1).
-      if (!sameAddress(serverSigned1.value.serverAddress, address)) {
-        await fail(
-          eim,
-          order.id,
-          'initiateAuthentication',
-          `SM-DP+ ${address} signs as ${serverSigned1.value.serverAddress}`,
-        );
+      if (!signsAs(serverSigned1.value.serverAddress, address)) {
+        await fail(failing, `SM-DP+ ${address} signs as ${serverSigned1.value.serverAddress}`);
         return refuse(InitiateAuthenticationErrorEsipa.smdpAddressMismatch);
       }
       if (code.smdpOid !== undefined && registeredIdOf(answer.serverCertificate) !== code.smdpOid) {
-        await fail(
-          eim,
-          order.id,
-          'initiateAuthentication',
-          `SM-DP+ ${address} has another OID than the activation code says`,
-        );
+        await fail(failing, `SM-DP+ ${address} has another OID than the activation code says`);
         return refuse(InitiateAuthenticationErrorEsipa.smdpOidMismatch);
       }
     }
@@ -117,176 +117,217 @@ export async function initiateAuthentication(
       },
     });
     const { transactionId } = answer;
-    const started = eim.clock.now();
-    await eim.store.commit([
-      ...keepTransaction({ transactionId, orderId: order.id, eid, smdpAddress: address, started }),
-      ...(request.euiccInfo1 === undefined ? [] : eim.euiccs.change(eid, { euiccInfo1 })),
-    ]);
-    await eim.orders.note(order.id, 'authentication begun', `with SM-DP+ ${address}`);
+    const transaction = {
+      transactionId,
+      orderId,
+      eid,
+      smdpAddress: address,
+      started: eim.clock.now(),
+    };
+    const begun = await inSession(eim, transactionId, async () => {
+      if (await isTaken(eim, transaction)) return false;
+      await eim.store.commit([
+        ...keepTransaction(transaction),
+        ...(request.euiccInfo1 === undefined ? [] : eim.euiccs.change(eid, { euiccInfo1 })),
+      ]);
+      return true;
+    });
+    if (!begun) {
+      await fail(failing, `SM-DP+ ${address} gave the transactionId of another download under way`);
+      return refuse(InitiateAuthenticationErrorEsipa.undefinedError);
+    }
+    await noteOrder(eim, orderId, 'authentication begun', `with SM-DP+ ${address}`);
     return response;
   } catch (error) {
-    return refuse(await failed(eim, order.id, 'initiateAuthentication', address, error));
+    return failed(failing, error, refuse);
   }
 }
 
 /** Returns the AuthenticateClientResponseEsipa, `BF3B…` (SGP.32 6.3.2.2). */
-export async function authenticateClient(
+export function authenticateClient(
   eim: Eim,
   caller: Caller,
   request: AuthenticateClientRequestEsipa,
 ): Promise<Uint8Array> {
-  const refuse = (code: number) =>
-    AuthenticateClientResponseEsipa.encode({ type: 'authenticateClientErrorEsipa', value: code });
-  const { transactionId, authenticateServerResponse } = request;
-  const transaction = await sessionOf(eim, caller, transactionId);
-  if (transaction === undefined) return refuse(AuthenticateClientErrorEsipa.invalidTransactionId);
-  const { orderId, eid, smdpAddress } = transaction;
-  let learned: readonly Change[] = [];
-  switch (authenticateServerResponse.type) {
-    case 'compactAuthenticateResponseOk':
-      await fail(
-        eim,
-        orderId,
-        'authenticateClient',
-        'the IPA sends compact answers, which are not built yet',
-      );
-      return refuse(AuthenticateClientErrorEsipa.undefinedError);
-    case 'authenticateResponseError':
-      await eim.orders.note(
-        orderId,
-        'the eUICC refused the SM-DP+',
-        `authenticateErrorCode ${authenticateServerResponse.value.authenticateErrorCode}`,
-      );
-      break;
-    case 'authenticateResponseOk':
-      try {
-        learned = learnt(eim, eid, authenticateServerResponse.value);
-      } catch (error) {
-        if (!(error instanceof ChainError)) throw error;
-        await fail(
+  const { authenticateServerResponse } = request;
+  return relay(eim, caller, request.transactionId, {
+    called: 'authenticateClient',
+    asked: AuthenticateServerResponse.encode(authenticateServerResponse),
+    unknown: AuthenticateClientErrorEsipa.invalidTransactionId,
+    undefined: AuthenticateClientErrorEsipa.undefinedError,
+    compact: authenticateServerResponse.type === 'compactAuthenticateResponseOk',
+    refuse: (code) =>
+      AuthenticateClientResponseEsipa.encode({ type: 'authenticateClientErrorEsipa', value: code }),
+    async ask(step) {
+      const { transaction, asked, keep, refuse } = step;
+      const { transactionId, orderId, eid, smdpAddress } = transaction;
+      let failing = step.failing;
+      let learned: readonly Change[] = [];
+      if (authenticateServerResponse.type === 'authenticateResponseError') {
+        const { authenticateErrorCode } = authenticateServerResponse.value;
+        failing = { ...failing, outcome: 'authenticateResponseError' };
+        await noteOrder(
           eim,
           orderId,
-          'authenticateClient',
-          `the eUICC's certificates: ${error.message}`,
+          'the eUICC refused the SM-DP+',
+          `authenticateErrorCode ${authenticateErrorCode}`,
         );
-        return refuse(chainCode(error));
+      } else if (authenticateServerResponse.type === 'authenticateResponseOk') {
+        try {
+          learned = learnt(eim, eid, authenticateServerResponse.value);
+        } catch (error) {
+          if (!(error instanceof ChainError)) throw error;
+          const answer = refuse(chainCode(error));
+          await fail(failing, `the eUICC's certificates: ${error.message}`, keep(answer));
+          return answer;
+        }
       }
-      break;
-  }
-  try {
-    const answer = await eim.es9.authenticateClient(smdpAddress, {
-      transactionId,
-      authenticateServerResponse: AuthenticateServerResponse.encode(authenticateServerResponse),
-    });
-    const { profileMetadata } = answer;
-    const response = AuthenticateClientResponseEsipa.encode({
-      type: 'authenticateClientOkDPEsipa',
-      value: {
-        transactionId,
-        ...(profileMetadata === undefined ? {} : { profileMetaData: profileMetadata }),
-        smdpSigned2: signedFrom(SmdpSigned2, answer.smdpSigned2),
-        smdpSignature2: answer.smdpSignature2,
-        smdpCertificate: answer.smdpCertificate,
-      },
-    });
-    const iccid =
-      profileMetadata === undefined
-        ? undefined
-        : toHex(StoreMetadataRequest.decode(profileMetadata).iccid);
-    await eim.store.commit([
-      ...learned,
-      ...keepTransaction({ ...transaction, ...(iccid === undefined ? {} : { iccid }) }),
-    ]);
-    await eim.orders.note(
-      orderId,
-      'authenticated',
-      `SM-DP+ ${smdpAddress} offers ICCID ${iccid ?? 'unknown'}`,
-    );
-    return response;
-  } catch (error) {
-    return refuse(await failed(eim, orderId, 'authenticateClient', smdpAddress, error));
-  }
+      try {
+        const { profileMetadata, smdpSigned2, smdpSignature2, smdpCertificate } =
+          await eim.es9.authenticateClient(smdpAddress, {
+            transactionId,
+            authenticateServerResponse: asked,
+          });
+        const answer = AuthenticateClientResponseEsipa.encode({
+          type: 'authenticateClientOkDPEsipa',
+          value: {
+            transactionId,
+            ...(profileMetadata === undefined ? {} : { profileMetaData: profileMetadata }),
+            smdpSigned2: signedFrom(SmdpSigned2, smdpSigned2),
+            smdpSignature2,
+            smdpCertificate,
+          },
+        });
+        const iccid = profileMetadata && iccidIn(profileMetadata);
+        await eim.store.commit([
+          ...learned,
+          ...keepTransaction({ ...transaction, ...(iccid === undefined ? {} : { iccid }) }),
+          ...keep(answer),
+        ]);
+        await noteOrder(
+          eim,
+          orderId,
+          'authenticated',
+          `SM-DP+ ${smdpAddress} offers ICCID ${iccid ?? 'unknown'}`,
+        );
+        return answer;
+      } catch (error) {
+        return failed(failing, error, refuse, keep);
+      }
+    },
+  });
 }
 
 /** Returns the GetBoundProfilePackageResponseEsipa, `BF3A…` (SGP.32 6.3.2.3). */
-export async function getBoundProfilePackage(
+export function getBoundProfilePackage(
   eim: Eim,
   caller: Caller,
   request: GetBoundProfilePackageRequestEsipa,
 ): Promise<Uint8Array> {
-  const refuse = (code: number) =>
-    GetBoundProfilePackageResponseEsipa.encode({
-      type: 'getBoundProfilePackageErrorEsipa',
-      value: code,
-    });
-  const { transactionId, prepareDownloadResponse } = request;
-  const transaction = await sessionOf(eim, caller, transactionId);
-  if (transaction === undefined)
-    return refuse(GetBoundProfilePackageErrorEsipa.invalidTransactionId);
-  const { orderId, smdpAddress } = transaction;
-  if (prepareDownloadResponse.type === 'compactDownloadResponseOk') {
-    await fail(
-      eim,
-      orderId,
-      'getBoundProfilePackage',
-      'the IPA sends compact answers, which are not built yet',
-    );
-    return refuse(GetBoundProfilePackageErrorEsipa.undefinedError);
-  }
-  try {
-    const { boundProfilePackage } = await eim.es9.getBoundProfilePackage(smdpAddress, {
-      transactionId,
-      prepareDownloadResponse: PrepareDownloadResponse.encode(prepareDownloadResponse),
-    });
-    const response = GetBoundProfilePackageResponseEsipa.encode({
-      type: 'getBoundProfilePackageOkEsipa',
-      value: { transactionId, boundProfilePackage },
-    });
-    await eim.orders.note(orderId, 'bound profile package', `${boundProfilePackage.length} octets`);
-    return response;
-  } catch (error) {
-    return refuse(await failed(eim, orderId, 'getBoundProfilePackage', smdpAddress, error));
-  }
+  const { prepareDownloadResponse } = request;
+  return relay(eim, caller, request.transactionId, {
+    called: 'getBoundProfilePackage',
+    asked: PrepareDownloadResponse.encode(prepareDownloadResponse),
+    unknown: GetBoundProfilePackageErrorEsipa.invalidTransactionId,
+    undefined: GetBoundProfilePackageErrorEsipa.undefinedError,
+    compact: prepareDownloadResponse.type === 'compactDownloadResponseOk',
+    refuse: (code) =>
+      GetBoundProfilePackageResponseEsipa.encode({
+        type: 'getBoundProfilePackageErrorEsipa',
+        value: code,
+      }),
+    async ask(step) {
+      const { transaction, asked, keep, refuse } = step;
+      const { transactionId, orderId, smdpAddress } = transaction;
+      let failing = step.failing;
+      if (prepareDownloadResponse.type === 'downloadResponseError') {
+        const { downloadErrorCode } = prepareDownloadResponse.value;
+        failing = { ...failing, outcome: 'downloadResponseError' };
+        await noteOrder(
+          eim,
+          orderId,
+          'the eUICC refused the profile',
+          `downloadErrorCode ${downloadErrorCode}`,
+        );
+      }
+      try {
+        const { boundProfilePackage } = await eim.es9.getBoundProfilePackage(smdpAddress, {
+          transactionId,
+          prepareDownloadResponse: asked,
+        });
+        const answer = GetBoundProfilePackageResponseEsipa.encode({
+          type: 'getBoundProfilePackageOkEsipa',
+          value: { transactionId, boundProfilePackage },
+        });
+        await eim.store.commit(keep(answer));
+        const octets = `${boundProfilePackage.length} octets`;
+        await noteOrder(eim, orderId, 'bound profile package', octets);
+        return answer;
+      } catch (error) {
+        return failed(failing, error, refuse, keep);
+      }
+    },
+  });
 }
 
-/** Returns the CancelSessionResponseEsipa, `BF41…` (SGP.32 6.3.2.5). The download's order ends with it. */
-export async function cancelSession(
+/** A step of a session that is under way. */
+interface Step {
+  readonly transaction: Transaction;
+  /** What the SM-DP+ is to be asked. */
+  readonly asked: Uint8Array;
+  readonly failing: Failing;
+  /** The changes that keep the step's answer. */
+  keep(answer: Uint8Array): readonly Change[];
+  /** The answer of an error code. */
+  refuse(code: number): Uint8Array;
+}
+
+interface Relayed {
+  readonly called: 'authenticateClient' | 'getBoundProfilePackage';
+  readonly asked: Uint8Array;
+  /** The codes for a session that nobody knows, and for what has no code. */
+  readonly unknown: number;
+  readonly undefined: number;
+  /** The IPA sent a compact form. */
+  readonly compact: boolean;
+  refuse(code: number): Uint8Array;
+  ask(step: Step): Promise<Uint8Array>;
+}
+
+/**
+ * Takes a step of a session: alone, once, and only while its order is in work. Asked the same again, it answers the
+ * same.
+ */
+async function relay(
   eim: Eim,
   caller: Caller,
-  request: CancelSessionRequestEsipa,
+  transactionId: Uint8Array,
+  relayed: Relayed,
 ): Promise<Uint8Array> {
-  const refuse = (code: number) =>
-    CancelSessionResponseEsipa.encode({ type: 'cancelSessionError', value: code });
-  const { transactionId, cancelSessionResponse } = request;
-  const transaction = await sessionOf(eim, caller, transactionId);
-  if (transaction === undefined) return refuse(CancelSessionErrorEsipa.invalidTransactionId);
-  const { orderId, smdpAddress } = transaction;
-  if (cancelSessionResponse.type === 'compactCancelSessionResponseOk') {
-    await fail(
-      eim,
-      orderId,
-      'cancelSession',
-      'the IPA sends compact answers, which are not built yet',
-    );
-    return refuse(CancelSessionErrorEsipa.undefinedError);
-  }
-  try {
-    await eim.es9.cancelSession(smdpAddress, {
-      transactionId,
-      cancelSessionResponse: CancelSessionResponse.encode(cancelSessionResponse),
-    });
-  } catch (error) {
-    return refuse(await failed(eim, orderId, 'cancelSession', smdpAddress, error));
-  }
-  const signed = cancelSessionResponse.type === 'cancelSessionResponseOk';
-  await endOrder(eim, orderId, {
-    success: false,
-    outcome: [{ cancelSessionResult: signed ? 'ok' : 'undefinedError' }],
-    reason: signed
-      ? `the device cancelled the download, reason ${cancelSessionResponse.value.euiccCancelSessionSigned.value.reason}`
-      : 'the device cancelled the download, and its eUICC did not sign that',
+  const { called, asked, refuse } = relayed;
+  if ((await sessionOf(eim, caller, transactionId)) === undefined) return refuse(relayed.unknown);
+  return inSession(eim, transactionId, async () => {
+    const transaction = await transactionOf(eim, transactionId);
+    if (transaction === undefined) return refuse(relayed.unknown);
+    const before = await answerOf(eim, transaction, called, asked);
+    if (before !== undefined) return before;
+    const { orderId, smdpAddress: address } = transaction;
+    const order = await eim.orders.get(orderId);
+    if (order === undefined || !isUnderWay(order)) {
+      // Cancelled, or ended: the device is to cancel the session.
+      eim.log.info('a download goes on whose order has ended', { order: orderId, called });
+      return refuse(relayed.undefined);
+    }
+    const { matchingId: secret } = parseActivationCode(order.request.download.activationCode);
+    const failing: Failing = { eim, orderId, called, address, secret };
+    const keep = (answer: Uint8Array) => [keepAnswer(transaction, called, asked, answer)];
+    if (relayed.compact) {
+      const answer = refuse(relayed.undefined);
+      await fail(failing, 'the IPA sends compact answers, which are not built yet', keep(answer));
+      return answer;
+    }
+    return relayed.ask({ transaction, asked, failing, keep, refuse });
   });
-  return CancelSessionResponseEsipa.encode({ type: 'cancelSessionOk', value: {} });
 }
 
 type Download = Order & { readonly request: { readonly download: { activationCode: string } } };
@@ -307,75 +348,40 @@ async function downloadOf(
     const eid = eim.polls.get(caller.peerId);
     order = eid === undefined ? undefined : await eim.orders.next(eid);
   }
-  if (order?.state.at !== 'work' || !isDownload(order)) return undefined;
+  if (order === undefined || !isUnderWay(order)) return undefined;
   return maySpeakFor(eim, caller, order.eid) ? order : undefined;
 }
 
-function isDownload(order: Order): order is Download {
-  return 'download' in order.request;
+function isUnderWay(order: Order): order is Download {
+  return order.state.at === 'work' && 'download' in order.request;
 }
 
-/** The session, where there is one and the caller may speak for its EID. */
-async function sessionOf(
-  eim: Eim,
-  caller: Caller,
-  transactionId: Uint8Array,
-): Promise<Transaction | undefined> {
-  const transaction = await transactionOf(eim, transactionId);
-  if (transaction !== undefined && maySpeakFor(eim, caller, transaction.eid)) return transaction;
-  eim.log.warn('a session that is not known', {
-    transactionId: toHex(transactionId),
-    by: callerText(caller),
-  });
-  return undefined;
+/** Whether the SM-DP+ gave this session the transactionId of another order's that is still under way. */
+async function isTaken(eim: Eim, { transactionId, orderId }: Transaction): Promise<boolean> {
+  const other = await transactionOf(eim, transactionId);
+  if (other === undefined || other.orderId === orderId) return false;
+  return (await eim.orders.get(other.orderId))?.state.at === 'work';
 }
 
-/** What an order's outcome calls a failure in each function. */
-const procedureErrors = {
-  initiateAuthentication: 'initiateAuthenticationError',
-  authenticateClient: 'authenticateClientError',
-  getBoundProfilePackage: 'getBoundProfilePackageError',
-  cancelSession: 'cancelSessionResponseError',
-} as const satisfies Record<Es9Function, ProcedureError>;
-
-/** The eIM's own no: ends the order with the function's procedureError. */
-async function fail(eim: Eim, orderId: string, called: Es9Function, reason: string): Promise<void> {
-  const outcome = [procedureError(procedureErrors[called])];
-  await endOrder(eim, orderId, { success: false, outcome, reason });
-}
-
-/** The SM-DP+ refused, is not there, or speaks nonsense: ends the order; returns the code for the device. */
-async function failed(
-  eim: Eim,
-  orderId: string,
-  called: Es9Function,
-  address: string,
-  error: unknown,
-): Promise<number> {
-  if (
-    !(error instanceof Es9Error || error instanceof Es9TransportError || error instanceof DerError)
-  )
-    throw error;
-  await fail(eim, orderId, called, es9Reason(called, address, error));
-  return esipaCode(called, error);
-}
-
-/** What a chain that is not believed is in AuthenticateClient's error codes. */
-function chainCode({ code, member }: ChainError): number {
-  if (code === 'unknownCi') return AuthenticateClientErrorEsipa.ciPKUnknown;
-  if (code === 'eid') return AuthenticateClientErrorEsipa.eidMismatch;
-  const expired = code === 'expired' || code === 'notYetValid';
-  if (member === 'euicc') {
-    return expired
-      ? AuthenticateClientErrorEsipa.euiccCertificateExpired
-      : AuthenticateClientErrorEsipa.euiccCertificateInvalid;
+/** ICCID of Profile Metadata, for people; metadata that cannot be read is for the eUICC to judge. */
+function iccidIn(profileMetadata: Uint8Array): string | undefined {
+  try {
+    return toHex(StoreMetadataRequest.decode(profileMetadata).iccid);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    return undefined;
   }
-  return expired
-    ? AuthenticateClientErrorEsipa.eumCertificateExpired
-    : AuthenticateClientErrorEsipa.eumCertificateInvalid;
 }
 
 /** Host names do not tell upper from lower case. */
 function sameAddress(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
+}
+
+/** Whether an SM-DP+ found under `address` may sign as `serverAddress`: some leave their port out. */
+function signsAs(serverAddress: string, address: string): boolean {
+  return (
+    sameAddress(serverAddress, address) ||
+    sameAddress(serverAddress, address.replace(/:[0-9]{1,5}$/, ''))
+  );
 }

@@ -2,6 +2,7 @@
  * The IPA's answer to an eIM package (SGP.32 3.1.1.1, ESipa.ProvideEimPackageResult 6.3.2.7): matched to its order,
  * verified, kept, and only then acknowledged.
  */
+import { toHex } from '../base/bytes.ts';
 import {
   type EimPackageResult,
   EimPackageResultErrorCode,
@@ -17,13 +18,13 @@ import {
   ProfileDownloadErrorReason,
   type ProfileDownloadTriggerResult,
 } from '../messages/profile-download.ts';
-import type { Outcome } from '../orders/order.ts';
+import type { Order, Outcome } from '../orders/order.ts';
 import { eimPackageError, procedureError } from '../orders/outcome.ts';
-import { type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
+import { type Caller, callerText, type Eim, fetchesFor, isKnown, maySpeakFor } from './eim.ts';
 import { endOrder } from './end-order.ts';
 import { euiccPackageResult } from './euicc-package-result.ts';
-import { ipaEuiccDataResponse } from './ipa-euicc-data.ts';
-import { takeNotification } from './notifications.ts';
+import { ipaEuiccDataResponse, questionRefused, resultsTaken } from './ipa-euicc-data.ts';
+import { directInstallation, takeNotification } from './notifications.ts';
 
 /** Returns the ProvideEimPackageResultResponse, `BF50…`. */
 export async function provideEimPackageResult(
@@ -33,13 +34,21 @@ export async function provideEimPackageResult(
 ): Promise<Uint8Array> {
   const eid = await eidOfResult(eim, caller, message);
   if (typeof eid === 'number') return refusal(eid);
-  return eim.serial.run(eid, async () => {
-    const answer = await take(eim, caller, eid, message.eimPackageResult);
-    if (typeof answer === 'number') return refusal(answer);
-    if (answer.length === 0) {
-      return ProvideEimPackageResultResponse.encode({ type: 'emptyResponse', value: {} });
-    }
-    return ProvideEimPackageResultResponse.encode({ type: 'eimAcknowledgements', value: answer });
+  const { eimPackageResult } = message;
+  const answer = await eim.serial.run(eid, () => take(eim, caller, eid, eimPackageResult));
+  if (typeof answer === 'number') return refusal(answer);
+  // Each notification waits for its own EID's turn.
+  const acknowledged = [...answer];
+  for (const notification of notificationsOf(eimPackageResult)) {
+    const seqNumber = await takeNotification(eim, caller, notification);
+    if (seqNumber !== undefined) acknowledged.push(seqNumber);
+  }
+  if (acknowledged.length === 0) {
+    return ProvideEimPackageResultResponse.encode({ type: 'emptyResponse', value: {} });
+  }
+  return ProvideEimPackageResultResponse.encode({
+    type: 'eimAcknowledgements',
+    value: acknowledged,
   });
 }
 
@@ -49,47 +58,52 @@ type Taken = readonly number[] | number;
 async function take(eim: Eim, caller: Caller, eid: Eid, result: EimPackageResult): Promise<Taken> {
   switch (result.type) {
     case 'euiccPackageResult':
-      return takePackageResult(eim, caller, eid, result.value, []);
+      return takePackageResults(eim, caller, eid, [result.value]);
     case 'ePRAndNotifications':
-      return takePackageResult(
-        eim,
-        caller,
-        eid,
-        result.value.euiccPackageResult,
-        result.value.notificationList,
-      );
-    case 'ipaEuiccDataResponse':
-      await ipaEuiccDataResponse(eim, eid, result.value);
-      return [];
+      return takePackageResults(eim, caller, eid, [result.value.euiccPackageResult]);
+    case 'ipaEuiccDataResponse': {
+      const results = await ipaEuiccDataResponse(eim, caller, eid, result.value);
+      const taken = await takePackageResults(eim, caller, eid, results);
+      await resultsTaken(eim, eid);
+      return taken;
+    }
     case 'profileDownloadTriggerResult':
       return triggerResult(eim, caller, eid, result.value);
     case 'eimPackageResultResponseError': {
       const { eimTransactionId, eimPackageResultErrorCode } = result.value;
       const name = nameOf(EimPackageResultErrorCode, eimPackageResultErrorCode);
-      await endCurrent(eim, eid, eimTransactionId, {
+      const reason = `the IPA could not handle the eIM package: ${name}`;
+      if (await questionRefused(eim, caller, eid, eimTransactionId, reason)) return [];
+      await endCurrent(eim, caller, eid, eimTransactionId, {
         outcome: eimPackageError(eimPackageResultErrorCode),
-        reason: `the IPA could not handle the eIM package: ${name}`,
+        reason,
       });
       return [];
     }
   }
 }
 
-async function takePackageResult(
+async function takePackageResults(
   eim: Eim,
   caller: Caller,
   eid: Eid,
-  result: EuiccPackageResult,
-  notifications: readonly PendingNotification[],
+  results: readonly EuiccPackageResult[],
 ): Promise<Taken> {
-  const answer = await euiccPackageResult(eim, eid, result);
-  if (answer.type === 'other EID') return ProvideEimPackageResultError.eidNotFound;
-  const acknowledged = answer.type === 'acknowledge' ? [answer.seqNumber] : [];
-  for (const notification of notifications) {
-    const seqNumber = await takeNotification(eim, caller, notification);
-    if (seqNumber !== undefined) acknowledged.push(seqNumber);
+  const acknowledged: number[] = [];
+  for (const result of results) {
+    const answer = await euiccPackageResult(eim, caller, eid, result);
+    if (answer.type === 'other EID') return ProvideEimPackageResultError.eidNotFound;
+    if (answer.type === 'acknowledge') acknowledged.push(answer.seqNumber);
   }
   return acknowledged;
+}
+
+/** The notifications that came along. */
+function notificationsOf(result: EimPackageResult): readonly PendingNotification[] {
+  if (result.type === 'ePRAndNotifications') return result.value.notificationList;
+  if (result.type !== 'profileDownloadTriggerResult') return [];
+  const { profileDownloadTriggerResultData: data } = result.value;
+  return data.type === 'profileInstallationResult' ? [data] : [];
 }
 
 /** What the IPA says of a download that it was triggered to do (SGP.32 2.11.2.3). */
@@ -100,11 +114,11 @@ async function triggerResult(
   { eimTransactionId, profileDownloadTriggerResultData: data }: ProfileDownloadTriggerResult,
 ): Promise<Taken> {
   if (data.type === 'profileInstallationResult') {
-    const seqNumber = await takeNotification(eim, caller, data);
-    return seqNumber === undefined ? [] : [seqNumber];
+    await directInstallation(eim, eid, eimTransactionId, data.value);
+    return [];
   }
   const name = nameOf(ProfileDownloadErrorReason, data.value.profileDownloadErrorReason);
-  await endCurrent(eim, eid, eimTransactionId, {
+  await endCurrent(eim, caller, eid, eimTransactionId, {
     outcome: procedureError('undefinedError'),
     reason: `the IPA could not download the profile: ${name}`,
   });
@@ -113,48 +127,57 @@ async function triggerResult(
 
 /**
  * Ends the order in work that the IPA reports an error of. Unsigned: it must name the package's eimTransactionId, or
- * come from the peer that fetched the package.
+ * come from one who fetches this EID's packages.
  */
 async function endCurrent(
   eim: Eim,
+  caller: Caller,
   eid: Eid,
   eimTransactionId: Uint8Array | undefined,
   { outcome, reason }: { readonly outcome: Outcome; readonly reason: string },
 ): Promise<void> {
-  const order =
-    eimTransactionId === undefined
-      ? await eim.orders.next(eid)
-      : await eim.orders.byTransaction(eid, eimTransactionId);
+  let order: Order | undefined;
+  if (eimTransactionId !== undefined) order = await eim.orders.byTransaction(eid, eimTransactionId);
+  else if (fetchesFor(eim, caller, eid)) order = await eim.orders.next(eid);
   if (order?.state.at !== 'work') {
-    eim.log.info('an error report about nothing that is in work', { eid, what: reason });
+    eim.log.drop('an error report about nothing that is in work', { eid, what: reason });
     return;
   }
   await endOrder(eim, order.id, { success: false, outcome: [outcome], reason });
 }
 
 /**
- * Whose result it is: the EID in the message; where the IPA leaves it out, the one that this peer last polled for,
- * or the one EID of its PSK. A number is the error to answer.
+ * Whose result it is: the EID in the message; where the IPA leaves it out, that of the package whose eimTransactionId
+ * it names, the one that this peer last polled for, or the one EID of its PSK. A number is the error to answer.
  */
 async function eidOfResult(
   eim: Eim,
   caller: Caller,
-  { eidValue }: ProvideEimPackageResult,
+  { eidValue, eimPackageResult }: ProvideEimPackageResult,
 ): Promise<Eid | number> {
   let eid: Eid | undefined;
   if (eidValue === undefined) {
-    eid = eim.polls.get(caller.peerId) ?? onlyEid(eim, caller);
-    if (eid === undefined) return ProvideEimPackageResultError.missingEid;
+    const eimTransactionId = eimTransactionIdOf(eimPackageResult);
+    const named =
+      eimTransactionId && (await eim.orders.byTransaction(undefined, eimTransactionId))?.eid;
+    eid = named ?? eim.polls.get(caller.peerId) ?? onlyEid(eim, caller);
+    if (eid === undefined) {
+      eim.log.warn('result without an EID', { by: callerText(caller) });
+      return ProvideEimPackageResultError.missingEid;
+    }
   } else {
     try {
       eid = eidOf(eidValue);
     } catch (error) {
       if (!(error instanceof IdError)) throw error;
+      eim.log.warn('result with an invalid EID', {
+        eid: toHex(eidValue),
+        by: callerText(caller),
+      });
       return ProvideEimPackageResultError.invalidEid;
     }
   }
-  const known = eim.devices.anyCovers(eid) || (await eim.euiccs.get(eid)) !== undefined;
-  if (!known || !maySpeakFor(eim, caller, eid)) {
+  if (!(await isKnown(eim, eid)) || !maySpeakFor(eim, caller, eid)) {
     eim.log.warn('result for an EID that is not known or not covered', {
       eid,
       by: callerText(caller),
@@ -162,6 +185,31 @@ async function eidOfResult(
     return ProvideEimPackageResultError.eidNotFound;
   }
   return eid;
+}
+
+function eimTransactionIdOf(result: EimPackageResult): Uint8Array | undefined {
+  switch (result.type) {
+    case 'euiccPackageResult':
+      return transactionOfPackage(result.value);
+    case 'ePRAndNotifications':
+      return transactionOfPackage(result.value.euiccPackageResult);
+    case 'ipaEuiccDataResponse':
+      return result.value.value.eimTransactionId;
+    case 'profileDownloadTriggerResult':
+    case 'eimPackageResultResponseError':
+      return result.value.eimTransactionId;
+  }
+}
+
+function transactionOfPackage(result: EuiccPackageResult): Uint8Array | undefined {
+  switch (result.type) {
+    case 'euiccPackageResultSigned':
+      return result.value.euiccPackageResultDataSigned.value.eimTransactionId;
+    case 'euiccPackageErrorSigned':
+      return result.value.euiccPackageErrorDataSigned.value.eimTransactionId;
+    case 'euiccPackageErrorUnsigned':
+      return result.value.eimTransactionId;
+  }
 }
 
 function onlyEid(eim: Eim, { pskIdentity }: Caller): Eid | undefined {

@@ -1,16 +1,19 @@
 /**
  * Relayed RSP sessions, found by their transactionId and never by the connection: a device may go on from another
- * address, in another connection, or after a restart of the eIM.
+ * address, in another connection, or after a restart of the eIM. What a session was answered is kept with it: a device
+ * that did not hear the answer asks again, and the SM-DP+, for which each step comes once, is not asked twice.
  *
  * ```
- *   transaction!<transactionId>       the session
- *   transaction-since!<started>/<id>  true: sessions by age
+ *   transaction!<transactionId>                        the session
+ *   transaction-since!<started>/<id>                   true: sessions by age
+ *   transaction-answer!<started>/<id>/<function>       what a function of it was asked and answered
  * ```
  */
-import { toHex } from '../base/bytes.ts';
+import { createHash } from 'node:crypto';
+import { equal, toHex } from '../base/bytes.ts';
 import type { Eid } from '../messages/ids.ts';
 import { type Change, put, remove, table } from '../store/store.ts';
-import type { Eim } from './eim.ts';
+import { type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
 
 /** One relayed RSP session (SGP.22 3.1.2, SGP.32 3.2.2). */
 export interface Transaction {
@@ -24,15 +27,28 @@ export interface Transaction {
   readonly iccid?: string;
   /** Milliseconds since 1970. */
   readonly started: number;
+  /** When its installation result was taken; milliseconds since 1970. */
+  readonly ended?: number;
+}
+
+interface Answer {
+  /** SHA-256 of what was relayed. */
+  readonly asked: Uint8Array;
+  /** The ESipa message that answered it. */
+  readonly answered: Uint8Array;
 }
 
 const transactions = table<Transaction>('transaction');
 const since = table<true>('transaction-since');
+const answers = table<Answer>('transaction-answer');
 
+const hour = 3600 * 1000;
 /** Milliseconds that a session is kept after it began: an installation result may come home weeks later. */
-const lifetime = 90 * 24 * 3600 * 1000;
+const lifetime = 90 * 24 * hour;
+/** Milliseconds that answers are kept after their session began: profiles are large, and a device asks again soon. */
+const answerLifetime = 48 * hour;
 
-/** Sessions looked at in one sweep. */
+/** Rows read at a time. */
 const page = 256;
 
 export function keepTransaction(transaction: Transaction): readonly Change[] {
@@ -47,16 +63,102 @@ export function transactionOf(
   return eim.store.get(transactions, toHex(transactionId));
 }
 
-/** Forgets sessions that began longer ago than any answer can take. */
+/** The session, where there is one and the caller may speak for its EID. */
+export async function sessionOf(
+  eim: Eim,
+  caller: Caller,
+  transactionId: Uint8Array,
+): Promise<Transaction | undefined> {
+  const transaction = await transactionOf(eim, transactionId);
+  if (transaction !== undefined && maySpeakFor(eim, caller, transaction.eid)) return transaction;
+  eim.log.warn('a session that is not known', {
+    transactionId: toHex(transactionId),
+    by: callerText(caller),
+  });
+  return undefined;
+}
+
+/** Runs `work` alone among all that concerns the session. */
+export function inSession<T>(
+  eim: Eim,
+  transactionId: Uint8Array,
+  work: () => Promise<T>,
+): Promise<T> {
+  return eim.serial.run(`transaction ${toHex(transactionId)}`, work);
+}
+
+/** What this function of the session was answered to these very octets; undefined where it was never asked them. */
+export async function answerOf(
+  eim: Eim,
+  transaction: Transaction,
+  name: string,
+  asked: Uint8Array,
+): Promise<Uint8Array | undefined> {
+  const kept = await eim.store.get(answers, answerKey(transaction, name));
+  return kept !== undefined && equal(kept.asked, sha256(asked)) ? kept.answered : undefined;
+}
+
+/** The change that keeps an answer, for a device that asks again. */
+export function keepAnswer(
+  transaction: Transaction,
+  name: string,
+  asked: Uint8Array,
+  answered: Uint8Array,
+): Change {
+  return put(answers, answerKey(transaction, name), { asked: sha256(asked), answered });
+}
+
+/** The changes that end a session: it stays known, for its result may come again; its answers go. */
+export async function endTransaction(
+  eim: Eim,
+  transaction: Transaction,
+): Promise<readonly Change[]> {
+  const prefix = answerKey(transaction, '');
+  const kept = await eim.store.list(answers, { prefix, limit: page });
+  return [
+    ...keepTransaction({ ...transaction, ended: eim.clock.now() }),
+    ...kept.map(([key]) => remove(answers, key)),
+  ];
+}
+
+/** Forgets sessions that began longer ago than any result can take, and answers that nobody asks for again. */
 export async function sweepTransactions(eim: Eim): Promise<void> {
-  const before = sinceKey(eim.clock.now() - lifetime, '');
-  const oldest = await eim.store.list(since, { limit: page });
-  const due = oldest.map(([key]) => key).filter((key) => key < before);
-  await eim.store.commit(
-    due.flatMap((key) => [remove(since, key), remove(transactions, key.split('/')[1] ?? '')]),
-  );
+  const now = eim.clock.now();
+  await sweepTable(eim, answers, now - answerLifetime, async (key) => [remove(answers, key)]);
+  await sweepTable(eim, since, now - lifetime, async (key) => {
+    const id = key.slice(key.indexOf('/') + 1);
+    const row = await eim.store.get(transactions, id);
+    // An SM-DP+ may give the same transactionId to a later session: that one stays.
+    const isIt = row !== undefined && sinceKey(row.started, id) === key;
+    return [remove(since, key), ...(isIt ? [remove(transactions, id)] : [])];
+  });
+}
+
+/** Removes the rows of a table, ordered by time, that stand before `before`, a page at a time. */
+async function sweepTable(
+  eim: Eim,
+  swept: typeof since | typeof answers,
+  before: number,
+  removals: (key: string) => Promise<readonly Change[]>,
+): Promise<void> {
+  const end = sinceKey(before, '');
+  for (;;) {
+    const oldest = await eim.store.list<unknown>(swept, { limit: page });
+    const due = oldest.map(([key]) => key).filter((key) => key < end);
+    if (due.length === 0) return;
+    const changes = await Promise.all(due.map(removals));
+    await eim.store.commit(changes.flat());
+  }
 }
 
 function sinceKey(started: number, id: string): string {
   return `${String(started).padStart(15, '0')}/${id}`;
+}
+
+function answerKey({ started, transactionId }: Transaction, name: string): string {
+  return `${sinceKey(started, toHex(transactionId))}/${name}`;
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(bytes).digest());
 }

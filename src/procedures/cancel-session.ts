@@ -1,0 +1,116 @@
+/**
+ * CancelSession (SGP.32 6.3.2.5): the device gives a download up, which the SM-DP+ is told and which ends the order.
+ * Where the eUICC's key is known, only its signature can do that.
+ */
+import { equal } from '../base/bytes.ts';
+import { nameOf } from '../messages/primitives.ts';
+import {
+  CancelSessionErrorEsipa,
+  type CancelSessionRequestEsipa,
+  CancelSessionResponseEsipa,
+} from '../messages/profile-download.ts';
+import { CancelSessionReason, CancelSessionResponse } from '../messages/rsp.ts';
+import { verifyEcdsa } from '../trust/ecdsa.ts';
+import type { Caller, Eim } from './eim.ts';
+import { endOrder, noteOrder } from './end-order.ts';
+import { esipaCode } from './es9-errors.ts';
+import { publicKeyOf } from './learn-euicc.ts';
+import { type Failing, fail, failed, isSmdpFault } from './profile-download-errors.ts';
+import { answerOf, inSession, keepAnswer, sessionOf, type Transaction } from './transactions.ts';
+
+const called = 'cancelSession';
+
+/** Returns the CancelSessionResponseEsipa, `BF41…`. */
+export async function cancelSession(
+  eim: Eim,
+  caller: Caller,
+  request: CancelSessionRequestEsipa,
+): Promise<Uint8Array> {
+  const { transactionId, cancelSessionResponse } = request;
+  const transaction = await sessionOf(eim, caller, transactionId);
+  if (transaction === undefined) return refuse(CancelSessionErrorEsipa.invalidTransactionId);
+  return inSession(eim, transactionId, () => cancel(eim, transaction, cancelSessionResponse));
+}
+
+async function cancel(
+  eim: Eim,
+  transaction: Transaction,
+  response: CancelSessionResponse,
+): Promise<Uint8Array> {
+  const { transactionId, orderId, smdpAddress: address } = transaction;
+  const asked = CancelSessionResponse.encode(response);
+  const before = await answerOf(eim, transaction, called, asked);
+  if (before !== undefined) return before;
+  const failing: Failing = { eim, orderId, called, address, secret: '' };
+  const keep = (answer: Uint8Array) => [keepAnswer(transaction, called, asked, answer)];
+  if (response.type === 'compactCancelSessionResponseOk') {
+    const answer = refuse(CancelSessionErrorEsipa.undefinedError);
+    await fail(failing, 'the IPA sends compact answers, which are not built yet', keep(answer));
+    return answer;
+  }
+  const proof = await proofOf(eim, transaction, response);
+  if (proof === 'false') {
+    return disbelieve(eim, transaction, "its signature does not fit the eUICC's key");
+  }
+  try {
+    await eim.es9.cancelSession(address, { transactionId, cancelSessionResponse: asked });
+  } catch (error) {
+    const code = isSmdpFault(error) ? esipaCode(called, error) : undefined;
+    if (proof === 'none' && code === CancelSessionErrorEsipa.euiccSignatureInvalid) {
+      return disbelieve(eim, transaction, 'the SM-DP+ finds that its signature does not fit');
+    }
+    return failed(failing, error, refuse, keep);
+  }
+  const answer = CancelSessionResponseEsipa.encode({ type: 'cancelSessionOk', value: {} });
+  await endOrder(eim, orderId, ending(response), keep(answer));
+  return answer;
+}
+
+/** How far the eUICC's signature proves that it cancelled this session. */
+async function proofOf(
+  eim: Eim,
+  { eid, transactionId }: Transaction,
+  response: CancelSessionResponse,
+): Promise<'true' | 'false' | 'none'> {
+  if (response.type !== 'cancelSessionResponseOk') return 'none';
+  const record = await eim.euiccs.ensure(eid);
+  const key = publicKeyOf(eim, record);
+  if (record.consumerEuicc || key === undefined) return 'none';
+  const { euiccCancelSessionSigned, euiccCancelSessionSignature } = response.value;
+  const fits =
+    equal(euiccCancelSessionSigned.value.transactionId, transactionId) &&
+    verifyEcdsa(key, euiccCancelSessionSigned.raw, euiccCancelSessionSignature);
+  return fits ? 'true' : 'false';
+}
+
+/** Leaves the order and the session as they were. */
+async function disbelieve(
+  eim: Eim,
+  { eid, orderId }: Transaction,
+  because: string,
+): Promise<Uint8Array> {
+  eim.log.drop('cancellation not believed');
+  eim.log.warn('cancellation not believed', { eid, order: orderId, because });
+  await noteOrder(eim, orderId, 'cancellation not believed', because);
+  return refuse(CancelSessionErrorEsipa.euiccSignatureInvalid);
+}
+
+function ending(response: CancelSessionResponse) {
+  if (response.type !== 'cancelSessionResponseOk') {
+    return {
+      success: false,
+      outcome: [{ cancelSessionResult: 'undefinedError' }],
+      reason: 'the device cancelled the download, and its eUICC did not sign that',
+    };
+  }
+  const { reason } = response.value.euiccCancelSessionSigned.value;
+  return {
+    success: false,
+    outcome: [{ cancelSessionResult: 'ok' }],
+    reason: `the device cancelled the download: ${nameOf(CancelSessionReason, reason)}`,
+  };
+}
+
+function refuse(code: number): Uint8Array {
+  return CancelSessionResponseEsipa.encode({ type: 'cancelSessionError', value: code });
+}
