@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { hex } from '../../src/base/bytes.ts';
 import { type Iccid, iccidOfDigits } from '../../src/messages/ids.ts';
+import { LabError } from './eim-process.ts';
 import { makeProfile } from './profile/make.ts';
 import { readProfile } from './profile/read.ts';
+import { ProfileError } from './profile/status.ts';
 
 export interface ChosenProfile {
   readonly upp: Uint8Array;
@@ -28,5 +30,10 @@ export function chooseProfile(choice: {
   const content = new Uint8Array(readFileSync(choice.profile));
   const text = Buffer.from(content).toString('latin1');
   const upp = /^[0-9A-Fa-f\s]+$/.test(text) ? hex(text) : content;
-  return { upp, iccid: readProfile(upp).iccid };
+  try {
+    return { upp, iccid: readProfile(upp).iccid };
+  } catch (error) {
+    if (!(error instanceof ProfileError)) throw error;
+    throw new LabError(`${choice.profile} is no profile package: ${error.message}`);
+  }
 }

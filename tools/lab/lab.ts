@@ -104,7 +104,7 @@ async function mainJob(
     metadata: { iccid, serviceProviderName: 'coap-eim lab', profileName: 'Lab profile' },
   });
   const eim = await step('start the eIM', () =>
-    startEim({ folder, settings: settings(folder, options) }),
+    startEim({ folder, settings: labSettings(folder, options) }),
   );
   opened.push(() => eim.stop());
 
@@ -160,7 +160,8 @@ async function mainJob(
   };
 }
 
-async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
+/** Does one step of a job; what it throws becomes StepFailed. */
+export async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
@@ -184,9 +185,9 @@ function openSmdpp({ ports }: LabOptions, pki: LabPki, onStep: OnStep): Promise<
 }
 
 /** The eIM's configuration, with the lab's keys and roots. */
-function settings(
+export function labSettings(
   folder: string,
-  { ports, link }: LabOptions,
+  { ports, link }: Pick<LabOptions, 'ports' | 'link'>,
 ): Parameters<typeof startEim>[0]['settings'] {
   const lab = (name: string) => join(top, 'certs', 'lab', name);
   return {

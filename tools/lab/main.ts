@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runDevice, runSmdpp } from './alone.ts';
 import { chooseProfile } from './choose-profile.ts';
-import { runLab, StepFailed } from './lab.ts';
+import { runLab, StepFailed, step } from './lab.ts';
 import { seededNumbers } from './link/seeded.ts';
 import { profileTable, stepLine, wireTable } from './report.ts';
 
@@ -19,7 +19,10 @@ interface Options {
   readonly seed: number;
 }
 
+const badInput = 2;
+
 const program = new Command('npm run lab --')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : badInput))
   .description('A profile lands: SM-DP+, eIM and one device on loopback, with real cryptography.')
   .option('--json', 'print one JSON document and nothing else')
   .option('--profile <file>', 'unprotected profile package to download (DER, as .der or hex text)')
@@ -78,7 +81,7 @@ async function main(options: Options): Promise<void> {
     if (json !== true) console.log(line);
   };
   try {
-    const { upp, iccid } = chooseProfile(options);
+    const { upp, iccid } = await step('read the profile', async () => chooseProfile(options));
     const result = await runLab({
       upp,
       iccid,
@@ -95,7 +98,7 @@ async function main(options: Options): Promise<void> {
     say(`\nOn the wire, UDP payload:\n${wireTable(result.wire)}`);
     say(`\nA profile of ${result.download.profileBytes} octets landed and is enabled.`);
   } catch (error) {
-    const failed = error instanceof StepFailed ? error.step : 'prepare';
+    const failed = error instanceof StepFailed ? error.step : 'run the lab';
     const why = error instanceof Error ? error.message : String(error);
     if (json === true) console.log(JSON.stringify({ ok: false, step: failed, why }));
     else console.error(`\nFailed to ${failed}: ${why}`);
