@@ -40,6 +40,17 @@ export function pendingNotifications(card: Card): Uint8Array[] {
   return list === undefined ? [] : readAll(list.value).map((one) => one.raw);
 }
 
+/** All eUICC Package results that the eIM has not acknowledged, `BF51…` each. */
+export function pendingPackageResults(card: Card): Uint8Array[] {
+  const list = findChild(packageResults(card), 0xa2);
+  return list === undefined ? [] : readAll(list.value).map((one) => one.raw);
+}
+
+/** RetrieveNotificationsList for euiccPackageResults: `BF2B`, with `A2` where there is no error. */
+export function packageResults(card: Card): Uint8Array {
+  return card.transmit(tlv(0xbf2b, tlv(0xa0, tlv(0x82))));
+}
+
 /** seqNumber of a pending notification (`BF37…` or `30…`), as DER INTEGER contents. */
 export function seqNumberOf(notification: Uint8Array): Uint8Array {
   const outer = readOnly(notification);

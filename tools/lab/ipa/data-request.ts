@@ -1,11 +1,13 @@
 /** What the IPA answers to an IpaEuiccDataRequest (SGP.32 2.11.1.2, 3.1.2): data of the card and its own. */
 import { readOnly, tlv } from '../../../src/messages/tlv.ts';
-import { type Card, findChild } from './card.ts';
+import { type Card, findChild, packageResults } from './card.ts';
 
 const incorrectTagList = 1;
 
 /** Data by tag: how to ask the card, and where its answer has it. */
 const sources: Readonly<Record<number, (card: Card) => Uint8Array | undefined>> = {
+  160: (card) => findChild(card.transmit(tlv(0xbf2b)), 0xa0)?.raw,
+  162: (card) => findChild(packageResults(card), 0xa2)?.raw,
   48928: (card) => card.transmit(tlv(0xbf20)),
   48930: (card) => card.transmit(tlv(0xbf22)),
   165: (card) => certificate(card, 0xa5),
@@ -40,7 +42,7 @@ export function answerDataRequest(card: Card, request: Uint8Array): Uint8Array {
 }
 
 /** IpaEuiccData's order of fields. */
-const order = [0xbf20, 0xbf22, 0x84, 0xa5, 0xa6, 0xa8, 0xa9] as const;
+const order = [0xa0, 0xa2, 0xbf20, 0xbf22, 0x84, 0xa5, 0xa6, 0xa8, 0xa9] as const;
 
 /** GetCerts (SGP.32 5.9.15): `A5` the EUM's certificate, `A6` the eUICC's. */
 function certificate(card: Card, tag: number): Uint8Array | undefined {

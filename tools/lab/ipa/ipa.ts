@@ -10,6 +10,7 @@ import {
   findChild,
   IpaError,
   pendingNotifications,
+  pendingPackageResults,
   removeFromList,
   seqNumberOf,
   smallInteger,
@@ -80,6 +81,11 @@ export class Ipa {
       await this.#esipa.exchange('HandleNotification', tlv(0xbf3d, tlv(0xa0, notification)));
       removeFromList(this.#card, seqNumberOf(notification));
     }
+  }
+
+  /** Sends the results that the card still holds: those whose acknowledgement never came. */
+  async deliverPackageResults(): Promise<void> {
+    for (const result of pendingPackageResults(this.#card)) await this.#provide(result);
   }
 
   async #euiccPackage(request: Uint8Array): Promise<void> {
