@@ -1,0 +1,174 @@
+/** An eIM as a process over a store: datagrams in and out, tied as in src/main.ts. It is killed and started again. */
+import type { Address } from '../../src/base/address.ts';
+import { BoundedMap } from '../../src/base/bounded-map.ts';
+import { utf8 } from '../../src/base/bytes.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { Drops, type LogLine, makeLog } from '../../src/base/log.ts';
+import type { Random } from '../../src/base/random.ts';
+import { Serial } from '../../src/base/serial.ts';
+import { CoapServer } from '../../src/coap/server.ts';
+import { type DtlsPeer, DtlsServer } from '../../src/dtls/server.ts';
+import { Es9Client } from '../../src/es9/client.ts';
+import type { Https } from '../../src/es9/https.ts';
+import { handleEsipa } from '../../src/esipa/coap.ts';
+import { Devices } from '../../src/fleet/devices.ts';
+import { Euiccs } from '../../src/fleet/euiccs.ts';
+import { EimIdType, generateAssociationToken } from '../../src/messages/eco.ts';
+import { AddInitialEimRequest } from '../../src/messages/es10.ts';
+import type { Eid } from '../../src/messages/ids.ts';
+import { Orders } from '../../src/orders/orders.ts';
+import type { Eim } from '../../src/procedures/eim.ts';
+import { deliverNotifications } from '../../src/procedures/notification-delivery.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { EimSigner } from '../../src/trust/eim-signer.ts';
+import { Roots } from '../../src/trust/roots.ts';
+import type { LabPki } from '../../tools/lab/pki/lab-pki.ts';
+import { type Death, Life } from './life.ts';
+
+const eimId = 'eim.example.com';
+const polls = { ceiling: 1000, lifetime: 24 * 3600 * 1000 };
+
+export const psk = { type: 'psk', identity: 'dev1', key: utf8('0123456789abcdef') } as const;
+
+export interface EimProcessOptions {
+  readonly pki: LabPki;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly connect: Pick<Https, 'post'>;
+  send(datagram: Uint8Array, to: Address): void;
+}
+
+interface Running {
+  readonly life: Life;
+  readonly eim: Eim;
+  readonly dtls: DtlsServer;
+  readonly coap: CoapServer<DtlsPeer>;
+}
+
+export class EimProcess {
+  /** Outlives the process, as a disk does. */
+  readonly store = new MemoryStore();
+  readonly drops = new Drops();
+  readonly lines: LogLine[] = [];
+  /** Whole requests that reached ESipa, in all lives. */
+  requests = 0;
+  readonly #options: EimProcessOptions;
+  #running: Running | undefined;
+
+  constructor(options: EimProcessOptions) {
+    this.#options = options;
+  }
+
+  get eim(): Eim {
+    return this.#alive.eim;
+  }
+
+  /** What DTLS and CoAP hold for peers. */
+  get held() {
+    const { dtls, coap } = this.#alive;
+    return { ...dtls.size, ...coap.held };
+  }
+
+  /** Commits of this life so far. */
+  get commits(): number {
+    return this.#alive.life.commits;
+  }
+
+  /** What went wrong by our own fault. */
+  get errors(): readonly LogLine[] {
+    return this.lines.filter(({ level }) => level === 'error');
+  }
+
+  /** `BF57…`, for an eUICC that is to obey this eIM. */
+  get addInitialEimRequest(): Uint8Array {
+    const { pki } = this.#options;
+    return AddInitialEimRequest.encode({
+      eimConfigurationDataList: [
+        {
+          eimId,
+          eimIdType: EimIdType.eimIdTypeFqdn,
+          counterValue: 1,
+          associationToken: generateAssociationToken,
+          eimPublicKeyData: { type: 'eimCertificate', value: pki.eimSign.certificate },
+          trustedPublicKeyDataTls: { type: 'trustedCertificateTls', value: pki.eimTls.certificate },
+        },
+      ],
+    });
+  }
+
+  /** A datagram from the network; nobody hears it while there is no process. */
+  receive(datagram: Uint8Array, from: Address): void {
+    this.#running?.dtls.receive(datagram, from);
+  }
+
+  /** Begins a life, which ends with `kill`, or as agreed on: then another begins half a second later. */
+  async start(death?: Death): Promise<void> {
+    this.#running?.life.kill();
+    const life = new Life(death, () => this.killForHalfASecond());
+    const { pki, random, connect, send } = this.#options;
+    const clock = life.clock(this.#options.clock);
+    const store = life.store(this.store);
+    const log = (room: string) => makeLog(room, (line) => this.lines.push(line), this.drops);
+    const devices = await Devices.open({ store, clock, log: log('fleet') });
+    const eim: Eim = {
+      id: eimId,
+      store,
+      orders: new Orders({ store, clock, random, log: log('orders') }),
+      euiccs: new Euiccs({ store, clock, log: log('fleet') }),
+      devices,
+      es9: new Es9Client({
+        connect: { post: (address, request) => life.hears(connect.post(address, request)) },
+        requester: eimId,
+        log: log('es9'),
+      }),
+      signer: EimSigner.of(pki.eimSign.key),
+      roots: Roots.of([pki.ci.certificate]),
+      clock,
+      random,
+      log: log('esipa'),
+      settings: { unknownEid: 'eidNotFound', boundEidsOpen: false, maxDeliveries: 16 },
+      polls: new BoundedMap<string, Eid>({ clock, ...polls }),
+      serial: new Serial(),
+    };
+    const resource = { paths: ['gsma/rsp2/asn1'], contentFormats: [42] };
+    const coap = new CoapServer<DtlsPeer>({
+      handle: (request) => {
+        this.requests++;
+        const { id, credential } = request.peer;
+        const identity = credential.type === 'psk' ? { pskIdentity: credential.identity } : {};
+        return handleEsipa(eim, resource, { peerId: id, ...identity }, request);
+      },
+      clock,
+      random,
+      log: log('coap'),
+    });
+    const dtls = new DtlsServer({
+      credentials: {
+        psk: (identity) => devices.pskOf(identity),
+        certificate: { chain: [pki.eimTls.certificate], key: pki.eimTls.key },
+      },
+      clock,
+      random,
+      log: log('dtls'),
+      deliver: (peer, data) => coap.receive(peer, data),
+      closed: (peer) => coap.forget(peer),
+      send: (datagram, to) => {
+        if (life.alive) send(datagram, to);
+      },
+    });
+    this.#running = { life, eim, dtls, coap };
+    await deliverNotifications(eim); // as main does on its start, and now and again
+  }
+
+  /** kill -9, and whoever watches over the process starts it again. */
+  killForHalfASecond(): void {
+    this.#running?.life.kill();
+    this.#running = undefined;
+    this.#options.clock.after(500, () => void this.start());
+  }
+
+  get #alive(): Running {
+    if (this.#running === undefined) throw new Error('the eIM does not run');
+    return this.#running;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * A device in the field: the virtual eUICC and IPA behind our DTLS and CoAP clients. When the connection does not carry
+ * any more it shakes hands anew, delivers what its eUICC still has to say, and polls again. A forgetful one leaves out
+ * the results of eUICC Packages.
+ */
+import type { Address } from '../../src/base/address.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import type { Random } from '../../src/base/random.ts';
+import { CoapClient } from '../../src/coap/client.ts';
+import { CoapClientError } from '../../src/coap/client-exchange.ts';
+import { DtlsClient } from '../../src/dtls/client.ts';
+import type { ClientCredential } from '../../src/dtls/credentials.ts';
+import type { Card } from '../../tools/lab/ipa/card.ts';
+import { Ipa } from '../../tools/lab/ipa/ipa.ts';
+import { esipaPath, octetStream } from '../../tools/lab/ipa/stack.ts';
+
+export interface FlowDeviceOptions {
+  readonly card: Card;
+  readonly credential: ClientCredential;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly forgetful: boolean;
+  /** From this device's present address to the eIM. */
+  send(datagram: Uint8Array, from: Address): void;
+}
+
+/** The connection is gone; what was under way on it is to begin anew. */
+class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+}
+
+/** Connections tried before a device gives up for the day. */
+const mostConnections = 8;
+
+export class FlowDevice {
+  /** As the eIM sees it, behind a NAT. */
+  address: Address = { address: '192.0.2.1', port: 40_000 };
+  /** The functions that were answered, in order. */
+  readonly answered: string[] = [];
+  connections = 0;
+  readonly #options: FlowDeviceOptions;
+  readonly #ipa: Ipa;
+  #dtls: DtlsClient | undefined;
+  #coap: CoapClient | undefined;
+
+  constructor(options: FlowDeviceOptions) {
+    this.#options = options;
+    this.#ipa = new Ipa({
+      card: options.card,
+      esipa: { exchange: (name, request) => this.#exchange(name, request) },
+    });
+  }
+
+  /** The NAT forgets, and the next datagram leaves from elsewhere. */
+  move(): void {
+    this.address = { ...this.address, port: this.address.port + 1 };
+  }
+
+  /** A datagram from the eIM, which reaches the device at its present address alone. */
+  receive(datagram: Uint8Array, to: Address): void {
+    if (to.port === this.address.port) this.#dtls?.receive(datagram);
+  }
+
+  /** Polls until the eIM has nothing more, over as many connections as it takes. */
+  async work(): Promise<void> {
+    let resumed = false;
+    while (this.connections < mostConnections) {
+      try {
+        if (this.#coap === undefined) await this.#connect();
+        if (resumed) await this.#resume();
+        await this.#ipa.poll();
+        return;
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+        this.close();
+        resumed = true;
+      }
+    }
+    throw new Error(`gave up after ${this.connections} connections`);
+  }
+
+  close(): void {
+    this.#coap?.close();
+    this.#dtls?.close();
+    this.#coap = undefined;
+    this.#dtls = undefined;
+  }
+
+  async #resume(): Promise<void> {
+    await this.#ipa.deliverNotifications();
+    if (!this.#options.forgetful) await this.#ipa.deliverPackageResults();
+  }
+
+  async #connect(): Promise<void> {
+    this.connections++;
+    const { clock, random, credential, send } = this.#options;
+    const common = { clock, random, log: silentLog() };
+    const dtls = new DtlsClient({
+      ...common,
+      credential,
+      send: (datagram) => send(datagram, this.address),
+      deliver: (data) => coap.receive(data),
+    });
+    const coap = new CoapClient({ ...common, send: (message) => dtls.send(message) });
+    this.#dtls = dtls;
+    try {
+      await dtls.connect();
+    } catch (cause) {
+      throw new ConnectionLost('no handshake', { cause });
+    }
+    this.#coap = coap;
+  }
+
+  async #exchange(name: string, request: Uint8Array): Promise<Uint8Array> {
+    const answer = await this.#post(request);
+    if (!answer.code.startsWith('2.')) throw new Error(`${name} is answered ${answer.code}`);
+    this.answered.push(name);
+    return answer.body ?? new Uint8Array();
+  }
+
+  async #post(body: Uint8Array) {
+    if (this.#coap === undefined) throw new ConnectionLost('not connected');
+    try {
+      return await this.#coap.request({
+        method: 'POST',
+        path: esipaPath,
+        contentFormat: octetStream,
+        body,
+      });
+    } catch (cause) {
+      if (!(cause instanceof CoapClientError)) throw cause;
+      throw new ConnectionLost(cause.message, { cause });
+    }
+  }
+}
