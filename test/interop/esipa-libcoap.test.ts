@@ -11,7 +11,7 @@ import { bodyOf } from '../coap/conversation.ts';
 import { issue } from '../dtls/support/certificates.ts';
 import { newFolder } from '../support/folders.ts';
 import { big, receipt } from './coap-udp.ts';
-import { needs } from './support/dtls-echo.ts';
+import { needs } from './dtls-echo.ts';
 import { serveCoaps } from './support-coaps.ts';
 import { type Auth, ciPem, device, path, poll, startEim } from './support-eim.ts';
 
