@@ -50,11 +50,10 @@ export class DtlsClient {
   #bytesReceived = 0;
 
   constructor(options: DtlsClientOptions) {
-    const { credential, clock, log, random, suites, mtu, times } = options;
+    const { clock, log, mtu, times } = options;
     this.#options = options;
     this.#connection = new Connection<ClientCredential>({
       side: 'client',
-      handshake: clientHandshake({ credential, suites: suites ?? defaultSuites, random }),
       due: 0,
       firstRecord: 0,
       clock,
@@ -94,9 +93,12 @@ export class DtlsClient {
   /** Shakes hands. Rejects with HandshakeError where the server breaks the rules, with Error where it is silent. */
   connect(): Promise<void> {
     if (this.#settle !== undefined) throw new Error('a DtlsClient connects once');
+    const { credential, random, suites } = this.#options;
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
-      this.#connection.start();
+      this.#connection.start(
+        clientHandshake({ credential, random, suites: suites ?? defaultSuites }),
+      );
     });
   }
 

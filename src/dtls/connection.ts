@@ -30,7 +30,6 @@ import { type ConnectionLimits, type ConnectionTimes, leastMtu } from './setting
 
 export interface ConnectionOptions<Credential> {
   readonly side: 'client' | 'server';
-  readonly handshake: Handshake<Credential>;
   /** message_seq of the first message that the handshake waits for. */
   readonly due: number;
   /** sequence_number of our first record. */
@@ -59,7 +58,7 @@ export class Connection<Credential> {
   readonly #options: ConnectionOptions<Credential>;
   readonly #retransmission: Retransmission;
   #state: 'handshaking' | 'established' | 'ended' = 'handshaking';
-  /** Released when the handshake is done. */
+  /** Only while there is a handshake: it holds all of its messages. */
   #conversation: Conversation<Credential> | undefined;
   readonly #plain: WriteEpoch;
   #writer: WriteEpoch | undefined;
@@ -76,15 +75,10 @@ export class Connection<Credential> {
   #repeatedFlights = 0;
 
   constructor(options: ConnectionOptions<Credential>) {
-    const { clock, times, limits, mtu } = options;
+    const { clock, times, mtu } = options;
     if (mtu < leastMtu) throw new RangeError(`an MTU of ${mtu} octets; ${leastMtu} is the least`);
     this.#options = options;
     this.#plain = new WriteEpoch(0, undefined, options.firstRecord);
-    this.#conversation = {
-      handshake: options.handshake,
-      reassembly: new Reassembly(options.due, limits),
-      early: [],
-    };
     this.#retransmission = new Retransmission(clock, times.retransmission, {
       send: (flight) => this.#sendFlight(flight),
       repeat: (flight, attempt) => this.#repeatFlight(flight, attempt),
@@ -106,9 +100,11 @@ export class Connection<Credential> {
     return this.#options.mtu - (this.#writer ?? this.#plain).overhead;
   }
 
-  /** Has the handshake say its first. */
-  start(): void {
-    this.#go((handshake) => handshake.next());
+  /** Begins the handshake. */
+  start(handshake: Handshake<Credential>): void {
+    const { due, limits } = this.#options;
+    this.#conversation = { handshake, reassembly: new Reassembly(due, limits), early: [] };
+    this.#go(() => handshake.next());
   }
 
   /** The peer repeats what began the handshake: so does our first flight, though not too often. */

@@ -209,7 +209,6 @@ export class DtlsServer {
     let peer: DtlsPeer | undefined;
     const connection = new Connection<PeerCredential>({
       side: 'server',
-      handshake: serverHandshake(context, message, hello),
       due: message.sequence + 1,
       firstRecord: record.sequence,
       clock,
@@ -218,7 +217,7 @@ export class DtlsServer {
       limits: this.#limits,
       times: this.#times,
       explain: explain ?? false,
-      send: (datagram) => send(datagram, address),
+      send: (datagram) => this.#guard(() => send(datagram, address)),
       established: (credential) => {
         peer = new ServerPeer(toHex(random(idLength)), address, credential, connection);
         this.#established(entry, peer);
@@ -230,7 +229,7 @@ export class DtlsServer {
     });
     const entry: Entry = { address, clientRandom: hello.random.slice(), connection };
     this.#connections.begin(entry);
-    connection.start();
+    connection.start(serverHandshake(context, message, hello));
   }
 
   #established(entry: Entry, peer: DtlsPeer): void {

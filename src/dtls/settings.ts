@@ -15,7 +15,7 @@ export interface DtlsLimits extends ConnectionLimits {
   readonly halfOpen: number;
   /** Of those, from one IPv4 address or IPv6 /64. A carrier's NAT puts many devices behind one address. */
   readonly halfOpenPerAddress: number;
-  /** Connections and handshakes under way; each takes some 3 kB. */
+  /** Connections and handshakes under way; each takes some 5 kB. */
   readonly connections: number;
 }
 

@@ -4,13 +4,16 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { concat, toHex, utf8 } from '../../src/base/bytes.ts';
 import { AlertDescription } from '../../src/dtls/alert.ts';
+import { EcdheClientKeyExchange } from '../../src/dtls/messages/client-key-exchange.ts';
 import { fragmentOf, HandshakeType } from '../../src/dtls/messages/handshake-message.ts';
 import { ServerHello } from '../../src/dtls/messages/server-hello.ts';
 import { ContentType } from '../../src/dtls/record.ts';
-import { decode } from '../../src/dtls/struct.ts';
+import { decode, encode } from '../../src/dtls/struct.ts';
 import { Bench, only, psk } from './support/bench.ts';
+import { issue } from './support/certificates.ts';
 import { messageOf, plainAlerts, RawClient, recordsOf, whole } from './support/raw-client.ts';
 
+const issued = issue();
 const fatal = (alert: AlertDescription) => [[2, alert]];
 
 function begun(options: ConstructorParameters<typeof RawClient>[1] = {}, bench = new Bench()) {
@@ -146,6 +149,24 @@ describe('flight 5', () => {
     const wrong = whole({ type, sequence, body: Uint8Array.of(0, 9, 1) });
     const alerts = plainAlerts(client.say(client.plain(wrong)));
     assert.deepEqual(alerts, fatal(AlertDescription.decodeError));
+  });
+
+  it('D34: ends the handshake when the client’s point is none of the curve', () => {
+    const points = [
+      Uint8Array.of(4, ...new Uint8Array(64).fill(1)),
+      Uint8Array.of(2, ...new Uint8Array(32).fill(1)),
+      Uint8Array.of(0),
+    ];
+    for (const point of points) {
+      const bench = new Bench({ credentials: { certificate: issued } });
+      const client = new RawClient(bench, { hello: { cipherSuites: [0xc0ae] } });
+      client.takeCookie(client.say(client.helloRecord(0, 0)));
+      assert.ok(client.say(client.helloRecord(1, 1)).length > 0);
+      const body = encode(EcdheClientKeyExchange, { point });
+      const exchange = whole({ type: HandshakeType.clientKeyExchange, sequence: 2, body });
+      const alerts = plainAlerts(client.say(client.plain(exchange)));
+      assert.deepEqual(alerts, fatal(AlertDescription.illegalParameter));
+    }
   });
 
   it('may end the handshake by an alert', () => {
