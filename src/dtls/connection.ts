@@ -14,6 +14,7 @@ import {
   encodeAlert,
   HandshakeError,
 } from './alert.ts';
+import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
 import { type Flight, type Packing, packFlight } from './flight.ts';
 import { Reassembly, readFragments } from './fragments.ts';
@@ -103,7 +104,8 @@ export class Connection<Credential> {
   /** Begins the handshake. */
   start(handshake: Handshake<Credential>): void {
     const { due, limits } = this.#options;
-    this.#conversation = { handshake, reassembly: new Reassembly(due, limits), early: [] };
+    const early = new EarlyRecords(limits);
+    this.#conversation = { handshake, reassembly: new Reassembly(due, limits), early };
     this.#go(() => handshake.next());
   }
 
@@ -165,7 +167,8 @@ export class Connection<Credential> {
     const reader = this.#reader;
     const data = record.type === ContentType.applicationData;
     if (reader === undefined || (data && this.#state === 'handshaking')) {
-      return this.#keepEarly(record);
+      // Kept until there are keys, data until the peer has proved who it is.
+      return this.#conversation?.early.keep(record);
     }
     if (!reader.isNew(record)) return 'record received before';
     const plaintext = reader.read(record);
@@ -270,20 +273,8 @@ export class Connection<Credential> {
     this.#deadline();
   }
 
-  /** Keeps a record until there are keys, or until the peer has proved who it is. */
-  #keepEarly(record: DtlsRecord): string | undefined {
-    const early = this.#conversation?.early;
-    if (early === undefined) return 'record of an epoch without keys';
-    const { earlyRecords, earlyOctets } = this.#options.limits;
-    let octets = record.fragment.length;
-    for (const { fragment } of early) octets += fragment.length;
-    if (early.length >= earlyRecords || octets > earlyOctets) return 'no room for an early record';
-    early.push({ ...record, fragment: record.fragment.slice() });
-    return undefined;
-  }
-
   #replayEarly(): void {
-    const early = this.#conversation?.early.splice(0) ?? [];
+    const early = this.#conversation?.early.take() ?? [];
     for (const record of early) {
       const reason = this.receive(record);
       if (reason !== undefined) this.#options.log.drop(reason);
@@ -381,5 +372,5 @@ export class Connection<Credential> {
 interface Conversation<Credential> {
   readonly handshake: Handshake<Credential>;
   readonly reassembly: Reassembly;
-  readonly early: DtlsRecord[];
+  readonly early: EarlyRecords;
 }

@@ -52,6 +52,7 @@ export function* readRecords(
   datagram: Uint8Array,
   drop: (reason: string) => void,
 ): Generator<DtlsRecord, void, void> {
+  if (datagram.length === 0) return drop('empty datagram');
   const reader = new Reader(datagram);
   while (reader.left >= recordHeaderLength) {
     const type = reader.uint8();

@@ -44,8 +44,8 @@ export class Retransmission {
     this.#attempt = 0;
     this.#timeout = this.#times.initial;
     this.#sentAt = this.#clock.now();
+    this.#arm(flight); // before it is sent: the answer may come while we send
     this.#sender.send(flight);
-    this.#arm(flight);
   }
 
   stop(): void {
@@ -73,8 +73,8 @@ export class Retransmission {
     this.#cancel = this.#clock.after(this.#timeout, () => {
       this.#attempt++;
       this.#timeout = Math.min(this.#timeout * 2, this.#times.ceiling);
-      this.#repeat(flight);
       this.#arm(flight);
+      this.#repeat(flight);
     });
   }
 }

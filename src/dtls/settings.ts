@@ -1,14 +1,10 @@
 /** What an owner may set, with what holds otherwise. */
+import type { EarlyRecordLimits } from './early-records.ts';
 import type { ReassemblyLimits } from './fragments.ts';
 import type { RetransmissionTimes } from './retransmission.ts';
 
 /** Ceilings on what a peer may have us keep. */
-export interface ConnectionLimits extends ReassemblyLimits {
-  /** Protected records kept until the handshake is far enough to read them. */
-  readonly earlyRecords: number;
-  /** Octets of those. */
-  readonly earlyOctets: number;
-}
+export interface ConnectionLimits extends ReassemblyLimits, EarlyRecordLimits {}
 
 export interface DtlsLimits extends ConnectionLimits {
   /** Handshakes under way. Beyond, hellos are dropped. Higher for fleets that come back all at once. */

@@ -13,7 +13,7 @@ export type Infer<S> = S extends Struct<infer T> ? T : never;
 
 type Width = 1 | 2 | 3;
 
-function uint(width: Width): Struct<number> {
+function uint(width: 1 | 2): Struct<number> {
   return {
     read: (reader) => reader.uint(width),
     write: (writer, value) => void writer.uint(value, width),
@@ -22,7 +22,6 @@ function uint(width: Width): Struct<number> {
 
 export const uint8 = uint(1);
 export const uint16 = uint(2);
-export const uint24 = uint(3);
 
 /** `opaque name[length]` */
 export function opaque(length: number): Struct<Uint8Array> {
