@@ -50,6 +50,8 @@ export class EimProcess {
   readonly store = new MemoryStore();
   readonly drops = new Drops();
   readonly lines: LogLine[] = [];
+  /** How often it was killed. */
+  kills = 0;
   /** Whole requests that reached ESipa, in all lives. */
   requests = 0;
   readonly #options: EimProcessOptions;
@@ -162,6 +164,7 @@ export class EimProcess {
 
   /** kill -9, and whoever watches over the process starts it again. */
   killForHalfASecond(): void {
+    this.kills++;
     this.#running?.life.kill();
     this.#running = undefined;
     this.#options.clock.after(500, () => void this.start());

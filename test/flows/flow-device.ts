@@ -1,7 +1,6 @@
 /**
  * A device in the field: the virtual eUICC and IPA behind our DTLS and CoAP clients. When the connection does not carry
- * any more it shakes hands anew, delivers what its eUICC still has to say, and polls again. A forgetful one leaves out
- * the results of eUICC Packages.
+ * any more it shakes hands anew, and goes on as its habit is.
  */
 import type { Address } from '../../src/base/address.ts';
 import type { Clock } from '../../src/base/clock.ts';
@@ -9,18 +8,27 @@ import { silentLog } from '../../src/base/log.ts';
 import type { Random } from '../../src/base/random.ts';
 import { CoapClient } from '../../src/coap/client.ts';
 import { CoapClientError } from '../../src/coap/client-exchange.ts';
+import type { CoapResponse } from '../../src/coap/request.ts';
 import { DtlsClient } from '../../src/dtls/client.ts';
 import type { ClientCredential } from '../../src/dtls/credentials.ts';
 import type { Card } from '../../tools/lab/ipa/card.ts';
 import { Ipa } from '../../tools/lab/ipa/ipa.ts';
 import { esipaPath, octetStream } from '../../tools/lab/ipa/stack.ts';
 
+export type Habit =
+  /** Delivers what its eUICC still has to say, and polls again. */
+  | 'begins anew'
+  /** The same, but for the results of eUICC Packages, which it takes for delivered. */
+  | 'forgets results'
+  /** Sends the request again that was not answered. */
+  | 'repeats';
+
 export interface FlowDeviceOptions {
   readonly card: Card;
   readonly credential: ClientCredential;
   readonly clock: Clock;
   readonly random: Random;
-  readonly forgetful: boolean;
+  readonly habit: Habit;
   /** From this device's present address to the eIM. */
   send(datagram: Uint8Array, from: Address): void;
 }
@@ -65,9 +73,9 @@ export class FlowDevice {
   /** Polls until the eIM has nothing more, over as many connections as it takes. */
   async work(): Promise<void> {
     let resumed = false;
-    while (this.connections < mostConnections) {
+    for (;;) {
       try {
-        if (this.#coap === undefined) await this.#connect();
+        this.#coap ??= await this.#connect();
         if (resumed) await this.#resume();
         await this.#ipa.poll();
         return;
@@ -77,7 +85,6 @@ export class FlowDevice {
         resumed = true;
       }
     }
-    throw new Error(`gave up after ${this.connections} connections`);
   }
 
   close(): void {
@@ -89,11 +96,11 @@ export class FlowDevice {
 
   async #resume(): Promise<void> {
     await this.#ipa.deliverNotifications();
-    if (!this.#options.forgetful) await this.#ipa.deliverPackageResults();
+    if (this.#options.habit !== 'forgets results') await this.#ipa.deliverPackageResults();
   }
 
-  async #connect(): Promise<void> {
-    this.connections++;
+  async #connect(): Promise<CoapClient> {
+    if (this.connections++ >= mostConnections) throw new Error('gave up');
     const { clock, random, credential, send } = this.#options;
     const common = { clock, random, log: silentLog() };
     const dtls = new DtlsClient({
@@ -109,18 +116,30 @@ export class FlowDevice {
     } catch (cause) {
       throw new ConnectionLost('no handshake', { cause });
     }
-    this.#coap = coap;
+    return coap;
   }
 
   async #exchange(name: string, request: Uint8Array): Promise<Uint8Array> {
-    const answer = await this.#post(request);
+    const answer = await this.#askUntilAnswered(request);
     if (!answer.code.startsWith('2.')) throw new Error(`${name} is answered ${answer.code}`);
     this.answered.push(name);
     return answer.body ?? new Uint8Array();
   }
 
-  async #post(body: Uint8Array) {
-    if (this.#coap === undefined) throw new ConnectionLost('not connected');
+  async #askUntilAnswered(request: Uint8Array): Promise<CoapResponse> {
+    for (;;) {
+      try {
+        return await this.ask(request);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost) || this.#options.habit !== 'repeats') throw error;
+        this.close();
+      }
+    }
+  }
+
+  /** Posts any octets as an ESipa message would be. */
+  async ask(body: Uint8Array): Promise<CoapResponse> {
+    this.#coap ??= await this.#connect();
     try {
       return await this.#coap.request({
         method: 'POST',

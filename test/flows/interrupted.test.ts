@@ -33,8 +33,13 @@ async function endsTheSame(world: World): Promise<void> {
   assert.deepEqual(world.process.errors, []);
 }
 
+async function killedEndsTheSame(world: World): Promise<void> {
+  await endsTheSame(world);
+  assert.equal(world.process.kills, 1);
+}
+
 describe('the address of the device changes', () => {
-  for (const n of every(3, datagrams)) {
+  for (const n of every(4, datagrams)) {
     it(`at datagram ${n} of ${datagrams}`, async () => {
       const world = await World.begin();
       atDatagram(world, n, () => world.device.move());
@@ -44,32 +49,29 @@ describe('the address of the device changes', () => {
 });
 
 describe('the eIM is killed and started again', () => {
-  for (const n of every(2, datagrams)) {
+  for (const n of every(3, datagrams)) {
     it(`at datagram ${n} of ${datagrams}`, async () => {
       const world = await World.begin();
       atDatagram(world, n, () => world.process.killForHalfASecond());
-      await endsTheSame(world);
+      await killedEndsTheSame(world);
     });
   }
 
   for (const name of new Set(calm.smdp.calls)) {
     it(`while the SM-DP+ works on ${name}`, async () => {
       const world = await World.begin();
-      let killed = false;
       world.smdp.onCall = (called) => {
-        if (called !== name || killed) return;
-        killed = true;
+        if (called !== name || world.process.kills > 0) return;
         world.process.killForHalfASecond();
       };
-      await endsTheSame(world);
-      assert.ok(killed);
+      await killedEndsTheSame(world);
     });
   }
 
   // The eUICC answers the same package with replayError: the eIM asks for the result that was lost.
-  for (const n of every(3, datagrams)) {
+  for (const n of every(4, datagrams)) {
     it(`at datagram ${n} of ${datagrams}, and the device does not send results again`, async () => {
-      const world = await World.begin({ forgetful: true });
+      const world = await World.begin({ habit: 'forgets results' });
       atDatagram(world, n, () => world.process.killForHalfASecond());
       await world.work();
       const { pending } = await world.outcome();
@@ -81,7 +83,14 @@ describe('the eIM is killed and started again', () => {
   for (const commit of every(1, commits)) {
     for (const when of ['before', 'after'] as const) {
       it(`${when} commit ${commit} of ${commits} is on the disk`, async () => {
-        await endsTheSame(await World.begin({ death: { commit, when } }));
+        await killedEndsTheSame(await World.begin({ death: { commit, when } }));
+      });
+
+      it(`${when} commit ${commit}, and the device repeats its request`, async () => {
+        const world = await World.begin({ habit: 'repeats', death: { commit, when } });
+        await killedEndsTheSame(world);
+        // The IPA has seen nothing of it.
+        assert.deepEqual(world.device.answered, calm.device.answered);
       });
     }
   }

@@ -7,7 +7,7 @@ import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { seededRandom } from '../support/seeded.ts';
 import { EimProcess, psk } from './eim-process.ts';
-import { FlowDevice } from './flow-device.ts';
+import { FlowDevice, type Habit } from './flow-device.ts';
 import type { Death } from './life.ts';
 import { Network, type Weather } from './network.ts';
 import { FlowSmdp, iccid } from './smdp.ts';
@@ -20,8 +20,8 @@ export interface WorldOptions {
   /** Milliseconds that the SM-DP+ takes for an answer. */
   readonly slowness?: number;
   readonly profileSize?: number;
-  /** The device does not send results again that were not acknowledged. */
-  readonly forgetful?: boolean;
+  /** What the device does when its connection is lost. Default: it begins anew. */
+  readonly habit?: Habit;
   /** When the eIM dies; it is started again. */
   readonly death?: Death;
 }
@@ -40,7 +40,7 @@ export class World {
   readonly device: FlowDevice;
 
   private constructor(options: WorldOptions) {
-    const { weather = {}, auth = 'psk', slowness, profileSize, forgetful = false } = options;
+    const { weather = {}, auth = 'psk', slowness, profileSize, habit = 'begins anew' } = options;
     const { clock } = this;
     const seed = weather.seed ?? 1;
     this.network = new Network(clock, weather);
@@ -78,7 +78,7 @@ export class World {
             },
       clock,
       random: seededRandom(seed * 10 + 3),
-      forgetful,
+      habit,
       send: (datagram, from) =>
         this.network.carry(datagram, true, (arrived) => this.process.receive(arrived, from)),
     });
