@@ -1,9 +1,9 @@
-/** The pages say what is so: commands, settings, tables, links, examples and figures, each against the real thing. */
+/** The pages say what is so: their commands, settings, tables and links, each against the real thing. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { addDevice } from '../src/cli/commands/device.ts';
@@ -21,7 +21,6 @@ import { isSetting, settings } from '../src/settings.ts';
 import {
   anchors,
   blocks,
-  cells,
   codeSpans,
   filesIn,
   links,
@@ -30,19 +29,13 @@ import {
   table,
   top,
 } from './docs/markdown.ts';
-import { commandsIn, curlOf, invocationOf } from './docs/shell.ts';
+import { commandsIn, invocationOf } from './docs/shell.ts';
 import { at } from './rest/http.ts';
-import { type Running, run } from './rest/running.ts';
 
 const exec = promisify(execFile);
-const [readme, architecture, operations, wireBudget, rest] = [
-  'README.md',
-  'docs/architecture.md',
-  'docs/operations.md',
-  'docs/wire-budget.md',
-  'docs/rest.md',
-].map(page) as [Page, Page, Page, Page, Page];
-type Page = ReturnType<typeof page>;
+const readme = page('README.md');
+const architecture = page('docs/architecture.md');
+const operations = page('docs/operations.md');
 
 /** Every invocation of `eim` and of a script in a block that may be run. */
 const invocations = pages.flatMap((from) =>
@@ -276,148 +269,5 @@ describe('links and names in the pages', () => {
     const path = file === '' ? from : normalize(join(dirname(from), file));
     if (!existsSync(join(top, path))) return false;
     return anchor === undefined || anchors(page(path)).has(anchor);
-  }
-});
-
-describe('rest.md', () => {
-  let running: Running;
-  before(async () => {
-    running = await run();
-  });
-  after(() => running.close());
-
-  it('shows requests with the answers that they get', async () => {
-    let id = '';
-    let asked = 0;
-    let answer: unknown;
-    for (const { language, text, follows } of blocks(rest)) {
-      if (language === 'sh') {
-        for (const words of commandsIn(text.replaceAll('$ID', id))) {
-          const { url, follow, ...request } = curlOf(words);
-          const response = await fetch(url.replace('http://127.0.0.1:8080', running.url), {
-            ...request,
-            redirect: follow ? 'follow' : 'error',
-          });
-          answer = await response.json();
-          const named = at(answer, 'id') ?? /[0-9a-f-]{36}$/.exec(response.url)?.[0];
-          if (typeof named === 'string') id = named;
-          asked++;
-        }
-      } else if (language === 'json') {
-        assert.ok(follows, `no request before ${text}`);
-        const due: unknown = JSON.parse(text);
-        assert.deepEqual(alike(due, answer), due);
-      }
-    }
-    assert.ok(asked > 10);
-  });
-
-  /** `found`, with what `due` leaves open (`…`) as it stands there. */
-  function alike(due: unknown, found: unknown): unknown {
-    if (typeof due === 'string' && typeof found === 'string') {
-      return due === '…' && found !== '' ? due : found;
-    }
-    if (Array.isArray(due) && Array.isArray(found)) {
-      return found.map((one, i) => alike(due[i], one));
-    }
-    if (typeof found !== 'object' || found === null || Array.isArray(found)) return found;
-    return Object.fromEntries(
-      Object.entries(found).map(([name, value]) => [name, alike(at(due, name), value)]),
-    );
-  }
-});
-
-describe('figures in the pages', { timeout: 180_000 }, () => {
-  const runs = blocks(wireBudget)
-    .filter(({ language }) => language === 'sh')
-    .map(({ text }) => invocationOf(commandsIn(text)[0] ?? [])?.args ?? []);
-  const tables = wireBudget.text
-    .split('\n## ')
-    .slice(1)
-    .map((part) => part.split('\n').filter((line) => /^\| [A-Za-z*]+ \| \d/.test(line)))
-    .filter((lines) => lines.length > 0);
-  /** Octets of a signature in DER, more or less, and of a sum over two of them. */
-  const slack = 8;
-
-  it('are those of npm run lab, in README and wire-budget.md', async () => {
-    await eventually(async () => {
-      const { stdout } = await lab();
-      const story = blocks(readme).find(({ text }) => text.includes('AddInitialEim'))?.text ?? '';
-      const missing = story
-        .split('\n')
-        .filter((line) => !/^ *…?$/.test(line) && !stdout.includes(line));
-      assert.deepEqual(missing, []);
-      const rows = stdout.split('\n').filter((line) => /^│ \w+ +│ +\d/.test(line));
-      fits(tables[0] ?? [], rows.map(cells));
-    });
-  });
-
-  it('are those of the last command of wire-budget.md', async () => {
-    assert.equal(runs.length, 4);
-    await eventually(async () => {
-      const { stdout } = await lab(...(runs.at(-1) ?? []));
-      const wire = at(JSON.parse(stdout), 'wire');
-      assert.ok(Array.isArray(wire));
-      fits(
-        tables.at(-1) ?? [],
-        wire.map((row) =>
-          [
-            'what',
-            'times',
-            'datagramsUp',
-            'datagramsDown',
-            'bytesUp',
-            'bytesDown',
-            'roundTrips',
-          ].map((name) => String(at(row, name))),
-        ),
-      );
-    });
-  });
-
-  it('add up', () => {
-    for (const lines of tables) {
-      const rows = lines.map(cells);
-      const sum = rows.slice(0, -1).map((row) => row.slice(1).map(Number));
-      const all = sum.reduce((a, b) => a.map((value, i) => value + (b[i] ?? 0)));
-      assert.deepEqual(rows.at(-1)?.slice(1).map(Number), all);
-    }
-    const totals = wireBudget.text
-      .split('\n')
-      .filter((line) => /kB \| \d/.test(line))
-      .map(cells);
-    const due = tables.map((lines) => cells(lines.at(-1) ?? '').slice(2));
-    assert.deepEqual(
-      totals.map((row) => row.slice(2)),
-      due,
-    );
-  });
-
-  /** Rows of the page against rows of a run: counts to the number, octets but for a signature's slack. */
-  function fits(lines: readonly string[], found: readonly (readonly string[])[]): void {
-    const told = lines.map(cells).slice(0, -1);
-    const near = told.map((row, i) =>
-      row.map((cell, column) => {
-        const real = found[i]?.[column];
-        const isNear = Math.abs(Number(cell) - Number(real)) <= slack;
-        return (column === 4 || column === 5) && isNear ? (real ?? '') : cell;
-      }),
-    );
-    assert.deepEqual(near, found);
-  }
-
-  function lab(...args: readonly string[]): Promise<{ readonly stdout: string }> {
-    return exec(process.execPath, ['tools/run.mjs', 'lab', ...args], { cwd: top });
-  }
-
-  /** A machine under load sends something twice: three tries. */
-  async function eventually(check: () => Promise<void>): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await check();
-      } catch (error) {
-        if (tries === 3 || !(error instanceof assert.AssertionError)) throw error;
-      }
-    }
   }
 });

@@ -43,6 +43,13 @@ export function blocks({ text }: Page): readonly Block[] {
   });
 }
 
+/** The part of a page below one of its `##` headings. */
+export function section({ path, text }: Page, heading: string): Page {
+  const [, after] = text.split(`\n## ${heading}\n`);
+  if (after === undefined) throw new Error(`${path} has no section '${heading}'`);
+  return { path, text: after.split('\n## ')[0] ?? '' };
+}
+
 /** The page without its fenced blocks. */
 export function prose({ text }: Page): string {
   return text.replace(fence, '');
