@@ -167,18 +167,24 @@ function makeFile(config: Config, path: string, text: () => string, mode: number
   const draft = `${path}.${process.pid}`;
   try {
     mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
-    try {
-      writeFileSync(draft, text(), { mode, flush: true });
-      // Unlike a rename, it does not take the place of what another process made meanwhile.
-      linkSync(draft, path);
-    } finally {
-      rmSync(draft, { force: true });
-    }
-    return true;
+    writeFileSync(draft, text(), { mode, flush: true });
+    return linked(draft, path);
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ConfigError(`dataFolder: ${path} cannot be made: ${why}`, { cause });
+  }
+}
+
+/** Gives a draft its name, unless another process has taken that meanwhile, which a rename would overwrite. */
+function linked(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(draft);
   }
 }
 
