@@ -176,8 +176,17 @@ describe('a result, whose it is', () => {
   it('is refused with eidNotFound where the package was for another EID', async () => {
     const { rig, order, signed } = await fetched();
     await rig.eim.euiccs.ensure(otherEid);
-    const result = asResult(rig.euicc.result(signed, [ok]));
-    assert.deepEqual(await rig.provide(result, { of: otherEid }), error(2));
+    const { eimTransactionId } = signed;
+    const refusals = [
+      asResult(rig.euicc.result(signed, [ok])),
+      asResult({ type: 'euiccPackageErrorUnsigned', value: { eimId: 'eIM', eimTransactionId } }),
+      {
+        type: 'eimPackageResultResponseError',
+        value: { eimTransactionId, eimPackageResultErrorCode: 2 },
+      } as const,
+    ];
+    for (const one of refusals)
+      assert.deepEqual(await rig.provide(one, { of: otherEid }), error(2));
     assert.equal(await rig.at(order), 'work');
   });
 
