@@ -349,25 +349,27 @@ describe('delivery of notifications', () => {
     assert.equal(delivered(rig).length, tried);
   });
 
-  it('gets through more than are read at a time', async () => {
+  it('gets through more than are read at a time, and takes no more than 256 of one eUICC', async () => {
     const rig = await Rig.with();
     rig.smdp.always.handleNotification = unreachable;
-    const notify = (seqNumber: number, address: string) =>
+    await rig.eim.euiccs.ensure(otherEid);
+    const others = issueEuicc(pki, otherEid);
+    const notify = (seqNumber: number, euicc = others) =>
       rig.say({
         type: 'handleNotificationEsipa',
         value: {
           type: 'pendingNotification',
-          value: rig.euicc.notification('notificationEnable', { seqNumber, address }),
+          value: rig.euicc.notification('notificationEnable', { seqNumber, euicc }),
         },
       });
-    for (let i = 1; i <= 255; i++) await notify(i, 'down.example.com');
-    await notify(256, 'up.example.com');
-    await assert.rejects(notify(257, 'up.example.com'), { name: 'NotKeptError' });
+    for (let i = 1; i <= 256; i++) await notify(i);
+    await assert.rejects(notify(257), { name: 'NotKeptError' });
+    await notify(1, pki.euicc);
     await settled();
     delete rig.smdp.always.handleNotification;
     const tried = delivered(rig).length;
     await deliverNotifications(rig.eim);
-    assert.equal(delivered(rig).length - tried, 256);
+    assert.equal(delivered(rig).length - tried, 257);
   });
 });
 
