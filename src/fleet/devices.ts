@@ -184,6 +184,10 @@ function check({ identity, key, eids, note }: NewDevice): void {
   if (/[\p{Cc}\p{Cs}]/u.test(identity)) {
     throw new DeviceError('identity', 'a PSK identity has no control characters');
   }
+  // In a path they mean the folder (RFC 3986 3.3), also where they are escaped: the device could not be removed again.
+  if (identity === '.' || identity === '..') {
+    throw new DeviceError('identity', 'a PSK identity of one or two dots has no place in a URL');
+  }
   if (key.length < shortestKey || key.length > longestKey) {
     throw new DeviceError(
       'key',
