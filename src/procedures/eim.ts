@@ -71,13 +71,15 @@ export function callerText(caller: Caller): string {
 
 /**
  * Whether this caller may speak for this EID: a PSK bound to EIDs speaks for those alone, and an EID bound to PSKs is
- * spoken for by those alone (unless `boundEidsOpen`).
+ * spoken for by those alone (unless `boundEidsOpen`). A PSK that was removed speaks for none, though its
+ * connection may stand.
  */
 export function maySpeakFor(eim: Eim, caller: Caller, eid: Eid): boolean {
   if (caller.pskIdentity !== undefined) {
-    const bound = eim.devices.get(caller.pskIdentity)?.eids ?? [];
-    if (bound.includes(eid)) return true;
-    if (bound.length > 0) return false;
+    const device = eim.devices.get(caller.pskIdentity);
+    if (device === undefined) return false;
+    if (device.eids.includes(eid)) return true;
+    if (device.eids.length > 0) return false;
   }
   return eim.settings.boundEidsOpen || !eim.devices.anyCovers(eid);
 }

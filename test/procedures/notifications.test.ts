@@ -47,6 +47,15 @@ async function states(rig: Rig): Promise<string[]> {
   return (profiles?.list ?? []).map((one) => `${one.iccid} ${one.state}`);
 }
 
+/** A call that is answered when the test says so. */
+function held() {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve: () => resolve() };
+}
+
 describe('an installation result', () => {
   it('of a failure ends the order with the command and the reason', async () => {
     const { rig, order } = await installing();
@@ -312,6 +321,50 @@ describe('delivery of notifications', () => {
     const tried = delivered(rig).length;
     await deliverNotifications(rig.eim);
     assert.deepEqual(delivered(rig).slice(tried), ['down.example.com 1', 'up.example.com 2']);
+  });
+
+  it('does not let one SM-DP+ that never answers hold up another', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    const to = (address: string, seqNumber: number) =>
+      rig.notify(rig.euicc.notification('notificationEnable', { seqNumber, address }));
+    await to('slow.example.com', 1);
+    await to('up.example.com', 2);
+    delete rig.smdp.always.handleNotification;
+    const { promise, resolve } = held();
+    rig.smdp.next('handleNotification', promise);
+    const tried = delivered(rig).length;
+    const round = deliverNotifications(rig.eim);
+    await settled();
+    assert.deepEqual(delivered(rig).slice(tried), ['slow.example.com 1', 'up.example.com 2']);
+    resolve();
+    await round;
+  });
+
+  it('does not ask once more for each time that a notification is repeated', async () => {
+    const rig = await Rig.with();
+    const { promise, resolve } = held();
+    rig.smdp.next('handleNotification', promise);
+    rig.smdp.always.handleNotification = unreachable;
+    const notification = rig.euicc.notification('notificationEnable');
+    for (let i = 0; i < 20; i++) await rig.notify(notification);
+    resolve();
+    await settled();
+    assert.equal(delivered(rig).length, 1);
+  });
+
+  it('counts the 90 days of a notification from when it first came', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    const notification = rig.euicc.notification('notificationEnable');
+    await rig.notify(notification);
+    await rig.clock.turn(60 * day);
+    await rig.notify(notification);
+    await rig.clock.turn(31 * day);
+    await deliverNotifications(rig.eim);
+    const tried = delivered(rig).length;
+    await deliverNotifications(rig.eim);
+    assert.equal(delivered(rig).length, tried);
   });
 
   it('asks an SM-DP+ that is down once a round, not once for each eUICC', async () => {
