@@ -174,7 +174,7 @@ async function find(
   const found = current === undefined ? {} : { current };
   if (eimTransactionId !== undefined) {
     const order = await eim.orders.byTransaction(eid, eimTransactionId);
-    return order !== undefined && isPackage(order) ? { ...found, order } : found;
+    return order === undefined ? found : { ...found, order };
   }
   const isCurrent = current !== undefined && current.state.dispatch.counterValue === counterValue;
   return isCurrent ? { current, order: current } : found;

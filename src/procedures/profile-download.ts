@@ -14,6 +14,7 @@
  */
 import { toHex } from '../base/bytes.ts';
 import { parseActivationCode } from '../messages/activation-code.ts';
+import { IdError, iccidDigits, parseIccid } from '../messages/ids.ts';
 import {
   AuthenticateClientErrorEsipa,
   type AuthenticateClientRequestEsipa,
@@ -208,7 +209,7 @@ export function authenticateClient(
           eim,
           orderId,
           'authenticated',
-          `SM-DP+ ${smdpAddress} offers ICCID ${iccid ?? 'unknown'}`,
+          `SM-DP+ ${smdpAddress} offers ICCID ${printed(iccid)}`,
         );
         return answer;
       } catch (error) {
@@ -363,13 +364,24 @@ async function isTaken(eim: Eim, { transactionId, orderId }: Transaction): Promi
   return (await eim.orders.get(other.orderId))?.state.at === 'work';
 }
 
-/** ICCID of Profile Metadata, for people; metadata that cannot be read is for the eUICC to judge. */
+/** ICCID of Profile Metadata, as in EF.ICCID; metadata that cannot be read is for the eUICC to judge. */
 function iccidIn(profileMetadata: Uint8Array): string | undefined {
   try {
     return toHex(StoreMetadataRequest.decode(profileMetadata).iccid);
   } catch (error) {
     if (!(error instanceof DerError)) throw error;
     return undefined;
+  }
+}
+
+/** An ICCID as on the card; as it came where it holds no digits. */
+function printed(iccid: string | undefined): string {
+  if (iccid === undefined) return 'unknown';
+  try {
+    return iccidDigits(parseIccid(iccid));
+  } catch (error) {
+    if (!(error instanceof IdError)) throw error;
+    return iccid;
   }
 }
 

@@ -137,6 +137,11 @@ async function endCurrent(
   let order: Order | undefined;
   if (eimTransactionId !== undefined) order = await eim.orders.byTransaction(eid, eimTransactionId);
   else if (fetchesFor(eim, caller, eid)) order = await eim.orders.next(eid);
+  if (order?.state.at === 'done') {
+    // The way of every download that failed here: the IPA reports it too.
+    eim.log.info('an error report after the end of its order', { order: order.id, what: reason });
+    return;
+  }
   if (order?.state.at !== 'work') {
     eim.log.drop('an error report about nothing that is in work', { eid, what: reason });
     return;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex } from '../../src/base/bytes.ts';
-import { parseEid } from '../../src/messages/ids.ts';
+import { iccidDigits, parseEid, parseIccid } from '../../src/messages/ids.ts';
 import { InitiateAuthenticationResponseEsipa } from '../../src/messages/profile-download.ts';
 import { AuthenticateServerResponse, PrepareDownloadResponse } from '../../src/messages/rsp.ts';
 import { tlv } from '../../src/messages/tlv.ts';
@@ -41,6 +41,10 @@ describe('a download', () => {
     assert.deepEqual(authenticated.value.profileMetaData, metadata);
     assert.deepEqual(authenticated.value.smdpSignature2, new Uint8Array(64).fill(2));
     assert.deepEqual(authenticated.value.smdpCertificate, pki.dpPb.certificate);
+
+    const offered = (await rig.history(order)).find((line) => line.startsWith('authenticated'));
+    const printed = iccidDigits(parseIccid(iccid));
+    assert.equal(offered, `authenticated: SM-DP+ smdp.example.com offers ICCID ${printed}`);
 
     const prepareDownloadResponse = rig.euicc.prepareDownload(transactionId);
     const bound = await download.getBoundProfilePackage(prepareDownloadResponse);

@@ -192,7 +192,7 @@ describe('a result, whose it is', () => {
 
   it('is refused with eidNotFound for an EID that nobody knows', async () => {
     const { rig, signed } = await fetched();
-    const result = asResult(rig.euicc.result(signed, [ok]));
+    const result = asResult(rig.euicc.result(signed, [ok], { eimTransactionId: undefined }));
     assert.deepEqual(await rig.provide(result, { of: otherEid }), error(2));
     assert.equal(await rig.eim.euiccs.get(otherEid), undefined);
   });
@@ -296,6 +296,12 @@ describe('a result, in the words of the REST API', () => {
       [{ type: 'processingTerminated', value: 0 }],
       [{ enableResult: 'ok' }],
       true,
+    ],
+    'a bare INTEGER for two operations is neither’s': [
+      [{ disable: { iccid } }, { delete: { iccid } }],
+      [{ type: 'processingTerminated', value: 0 }],
+      [{ processingTerminated: 0 }],
+      false,
     ],
     'a bare INTEGER that processingTerminated has': [
       [{ enable: { iccid } }],
@@ -595,6 +601,27 @@ describe('an error of the IPA', () => {
     const { outcome, reason } = await rig.end(order);
     assert.deepEqual(outcome, [{ procedureError: 'undefinedError' }]);
     assert.match(reason, /ecallActive/);
+  });
+
+  const dropped = 'esipa: an error report about nothing that is in work';
+
+  it('about an order that has ended is told the log, and is no noise', async () => {
+    const { rig, order, signed } = await fetched();
+    await rig.eim.orders.cancel(order.id);
+    const before = await rig.order(order);
+    const { eimTransactionId } = signed;
+    assert.deepEqual(await rig.provide(said({ eimTransactionId })), empty);
+    assert.deepEqual(await rig.order(order), before);
+    assert.equal(rig.drops.of(dropped), 0);
+    const told = rig.lines.find(({ event }) => event.endsWith('after the end of its order'));
+    assert.equal(told?.level, 'info');
+    assert.equal(told?.fields.order, order.id);
+  });
+
+  it('about a package that nobody knows is noise', async () => {
+    const { rig } = await fetched();
+    await rig.provide(said({ eimTransactionId: hex('AABB') }));
+    assert.equal(rig.drops.of(dropped), 1);
   });
 });
 
