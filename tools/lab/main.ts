@@ -73,6 +73,10 @@ program
   .option('--every <seconds>', 'poll again and again', Number)
   .action(runDevice);
 
+// `npm run lab -- --json | head -c 1`: who reads has enough; what was started is still taken down.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 await program.parseAsync();
 
 async function main(options: Options): Promise<void> {
