@@ -145,6 +145,16 @@ describe('wrong configuration', () => {
       { env: { EIM_COAPS_PORT: '70000' } },
       /^coaps\.port: .*65535.* \(from EIM_COAPS_PORT\)$/,
     ],
+    [
+      'a block size between two',
+      { env: { EIM_COAP_BLOCK_SIZE: '100' } },
+      /^coap\.blockSize: must be 16, 32, 64, 128, 256, 512 or 1024 \(from EIM_COAP_BLOCK_SIZE\)$/,
+    ],
+    [
+      'a counter beyond three octets',
+      { flags: { 'euicc.counterStart': 2 ** 23 } },
+      /^euicc\.counterStart: must be at most 8388607 \(from a flag\)$/,
+    ],
     ['a port that is a word', { flags: { 'coaps.port': 'x' } }, /^coaps\.port: .*\(from a flag\)$/],
     [
       'a length of time without unit',
