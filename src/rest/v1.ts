@@ -11,6 +11,7 @@ import {
   eidText,
   OrderQuery,
   OrderSubmission,
+  refuseUnbuiltDownload,
   type Step,
   WaitQuery,
 } from './api.ts';
@@ -95,8 +96,10 @@ function requestOf(steps: readonly Step[]): {
   const psmo: PsmoRequest[] = [];
   for (const step of steps) {
     if (!('download' in step)) psmo.push(step);
-    else if (steps.length === 1) return { facility: 'download', request: step };
-    else {
+    else if (steps.length === 1) {
+      refuseUnbuiltDownload(step.download.activationCode, 'steps[0].download.activationCode');
+      return { facility: 'download', request: step };
+    } else {
       throw new ApiError(
         501,
         'notBuilt',

@@ -347,6 +347,14 @@ describe('drop-in: bad input stores nothing', () => {
       /not built yet/,
     ],
     [
+      'an activation code that asks for a confirmation code',
+      'download',
+      { eidValue: eid, order: { download: { activationCode: `${activationCode}$$1` } } },
+      501,
+      'order.download.activationCode',
+      /confirmation code, and giving one is not built yet/,
+    ],
+    [
       'eco',
       'eco',
       { eidValue: eid, order: { eco: [{ listEim: {} }] } },
