@@ -1,12 +1,15 @@
 /** `eim device`: the PSK identities that devices open DTLS connections with. */
 import type { Command } from 'commander';
+import { toHex, utf8 } from '../../base/bytes.ts';
 import { DeviceAddition, type DeviceView } from '../../rest/api.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
+import { CliError, ExitCode } from '../exit.ts';
 
 interface AddOptions {
   readonly eid: readonly string[];
   readonly identity?: string;
   readonly psk?: string;
+  readonly pskText?: string;
   readonly note?: string;
 }
 
@@ -22,6 +25,7 @@ export function addDevice(program: Command, context: Context): void {
       '--psk <hex>',
       "PSK of 16 to 64 octets; '-' reads it from standard input (default: one is made)",
     )
+    .option('--psk-text <text>', "the same as text, as libcoap's tools take it; '-' as above")
     .option('--note <text>', 'a line for people')
     .addHelpText(
       'after',
@@ -32,13 +36,21 @@ Examples:
   eim device add --eid 89044045118427484800000000011628
   openssl rand -hex 16 | tee psk | eim device add --identity meter-7 --psk -`,
     )
-    .action(async ({ eid, psk, ...given }: AddOptions, command: Command) => {
+    .action(async ({ eid, psk, pskText, ...given }: AddOptions, command: Command) => {
       const { client, output } = remote(context, command);
-      const key = psk === '-' ? await readAll(context.stdin) : psk;
+      if (given.identity === undefined && eid.length === 0) {
+        throw new CliError(ExitCode.badInput, 'a device needs a name: give --identity or --eid');
+      }
+      const key = await keyOf(context, { psk, pskText });
       const addition = checkTyped(
         DeviceAddition,
         { ...given, eids: eid, ...(key === undefined ? {} : { key }) },
-        { key: '--psk', eids: '--eid', identity: '--identity', note: '--note' },
+        {
+          key: pskText === undefined ? '--psk' : '--psk-text',
+          eids: '--eid',
+          identity: '--identity',
+          note: '--note',
+        },
       );
       const added = await client.addDevice(addition);
       if (output.json) return output.document(added);
@@ -101,11 +113,30 @@ function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 
+/** The PSK in hex; undefined where one is to be made. Throws CliError where it is given twice, or too short as text. */
+async function keyOf(
+  context: Context,
+  { psk, pskText }: { readonly psk: string | undefined; readonly pskText: string | undefined },
+): Promise<string | undefined> {
+  if (psk !== undefined && pskText !== undefined) {
+    throw new CliError(ExitCode.badInput, 'give --psk or --psk-text, not both');
+  }
+  const given = psk ?? pskText;
+  const key = given === '-' ? await readAll(context.stdin) : given;
+  if (pskText === undefined || key === undefined) return key?.trim();
+  const octets = utf8(key.replace(/\r?\n$/, ''));
+  if (octets.length < 16 || octets.length > 64) {
+    const complaint = `--psk-text: must be 16 to 64 octets of UTF-8, this has ${octets.length}`;
+    throw new CliError(ExitCode.badInput, complaint);
+  }
+  return toHex(octets);
+}
+
 async function readAll(stream: NodeJS.ReadStream): Promise<string> {
   let text = '';
   for await (const chunk of stream) {
     text += String(chunk);
     if (text.length > 1024) break;
   }
-  return text.trim();
+  return text;
 }
