@@ -71,8 +71,8 @@ describe("README's quick start", { timeout }, () => {
   /** Runs a block; what it wrote to standard output. */
   async function shell(script: string | undefined): Promise<string> {
     const text = (script ?? '')
-      .replaceAll('npm run --silent eim --', 'eim')
-      .replaceAll('npm run --silent lab --', 'lab')
+      .replaceAll('npm run eim --', 'eim')
+      .replaceAll('npm run lab --', 'lab')
       .replace('alias eim=', ': ')
       .replaceAll('5684', String(eim.coaps.port))
       .replaceAll('8443', smdppPort)
