@@ -19,6 +19,12 @@ interface Kept {
   used: number;
 }
 
+interface Begun {
+  readonly entry: Entry;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
 export interface ConnectionsOptions {
   readonly clock: Clock;
   readonly limits: DtlsLimits;
@@ -31,9 +37,10 @@ export interface ConnectionsOptions {
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
-  readonly #handshakes = new Map<string, Entry>();
-  /** How many of the handshakes come from each group of addresses. */
-  readonly #groups = new Map<string, number>();
+  /** The one that began first, first. */
+  readonly #handshakes = new Map<string, Begun>();
+  /** The handshakes of each group of addresses, in the same order. */
+  readonly #groups = new Map<string, Set<Begun>>();
   /** The one unused for longest first. */
   readonly #established = new Map<string, Kept>();
 
@@ -46,22 +53,28 @@ export class Connections {
   }
 
   handshake(address: Address): Entry | undefined {
-    return this.#handshakes.get(keyOf(address));
+    return this.#handshakes.get(keyOf(address))?.entry;
   }
 
   established(address: Address): Entry | undefined {
     return this.#established.get(keyOf(address))?.entry;
   }
 
-  /** Why no handshake may begin now; undefined where one may. Idle connections make way. */
+  /**
+   * Why no handshake may begin now; undefined where one may. Idle connections make way, and so do handshakes that
+   * hang: whoever begins many and finishes none keeps others out only as long as that takes.
+   */
   refusal(address: Address): string | undefined {
     const { limits } = this.#options;
     // The handshake at the same address makes way for the new one.
     const replaced = this.#handshakes.has(keyOf(address)) ? 1 : 0;
-    if (this.#handshakes.size - replaced >= limits.halfOpen) return 'too many handshakes';
-    const fromGroup = this.#groups.get(addressGroup(address.address)) ?? 0;
-    if (fromGroup - replaced >= limits.halfOpenPerAddress) {
+    const group = this.#groups.get(addressGroup(address.address)) ?? new Set();
+    if (group.size - replaced >= limits.halfOpenPerAddress && !this.#giveUp(group)) {
       return 'too many handshakes from one address';
+    }
+    const begun = this.#handshakes.size - replaced;
+    if (begun >= limits.halfOpen && !this.#giveUp(this.#handshakes.values())) {
+      return 'too many handshakes';
     }
     const all = this.#handshakes.size - replaced + this.#established.size;
     if (all >= limits.connections && !this.#evict()) return 'too many connections';
@@ -69,9 +82,10 @@ export class Connections {
   }
 
   begin(entry: Entry): void {
-    this.#handshakes.set(keyOf(entry.address), entry);
+    const begun = { entry, since: this.#options.clock.now() };
+    this.#handshakes.set(keyOf(entry.address), begun);
     const group = addressGroup(entry.address.address);
-    this.#groups.set(group, (this.#groups.get(group) ?? 0) + 1);
+    this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(begun));
   }
 
   /** The handshake is done; gives the connection that it takes the place of. */
@@ -110,7 +124,16 @@ export class Connections {
 
   all(): readonly Entry[] {
     const established = [...this.#established.values()].map(({ entry }) => entry);
-    return [...this.#handshakes.values(), ...established];
+    return [...[...this.#handshakes.values()].map(({ entry }) => entry), ...established];
+  }
+
+  /** Ends the first of these handshakes if it has taken too long; says whether it did. */
+  #giveUp([first]: Iterable<Begun>): boolean {
+    const { clock, times } = this.#options;
+    if (first === undefined || clock.now() - first.since < times.hanging) return false;
+    const reason = 'made way for another handshake';
+    first.entry.connection.end(reason, new Error(reason));
+    return true;
   }
 
   #evict(): boolean {
@@ -128,12 +151,13 @@ export class Connections {
 
   #removeHandshake(entry: Entry): void {
     const key = keyOf(entry.address);
-    if (this.#handshakes.get(key) !== entry) return;
+    const begun = this.#handshakes.get(key);
+    if (begun?.entry !== entry) return;
     this.#handshakes.delete(key);
     const group = addressGroup(entry.address.address);
-    const left = (this.#groups.get(group) ?? 1) - 1;
-    if (left > 0) this.#groups.set(group, left);
-    else this.#groups.delete(group);
+    const others = this.#groups.get(group);
+    others?.delete(begun);
+    if (others?.size === 0) this.#groups.delete(group);
   }
 }
 
