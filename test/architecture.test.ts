@@ -30,7 +30,10 @@ const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[]
   [/^node:https$/, ['es9/https.ts', 'rest/server.ts', 'cli/client.ts']],
   [/^(node:http|fastify)$/, ['rest/server.ts', 'cli/client.ts']],
   [/^(level|classic-level)$/, ['store/level.ts']],
-  [/^(node:fs|node:fs\/promises)$/, ['config.ts', 'identity.ts', 'main.ts', 'store/level.ts', 'cli/']],
+  [
+    /^(node:fs|node:fs\/promises)$/,
+    ['config.ts', 'identity.ts', 'main.ts', 'store/level.ts', 'cli/'],
+  ],
   [/^(node:net|node:tls|node:child_process|node:worker_threads)$/, ['cli/']],
 ];
 

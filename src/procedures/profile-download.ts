@@ -45,9 +45,11 @@ import { learnt } from './learn-euicc.ts';
 import { chainCode, type Failing, fail, failed } from './profile-download-errors.ts';
 import {
   answerOf,
+  beginTransaction,
   inSession,
   keepAnswer,
   keepTransaction,
+  mostOfOrder,
   sessionOf,
   type Transaction,
   transactionOf,
@@ -125,16 +127,20 @@ export async function initiateAuthentication(
       smdpAddress: address,
       started: eim.clock.now(),
     };
-    const begun = await inSession(eim, transactionId, async () => {
-      if (await isTaken(eim, transaction)) return false;
-      await eim.store.commit([
-        ...keepTransaction(transaction),
-        ...(request.euiccInfo1 === undefined ? [] : eim.euiccs.change(eid, { euiccInfo1 })),
-      ]);
-      return true;
-    });
-    if (!begun) {
-      await fail(failing, `SM-DP+ ${address} gave the transactionId of another download under way`);
+    const complaint = await eim.serial.run(`order ${orderId}`, () =>
+      inSession(eim, transactionId, async () => {
+        if (await isTaken(eim, transaction)) {
+          return `SM-DP+ ${address} gave the transactionId of another download under way`;
+        }
+        const begun = await beginTransaction(eim, transaction);
+        if (begun === undefined) return `the device began this download ${mostOfOrder} times`;
+        const facts = request.euiccInfo1 === undefined ? {} : { euiccInfo1 };
+        await eim.store.commit([...begun, ...eim.euiccs.change(eid, facts)]);
+        return undefined;
+      }),
+    );
+    if (complaint !== undefined) {
+      await fail(failing, complaint);
       return refuse(InitiateAuthenticationErrorEsipa.undefinedError);
     }
     await noteOrder(eim, orderId, 'authentication begun', `with SM-DP+ ${address}`);
