@@ -6,7 +6,11 @@ import { Es9TransportError } from '../../src/es9/errors.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import { PendingNotification } from '../../src/messages/notifications.ts';
 import { deliverNotifications } from '../../src/procedures/notification-delivery.ts';
-import { sweepTransactions, transactionOf } from '../../src/procedures/transactions.ts';
+import {
+  keepTransaction,
+  sweepTransactions,
+  transactionOf,
+} from '../../src/procedures/transactions.ts';
 import { newKey } from '../../tools/lab/pki/issue.ts';
 import { issueEuicc } from '../../tools/lab/pki/lab-pki.ts';
 import { otherCi } from '../../tools/lab/pki/wrong-twins.ts';
@@ -466,13 +470,17 @@ describe('forms of notifications that are not built yet', () => {
 describe('sessions that are kept', () => {
   it('are forgotten 90 days after they began, however many there are', async () => {
     const download = await Download.begin();
-    const { rig } = download;
-    for (let i = 0; i < 300; i++) {
-      rig.smdp.transactionId = hex(String(1000 + i));
-      await download.initiate();
-    }
+    const { rig, order } = download;
+    const started = rig.clock.now();
+    const sessions = Array.from({ length: 300 }, (_, i) => ({
+      transactionId: hex(String(1000 + i)),
+      orderId: order.id,
+      eid,
+      smdpAddress: 'smdp.example.com',
+      started,
+    }));
+    await rig.eim.store.commit(sessions.flatMap(keepTransaction));
     await rig.clock.turn(day);
-    rig.smdp.transactionId = transactionId;
     await download.initiate();
     await rig.clock.turn(89 * day + 1);
     await sweepTransactions(rig.eim);
