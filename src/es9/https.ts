@@ -50,8 +50,11 @@ export interface HttpsAnswer {
   readonly body: Uint8Array;
 }
 
-/** Most connections to one SM-DP+ at a time; further requests wait, within connectTimeout. */
-const maxSockets = 32;
+/**
+ * Most connections to one SM-DP+ at a time. Further requests wait, and their wait counts as connecting (connectTimeout),
+ * so there is room for a fleet that wakes at once while the SM-DP+ is slow.
+ */
+const maxSockets = 256;
 /** How long an unused connection is kept, in milliseconds. */
 const idleTimeout = 30_000;
 

@@ -60,6 +60,8 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
     forceCloseConnections: 'idle',
     requestTimeout: 30_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+    // What no route was found for (a path that cannot be decoded) is answered like any other refusal.
+    frameworkErrors: (error, request, reply) => refuse(desk.log, error, request, reply),
   });
   const table = routes(desk, waiting, options.waitLimit);
   const open = new Set(table.filter((route) => route.open).map((route) => route.path));

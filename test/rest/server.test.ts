@@ -92,6 +92,18 @@ describe('REST: what it refuses', () => {
     assert.equal((await send('PUT', `${url}/v1/orders`)).status, 405);
   });
 
+  it('answers in its own shape what leads to no route at all', async () => {
+    const { url } = await started();
+    for (const [path, status] of [
+      ['%ff', 400],
+      ['x'.repeat(2000), 414],
+    ] as const) {
+      const answer = await get(`${url}/v1/orders/${path}`);
+      assert.equal(answer.status, status);
+      assert.equal(at(answer.body, 'error', 'code'), 'badInput');
+    }
+  });
+
   it('answers 413 to a body over the limit', async () => {
     const { url, desk } = await started({ bodyLimit: 1024 });
     const { status, body } = await send('POST', `${url}/v1/orders`, { eid, pad: 'x'.repeat(2000) });
