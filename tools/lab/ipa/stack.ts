@@ -35,6 +35,8 @@ export class StackError extends Error {
 }
 
 const impatientFlights = { initial: 300, ceiling: 2000, attempts: 30 };
+/** Each wait is twice the last, so that a run of bad luck costs seconds only where the first is short. */
+const impatientMessages = { ackTimeout: 100, maxRetransmit: 9 };
 
 /** Path and content format of ESipa over CoAP (SGP.32 6.1). */
 export const esipaPath = ['gsma', 'rsp2', 'asn1'] as const;
@@ -59,7 +61,7 @@ export async function openOwnStack(options: StackOptions): Promise<Stack> {
     clock,
     random,
     log,
-    ...(options.impatient ? { parameters: { ackTimeout: 300, maxRetransmit: 8 } } : {}),
+    ...(options.impatient ? { parameters: impatientMessages } : {}),
   });
   socket.on('message', (datagram) => dtls.receive(datagram));
   socket.on('error', (error) => log.warn('socket', { why: error.message }));
