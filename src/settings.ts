@@ -303,7 +303,7 @@ export const settings = {
       '130s',
       'A handshake that is not done by then is given up.',
     ),
-    connections: setting(count, 100_000, 'Most connections; each takes some 3 kB.'),
+    connections: setting(count, 100_000, 'Most connections; each takes some 5 kB at first.'),
     idleLifetime: setting(duration, '7d', 'A connection unused for so long ends.'),
   },
   log: {

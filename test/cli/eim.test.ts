@@ -147,6 +147,9 @@ describe('eim euicc', () => {
     const known = await rest.desk.euiccs.get(eid);
     assert.equal(known?.counterValue, 9);
     assert.equal(known?.consumerEuicc, true);
+    const nothing = await eim('euicc', 'set', eid);
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.stderr, /nothing to set: give --counter-value/);
     const wrong = await eim('euicc', 'set', eid, '--counter-value', 'nine');
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /^eim: --counter-value: must be a number\n/);
