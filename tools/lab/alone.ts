@@ -1,7 +1,7 @@
 /** One part of the lab by itself, so that another can be a stranger's. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Address } from '../../src/base/address.ts';
+import { type Address, addressText } from '../../src/base/address.ts';
 import { fromUtf8, hex, toHex } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -12,6 +12,10 @@ import { Euicc } from './euicc/euicc.ts';
 import { Device, type StackName } from './ipa/device.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { profilesOf } from './lab.ts';
+import { startCapture } from './link/pcap.ts';
+import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
+import { startRelay } from './link/relay.ts';
+import { seededNumbers } from './link/seeded.ts';
 import { labEid, loadLabPki } from './pki/lab-pki.ts';
 import { profileTable, stepLine } from './report.ts';
 import { startSmdpp } from './smdpp/smdpp.ts';
@@ -48,6 +52,33 @@ export async function runSmdpp(options: SmdppAloneOptions): Promise<void> {
   console.log(`root to trust:   ${join(top, 'certs', 'lab', 'ci.cert.pem')}`);
   await stopSignal();
   await smdpp.close();
+}
+
+export interface LinkAloneOptions {
+  /** `host:port` */
+  readonly server: string;
+  readonly profile: LinkProfileName;
+  readonly port: number;
+  readonly seed: number;
+  readonly pcap?: string;
+}
+
+/** Relays until a signal, then says what passed. */
+export async function runLink(options: LinkAloneOptions): Promise<void> {
+  const capture = options.pcap === undefined ? undefined : startCapture(options.pcap);
+  const relay = await startRelay({
+    server: addressOf(options.server),
+    profile: linkProfiles[options.profile],
+    clock: systemClock,
+    chance: seededNumbers(options.seed),
+    port: options.port,
+    ...(capture === undefined ? {} : { capture }),
+  });
+  console.log(`link ${options.profile} to ${options.server}: ${addressText(relay.address)}`);
+  await stopSignal();
+  await relay.close();
+  await capture?.close();
+  console.log(JSON.stringify(relay.counts));
 }
 
 export interface DeviceAloneOptions {

@@ -1,8 +1,10 @@
 /** `npm run lab`: the main job on loopback, or one part of it alone. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { runDevice, runSmdpp } from './alone.ts';
+import { runDevice, runLink, runSmdpp } from './alone.ts';
 import { chooseProfile } from './choose-profile.ts';
 import { runLab, StepFailed, step } from './lab.ts';
+import { startCapture } from './link/pcap.ts';
+import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
 import { seededNumbers } from './link/seeded.ts';
 import { profileTable, stepLine, wireTable } from './report.ts';
 
@@ -15,7 +17,8 @@ interface Options {
   readonly coapsPort: number;
   readonly restPort: number;
   readonly smdppPort: number;
-  readonly loss: number;
+  readonly link: LinkProfileName;
+  readonly pcap?: string;
   readonly seed: number;
 }
 
@@ -40,13 +43,13 @@ const program = new Command('npm run lab --')
   .option('--coaps-port <port>', 'UDP port of the eIM, 0 for a free one', port, 0)
   .option('--rest-port <port>', 'TCP port of the eIM, 0 for a free one', port, 0)
   .option('--smdpp-port <port>', 'TCP port of the SM-DP+, 0 for a free one', port, 0)
-  .option(
-    '--loss <share>',
-    'lose this share of datagrams, and repeat and reorder half as many',
-    share,
-    0,
+  .addOption(
+    new Option('--link <profile>', 'what the way between device and eIM is like')
+      .choices(Object.keys(linkProfiles))
+      .default('lan'),
   )
-  .option('--seed <number>', 'what decides which', Number, 1)
+  .option('--seed <number>', 'what decides which datagrams are lost', Number, 1)
+  .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
   .action(main);
 
 program
@@ -58,6 +61,20 @@ program
   .option('--size <octets>', 'size of the profile that is made', size)
   .option('--matching-id <id>', 'matchingId of the profile', 'LAB')
   .action(runSmdpp);
+
+program
+  .command('link')
+  .description('the link alone: a relay between any client and any server')
+  .requiredOption('--server <host:port>', 'where the server listens')
+  .addOption(
+    new Option('--profile <name>', 'what the link is like')
+      .choices(Object.keys(linkProfiles))
+      .default('nbiot-good'),
+  )
+  .option('--port <port>', 'UDP port to listen on, 0 for a free one', port, 0)
+  .option('--seed <number>', 'what decides which datagrams are lost', Number, 1)
+  .option('--pcap <file>', 'write what passes, for Wireshark')
+  .action(runLink);
 
 program
   .command('device')
@@ -76,7 +93,8 @@ program
 await program.parseAsync();
 
 async function main(options: Options): Promise<void> {
-  const { json, auth, stack, loss, seed } = options;
+  const { json, auth, stack, link, seed, pcap } = options;
+  const capture = pcap === undefined ? undefined : startCapture(pcap);
   const say = (line: string) => {
     if (json !== true) console.log(line);
   };
@@ -88,9 +106,11 @@ async function main(options: Options): Promise<void> {
       auth,
       stack,
       ports: { coaps: options.coapsPort, rest: options.restPort, smdpp: options.smdppPort },
-      ...(loss === 0
-        ? {}
-        : { link: { loss, repeat: loss / 2, reorder: loss / 2, chance: seededNumbers(seed) } }),
+      link: {
+        profile: linkProfiles[link],
+        chance: seededNumbers(seed),
+        ...(capture === undefined ? {} : { capture }),
+      },
       onStep: (step) => say(stepLine(step)),
     });
     if (json === true) console.log(JSON.stringify(result));
@@ -103,6 +123,8 @@ async function main(options: Options): Promise<void> {
     if (json === true) console.log(JSON.stringify({ ok: false, step: failed, why }));
     else console.error(`\nFailed to ${failed}: ${why}`);
     process.exitCode = 1;
+  } finally {
+    await capture?.close();
   }
 }
 
@@ -117,10 +139,4 @@ function size(text: string): number {
 function port(text: string): number {
   if (/^[0-9]{1,5}$/.test(text) && Number(text) < 65536) return Number(text);
   throw new InvalidArgumentError('a port from 0 to 65535');
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (value >= 0 && value <= 0.5) return value;
-  throw new InvalidArgumentError('a share from 0 to 0.5');
 }
