@@ -9,7 +9,7 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
@@ -50,7 +50,7 @@ export interface IdentityOptions {
 /** Loads what the configuration names, makes what it does not. Throws ConfigError. */
 export function loadIdentity({ config, clock, random, log }: IdentityOptions): Identity {
   const { eim } = config;
-  const host = eim.fqdn?.replace(/:[0-9]+$/, '') ?? hostname();
+  const host = eim.fqdn === undefined ? hostname() : hostOf(eim.fqdn);
   const signing = {
     key: privateKey('eim.signing.key', eim.signing.key ?? made(config, 'eim-signing.key.pem', log)),
     certificate: eim.signing.certificate,
@@ -73,6 +73,9 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
       : read('eim.signing.certificate', signing.certificate);
   const [signingCertificate] =
     signing.certificate === undefined ? [] : certificates('eim.signing.certificate', signingPem);
+  if (signing.certificate !== undefined && signingCertificate === undefined) {
+    throw new ConfigError('eim.signing.certificate: holds no certificate');
+  }
   if (
     signingCertificate !== undefined &&
     !new X509Certificate(signingCertificate).checkPrivateKey(signing.key)
@@ -116,11 +119,11 @@ const idTypes = {
 /** The file of a key in the data folder; made where it is missing, readable by its owner alone. */
 function made(config: Config, name: string, log: Log): string {
   const path = join(config.dataFolder, name);
-  mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  if (writeOnce(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), 0o600)) {
-    log.info('made a key', { file: path });
-  }
+  const key = () =>
+    generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+      .privateKey.export({ format: 'pem', type: 'pkcs8' })
+      .toString();
+  if (makeFile(config, path, key, 0o600)) log.info('made a key', { file: path });
   return path;
 }
 
@@ -132,27 +135,50 @@ function madeCertificate(
 ): string {
   const path = join(config.dataFolder, 'eim-tls.cert.pem');
   const now = clock.now();
-  const der = selfSigned({
-    key,
-    host,
-    serial: random(8),
-    notBefore: new Date(now),
-    notAfter: new Date(now + madeValidity),
-  });
-  if (writeOnce(path, new X509Certificate(der).toString(), 0o644)) {
+  const certificate = () =>
+    new X509Certificate(
+      selfSigned({
+        key,
+        host,
+        serial: random(8),
+        notBefore: new Date(now),
+        notAfter: new Date(now + madeValidity),
+      }),
+    ).toString();
+  if (makeFile(config, path, certificate, 0o644)) {
     log.info('made a self-signed DTLS certificate', { file: path, host });
   }
   return read('eim.tls.certificate', path);
 }
 
-/** Writes a file that must not be there yet; false where it is. */
-function writeOnce(path: string, text: string, mode: number): boolean {
+/** The host of `host`, `host:port`, `[address]:port` or a bare IPv6 address. */
+function hostOf(fqdn: string): string {
+  const bracketed = /^\[(.*)\](:[0-9]+)?$/.exec(fqdn)?.[1];
+  if (bracketed !== undefined) return bracketed;
+  return fqdn.indexOf(':') === fqdn.lastIndexOf(':') ? fqdn.replace(/:[0-9]+$/, '') : fqdn;
+}
+
+/**
+ * Makes a file of the data folder that must not be there yet; false where it is. Whole and on the disk, or not there
+ * at all: devices may know this eIM by it from now on.
+ */
+function makeFile(config: Config, path: string, text: () => string, mode: number): boolean {
+  if (existsSync(path)) return false;
+  const draft = `${path}.${process.pid}`;
   try {
-    writeFileSync(path, text, { flag: 'wx', mode });
+    mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(draft, text(), { mode, flush: true });
+      // Unlike a rename, it does not take the place of what another process made meanwhile.
+      linkSync(draft, path);
+    } finally {
+      rmSync(draft, { force: true });
+    }
     return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`dataFolder: ${path} cannot be made: ${why}`, { cause });
   }
 }
 

@@ -6,8 +6,9 @@ import type { Log } from './base/log.ts';
 export interface UdpSocket {
   /** Where it listens; the port is the one the system gave where 0 was asked for. */
   readonly address: Address;
-  /** Sends one datagram; where the network refuses it, it counts as lost. */
+  /** Sends one datagram; where the network refuses it, or the socket is closed, it counts as lost. */
   send(datagram: Uint8Array, to: Address): void;
+  /** Nothing is received from here on; resolves once the port is free. A second call does nothing. */
   close(): Promise<void>;
 }
 
@@ -40,17 +41,24 @@ export async function listenUdp(options: UdpOptions): Promise<UdpSocket> {
   socket.on('error', (error) => log.warn('socket error', { why: error.message }));
   socket.on('message', (datagram, from) => {
     if (from.port === 0) return log.drop('source port 0');
-    options.receive(datagram, { address: from.address, port: from.port });
+    // A Uint8Array proper: the slices of a Buffer share its memory.
+    const octets = new Uint8Array(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+    options.receive(octets, { address: from.address, port: from.port });
   });
   const { address, port } = socket.address();
+  let closed: Promise<void> | undefined;
   return {
     address: { address, port },
     send(datagram, to) {
+      if (closed !== undefined) return log.drop('send after close');
       socket.send(datagram, to.port, to.address, (error) => {
         if (error) log.drop('send refused', { why: error.message });
       });
     },
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    close() {
+      closed ??= new Promise((resolve) => socket.close(() => resolve()));
+      return closed;
+    },
   };
 }
 
