@@ -5,12 +5,13 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { type CipherSuiteName, defaultSuites } from './cipher-suites.ts';
+import type { CipherSuiteName } from './cipher-suites.ts';
 import { clientHandshake } from './client-handshake.ts';
 import { Connection } from './connection.ts';
 import type { ClientCredential } from './credentials.ts';
 import { readRecords } from './record.ts';
 import { type ConnectionTimes, defaultClientTimes, defaultLimits, defaultMtu } from './settings.ts';
+import { defaultSuites } from './suite-profiles.ts';
 
 export interface DtlsClientOptions {
   readonly credential: ClientCredential;

@@ -5,7 +5,6 @@
  */
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { AeadProtection } from './aead.ts';
 import {
   AlertDescription,
   AlertLevel,
@@ -25,6 +24,7 @@ import {
   type HandshakeMessage,
   HandshakeType,
 } from './messages/handshake-message.ts';
+import { protect } from './protect.ts';
 import { ContentType, type DtlsRecord, longestData } from './record.ts';
 import { Retransmission } from './retransmission.ts';
 import { type ConnectionLimits, type ConnectionTimes, leastMtu } from './settings.ts';
@@ -246,10 +246,10 @@ export class Connection<Credential> {
     if (turn.keys !== undefined) this.#replayEarly();
   }
 
-  #install({ suite, client, server }: EpochKeys): void {
-    const [own, peers] = this.#options.side === 'client' ? [client, server] : [server, client];
-    this.#writer = new WriteEpoch(1, new AeadProtection(suite.cipher, own));
-    this.#reader = new ReadEpoch(new AeadProtection(suite.cipher, peers));
+  #install(keys: EpochKeys): void {
+    const { side } = this.#options;
+    this.#writer = new WriteEpoch(1, protect(keys, side));
+    this.#reader = new ReadEpoch(protect(keys, side === 'client' ? 'server' : 'client'));
   }
 
   #establish({ send, credential }: Established<Credential>): void {

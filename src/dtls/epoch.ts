@@ -1,5 +1,4 @@
 /** One direction of one epoch: its sequence numbers and, from epoch 1 on, its keys (RFC 6347 §4.1). */
-import type { RecordProtection } from './aead.ts';
 import {
   type ContentType,
   type DtlsRecord,
@@ -8,6 +7,7 @@ import {
   ProtocolVersion,
   recordHeaderLength,
 } from './record.ts';
+import type { RecordProtection } from './record-protection.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 /** Writes records: gives each its number and protects it. */

@@ -19,7 +19,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { HandshakeError } from './alert.ts';
-import { type CipherSuiteName, defaultSuites } from './cipher-suites.ts';
+import type { CipherSuiteName } from './cipher-suites.ts';
 import { Connection } from './connection.ts';
 import { Connections, type Entry } from './connections.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
@@ -49,6 +49,7 @@ import {
   defaultTimes,
 } from './settings.ts';
 import { decode, encode } from './struct.ts';
+import { defaultSuites } from './suite-profiles.ts';
 
 /** An established connection, as the room above sees it. */
 export interface DtlsPeer {
