@@ -1,31 +1,57 @@
 /** The client's conversation, flight by flight (RFC 6347 §4.2.4, figure 1). */
-import { X509Certificate } from 'node:crypto';
-import { utf8 } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
+import {
+  CertificateType,
+  certificateTypeOf,
+  encodeCertificate,
+  typesOf,
+} from './certificate-types.ts';
 import { type CipherSuite, type CipherSuiteName, cipherSuites } from './cipher-suites.ts';
-import type { ClientCredential } from './credentials.ts';
-import { Extensions, ExtensionType, extension } from './extensions.ts';
-import { checkVerifyData, type Handshake, signedParameters, type Turn } from './handshake.ts';
-import { epochKeys, masterSecret, pskPremaster, type Randoms, verifyData } from './key-schedule.ts';
-import { Certificate } from './messages/certificate.ts';
+import {
+  type CertificateCredential,
+  type Exchange,
+  ecdheEcdsaExchange,
+  ecdhePskExchange,
+  pskExchange,
+} from './client-exchange.ts';
+import type { ClientCredential, OwnCertificate } from './credentials.ts';
+import { type Extension, Extensions, ExtensionType, extension } from './extensions.ts';
+import {
+  type FragmentLimits,
+  fragmentLengthCodes,
+  limitsOfCode,
+  limitsOfRecordSize,
+  type MaxFragmentLength,
+  unlimited,
+} from './fragment-limits.ts';
+import { checkVerifyData, type Handshake, type Turn } from './handshake.ts';
+import { epochKeys, masterSecret, type Randoms, verifyData } from './key-schedule.ts';
+import type { CertificateRequest } from './messages/certificate-request.ts';
+import { CertificateVerify } from './messages/certificate-verify.ts';
 import { ClientHello } from './messages/client-hello.ts';
-import { EcdheClientKeyExchange, PskClientKeyExchange } from './messages/client-key-exchange.ts';
 import { type HandshakeMessage, HandshakeType } from './messages/handshake-message.ts';
 import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
 import { ServerHello } from './messages/server-hello.ts';
-import {
-  EcdheServerKeyExchange,
-  namedCurve,
-  PskServerKeyExchange,
-} from './messages/server-key-exchange.ts';
-import { preferredGroups } from './named-groups.ts';
+import { type NamedGroup, type NamedGroupName, namedGroups } from './named-groups.ts';
 import { ProtocolVersion } from './record.ts';
-import { preferredSchemes, verifyWith } from './signature-schemes.ts';
+import { preferredSchemes, signWith } from './signature-schemes.ts';
 import { decode, encode } from './struct.ts';
 import { Transcript } from './transcript.ts';
 
-export interface ClientContext {
+/** What a client may ask for besides. */
+export interface ClientWishes {
+  /** In the order of preference. */
+  readonly groups: readonly NamedGroupName[];
+  /** Most octets of plaintext in any record (RFC 6066 §4). Absent: not asked for. */
+  readonly maxFragmentLength?: MaxFragmentLength;
+  /** Most octets of plaintext that we take in a protected record (RFC 8449). Absent: not asked for. */
+  readonly recordSizeLimit?: number;
+  /** Whether a suite with CBC may have its MAC last (RFC 7366). */
+  readonly encryptThenMac: boolean;
+}
+
+export interface ClientContext extends ClientWishes {
   readonly credential: ClientCredential;
   /** In the order of preference; those that do not go with the credential are left out. */
   readonly suites: readonly CipherSuiteName[];
@@ -37,10 +63,10 @@ const mostCookies = 3;
 
 /** The suites of `context` that go with its credential. */
 export function offeredSuites(context: ClientContext): readonly CipherSuite[] {
-  const due = context.credential.type === 'psk' ? 'psk' : 'ecdheEcdsa';
+  const psk = context.credential.type === 'psk';
   return context.suites
     .map((name): CipherSuite => cipherSuites[name])
-    .filter((suite) => suite.keyExchange === due);
+    .filter(({ keyExchange }) => (keyExchange !== 'ecdheEcdsa') === psk);
 }
 
 export function* clientHandshake(context: ClientContext): Handshake<ClientCredential> {
@@ -59,67 +85,117 @@ export function* clientHandshake(context: ClientContext): Handshake<ClientCreden
   }
 
   // Flight 4.
-  const { suite, random, extendedMasterSecret } = readServerHello(
+  const chosen = readServerHello(
     transcript.receive(HandshakeType.serverHello, answer),
     hello,
     context,
   );
+  const { suite, fragments } = chosen;
   const { hash } = suite;
-  const randoms = { client: hello.random, server: random };
-  const { premaster, exchange } =
-    context.credential.type === 'psk'
-      ? yield* pskExchange(transcript, context.credential)
-      : yield* ecdheExchange(transcript, context.credential, context.random, randoms);
+  const randoms = { client: hello.random, server: chosen.random };
+  const { premaster, exchange, request } = yield* hearExchange(
+    transcript,
+    context,
+    chosen,
+    randoms,
+  );
 
   // Flights 5 and 6.
+  const own = 'own' in context.credential ? context.credential.own : undefined;
+  const shown =
+    request === undefined ? [] : [showCertificate(transcript, own, chosen.clientCertificateType)];
   const keyExchange = transcript.send(HandshakeType.clientKeyExchange, exchange);
-  const sessionHash = extendedMasterSecret ? transcript.digest(hash) : undefined;
+  const sessionHash = chosen.extendedMasterSecret ? transcript.digest(hash) : undefined;
   const master = masterSecret(hash, premaster, randoms, sessionHash);
-  const own = verifyData(hash, master, 'client', transcript.digest(hash));
-  const finished = transcript.send(HandshakeType.finished, own);
+  const verified =
+    request === undefined || own === undefined ? [] : [signHandshake(transcript, own, request)];
+  const verify = verifyData(hash, master, 'client', transcript.digest(hash));
+  const finished = transcript.send(HandshakeType.finished, verify);
   const due = verifyData(hash, master, 'server', transcript.digest(hash));
   const answered = transcript.receive(
     HandshakeType.finished,
     yield {
-      send: [keyExchange, 'change_cipher_spec', finished],
-      keys: epochKeys(suite, master, randoms),
+      send: [...shown, keyExchange, ...verified, 'change_cipher_spec', finished],
+      keys: [epochKeys(suite, master, randoms, chosen.encryptThenMac)],
+      fragments,
     },
   );
   checkVerifyData(answered, due);
   return { send: [], credential: context.credential };
 }
 
-const silence: Turn = { send: [] };
-
 function sayHello(transcript: Transcript, hello: ClientHello): Turn {
   return { send: [transcript.send(HandshakeType.clientHello, encode(ClientHello, hello))] };
 }
 
 function clientHello(context: ClientContext): ClientHello {
-  const { credential, random } = context;
-  const extensions = [extension.renegotiationInfo(), extension.extendedMasterSecret()];
-  if (credential.type === 'certificate') {
-    extensions.push(
-      extension.supportedGroups(preferredGroups.map(({ id }) => id)),
-      extension.ecPointFormats(),
-      extension.signatureAlgorithms(preferredSchemes.map(({ id }) => id)),
-    );
-    if (credential.serverName !== undefined) {
-      extensions.push(extension.serverName(credential.serverName));
-    }
-  }
+  const { random } = context;
+  const suites = offeredSuites(context);
   return {
     clientVersion: ProtocolVersion.dtls12,
     random: random(32),
     sessionId: new Uint8Array(),
     cookie: new Uint8Array(),
-    cipherSuites: offeredSuites(context).map(({ id }) => id),
+    cipherSuites: suites.map(({ id }) => id),
     compressionMethods: [0],
-    extensions,
+    extensions: [
+      extension.renegotiationInfo(),
+      extension.extendedMasterSecret(),
+      ...curveWishes(context, suites),
+      ...certificateWishes(context.credential),
+      ...recordWishes(context, suites),
+    ],
   };
 }
 
-function readServerHello(body: Uint8Array, hello: ClientHello, context: ClientContext) {
+function curveWishes({ groups }: ClientContext, suites: readonly CipherSuite[]): Extension[] {
+  if (suites.every(({ keyExchange }) => keyExchange === 'psk')) return [];
+  const ids = groups.map((name): NamedGroup => namedGroups[name]).map(({ id }) => id);
+  return [extension.supportedGroups(ids), extension.ecPointFormats()];
+}
+
+/** X.509 is what goes without saying (RFC 7250 §3). */
+function certificateWishes(credential: ClientCredential): Extension[] {
+  if (credential.type === 'psk') return [];
+  const { serverName, own } = credential;
+  const extensions = [extension.signatureAlgorithms(preferredSchemes.map(({ id }) => id))];
+  if (serverName !== undefined) extensions.push(extension.serverName(serverName));
+  if (credential.type === 'rawPublicKey') {
+    extensions.push(extension.serverCertificateTypes([certificateTypeOf[credential.type]]));
+  }
+  if (own !== undefined && own.chain === undefined) {
+    extensions.push(extension.clientCertificateTypes(typesOf(own)));
+  }
+  return extensions;
+}
+
+function recordWishes(wishes: ClientWishes, suites: readonly CipherSuite[]): Extension[] {
+  const { maxFragmentLength, recordSizeLimit, encryptThenMac } = wishes;
+  const extensions: Extension[] = [];
+  if (encryptThenMac && suites.some(({ cipher }) => cipher.macKeyLength > 0)) {
+    extensions.push(extension.encryptThenMac());
+  }
+  if (maxFragmentLength !== undefined) {
+    extensions.push(extension.maxFragmentLength(fragmentLengthCodes[maxFragmentLength]));
+  }
+  if (recordSizeLimit !== undefined) {
+    extensions.push(extension.recordSizeLimit(recordSizeLimit));
+  }
+  return extensions;
+}
+
+/** What the server chose. */
+interface Chosen {
+  readonly suite: CipherSuite;
+  readonly random: Uint8Array;
+  readonly extendedMasterSecret: boolean;
+  readonly encryptThenMac: boolean;
+  readonly fragments: FragmentLimits;
+  readonly serverCertificateType: number;
+  readonly clientCertificateType: number;
+}
+
+function readServerHello(body: Uint8Array, hello: ClientHello, context: ClientContext): Chosen {
   const answer = decode('ServerHello', ServerHello, body);
   if (answer.serverVersion !== ProtocolVersion.dtls12) {
     throw new HandshakeError(AlertDescription.protocolVersion, 'the server chose another version');
@@ -135,84 +211,72 @@ function readServerHello(body: Uint8Array, hello: ClientHello, context: ClientCo
     const complaint = `extension ${type} was not offered`;
     throw new HandshakeError(AlertDescription.unsupportedExtension, complaint);
   }
-  const extendedMasterSecret = extensions.has(ExtensionType.extendedMasterSecret);
-  return { suite, random: answer.random, extendedMasterSecret };
-}
-
-/** Our half of the key exchange, after the server's is heard. */
-interface Exchange {
-  readonly premaster: Uint8Array;
-  /** The body of ClientKeyExchange. */
-  readonly exchange: Uint8Array;
-}
-
-type Hearing = Generator<Turn, Exchange, HandshakeMessage>;
-
-function* pskExchange(
-  transcript: Transcript,
-  credential: Extract<ClientCredential, { type: 'psk' }>,
-): Hearing {
-  let message = yield silence;
-  if (message.type === HandshakeType.serverKeyExchange) {
-    const body = transcript.receive(HandshakeType.serverKeyExchange, message);
-    decode('ServerKeyExchange', PskServerKeyExchange, body); // a hint, of which we have no use
-    message = yield silence;
-  }
-  transcript.receive(HandshakeType.serverHelloDone, message);
+  const typeIn = (type: Parameters<typeof extensions.chosenType>[0]) =>
+    extensions.chosenType(type) ?? CertificateType.x509;
   return {
-    premaster: pskPremaster(credential.key),
-    exchange: encode(PskClientKeyExchange, { identity: utf8(credential.identity) }),
+    suite,
+    random: answer.random,
+    extendedMasterSecret: extensions.has(ExtensionType.extendedMasterSecret),
+    encryptThenMac: extensions.has(ExtensionType.encryptThenMac),
+    fragments: fragmentLimits(extensions, context),
+    serverCertificateType: typeIn(ExtensionType.serverCertificateType),
+    clientCertificateType: typeIn(ExtensionType.clientCertificateType),
   };
 }
 
-function* ecdheExchange(
-  transcript: Transcript,
-  credential: Extract<ClientCredential, { type: 'certificate' }>,
-  random: Random,
-  randoms: Randoms,
-): Hearing {
-  const chain = decode(
-    'Certificate',
-    Certificate,
-    transcript.receive(HandshakeType.certificate, yield silence),
-  ).certificateList;
-  const key = trustedKey(chain, credential);
-  const { parameters, scheme, signature } = decode(
-    'ServerKeyExchange',
-    EcdheServerKeyExchange,
-    transcript.receive(HandshakeType.serverKeyExchange, yield silence),
-  );
-  const group = preferredGroups.find(({ id }) => id === parameters.group);
-  const known = preferredSchemes.find(({ id }) => id === scheme);
-  if (parameters.curveType !== namedCurve || group === undefined || known === undefined) {
-    const complaint = 'the server chose a group or a signature that was not offered';
-    throw new HandshakeError(AlertDescription.illegalParameter, complaint);
+/** Ours: what the server granted of max_fragment_length holds for both, record_size_limit is its own. */
+function fragmentLimits(extensions: Extensions, wishes: ClientWishes): FragmentLimits {
+  const size = extensions.recordSizeLimit;
+  if (size !== undefined) return limitsOfRecordSize(size);
+  const code = extensions.maxFragmentLength;
+  if (code === undefined) return unlimited;
+  if (wishes.maxFragmentLength !== undefined) {
+    const asked = fragmentLengthCodes[wishes.maxFragmentLength];
+    if (code === asked) return limitsOfCode(code);
   }
-  if (!verifyWith(known, key, signedParameters(randoms, parameters), signature)) {
-    throw new HandshakeError(AlertDescription.decryptError, 'the server did not sign its key');
-  }
-  const share = group.generate(random);
-  const premaster = share.shared(parameters.point);
-  transcript.receive(HandshakeType.serverHelloDone, yield silence);
-  return { premaster, exchange: encode(EcdheClientKeyExchange, { point: share.point }) };
+  const complaint = 'the server granted another max_fragment_length';
+  throw new HandshakeError(AlertDescription.illegalParameter, complaint);
 }
 
-/** The key of the server's certificate, once the owner trusts its chain. */
-function trustedKey(
-  chain: readonly Uint8Array[],
-  credential: Extract<ClientCredential, { type: 'certificate' }>,
-) {
-  const [own] = chain;
-  if (own === undefined) {
-    throw new HandshakeError(AlertDescription.badCertificate, 'the server has no certificate');
+function hearExchange(
+  transcript: Transcript,
+  context: ClientContext,
+  { suite, serverCertificateType }: Chosen,
+  randoms: Randoms,
+): Generator<Turn, Exchange, HandshakeMessage> {
+  const { credential } = context;
+  if (credential.type !== 'psk') {
+    return ecdheEcdsaExchange(transcript, credential, context, randoms, serverCertificateType);
   }
-  try {
-    credential.trust(chain);
-    return new X509Certificate(own).publicKey;
-  } catch (cause) {
-    if (cause instanceof HandshakeError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const complaint = `the server's certificate is not trusted: ${why}`;
-    throw new HandshakeError(AlertDescription.certificateUnknown, complaint, { cause });
+  return suite.keyExchange === 'psk'
+    ? pskExchange(transcript, credential)
+    : ecdhePskExchange(transcript, credential, context);
+}
+
+function showCertificate(
+  transcript: Transcript,
+  own: CertificateCredential['own'],
+  chosen: number,
+): HandshakeMessage {
+  const type = Object.values(CertificateType).find((known) => known === chosen);
+  if (type === undefined) {
+    const complaint = `the server asks for a certificate of type ${chosen}`;
+    throw new HandshakeError(AlertDescription.unsupportedCertificate, complaint);
   }
+  return transcript.send(HandshakeType.certificate, encodeCertificate(own, type));
+}
+
+function signHandshake(
+  transcript: Transcript,
+  { key }: OwnCertificate,
+  { supportedSignatureAlgorithms }: CertificateRequest,
+): HandshakeMessage {
+  const scheme = preferredSchemes.find(({ id }) => supportedSignatureAlgorithms.includes(id));
+  if (scheme === undefined) {
+    const complaint = 'the server takes no signature of ours';
+    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
+  }
+  const signature = signWith(scheme, key, transcript.octets);
+  const body = encode(CertificateVerify, { scheme: scheme.id, signature });
+  return transcript.send(HandshakeType.certificateVerify, body);
 }

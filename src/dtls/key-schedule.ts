@@ -57,7 +57,10 @@ export function prf(
  * uint16(N) | other secret | uint16(N) | key: the other secret is as many zero octets as the key has (RFC 4279 §2),
  * or that of the key exchange beside it (RFC 5489 §2).
  */
-export function pskPremaster(key: Uint8Array, other = new Uint8Array(key.length)): Uint8Array {
+export function pskPremaster(
+  key: Uint8Array,
+  other: Uint8Array = new Uint8Array(key.length),
+): Uint8Array {
   return new Writer(4 + other.length + key.length)
     .uint16(other.length)
     .bytes(other)

@@ -6,7 +6,6 @@ import { concat, hex, toHex } from '../../src/base/bytes.ts';
 import { AeadProtection } from '../../src/dtls/aead.ts';
 import { cipherSuites } from '../../src/dtls/cipher-suites.ts';
 import { HmacCookies } from '../../src/dtls/cookie.ts';
-import { signedParameters } from '../../src/dtls/handshake.ts';
 import {
   epochKeys,
   masterSecret,
@@ -20,6 +19,7 @@ import { EcdheClientKeyExchange } from '../../src/dtls/messages/client-key-excha
 import { encodeMessage } from '../../src/dtls/messages/handshake-message.ts';
 import { EcdheServerKeyExchange } from '../../src/dtls/messages/server-key-exchange.ts';
 import { encodeRecord } from '../../src/dtls/record.ts';
+import { signedParameters } from '../../src/dtls/server-exchange.ts';
 import { signatureSchemes, verifyWith } from '../../src/dtls/signature-schemes.ts';
 import { decode, encode } from '../../src/dtls/struct.ts';
 import { HandClock } from '../support/hand-clock.ts';

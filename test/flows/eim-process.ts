@@ -147,7 +147,7 @@ export class EimProcess {
     const dtls = new DtlsServer({
       credentials: {
         psk: (identity) => devices.pskOf(identity),
-        certificate: { chain: [pki.eimTls.certificate], key: pki.eimTls.key },
+        certificates: [{ chain: [pki.eimTls.certificate], key: pki.eimTls.key }],
       },
       clock,
       random,

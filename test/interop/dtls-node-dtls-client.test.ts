@@ -24,7 +24,7 @@ function connect({ port }: Echo, suite: Suite, key = 'secretPSK') {
 describe('node-dtls-client', { timeout }, () => {
   for (const suite of ['TLS_PSK_WITH_AES_128_CCM_8', 'TLS_PSK_WITH_AES_128_GCM_SHA256'] as const) {
     it(`D12, D37, D39: connects with ${suite}`, async () => {
-      const echo = await startEcho({ credentials: { psk: () => utf8('secretPSK') } });
+      const echo = await startEcho({ credentials: { psk: () => [utf8('secretPSK')] } });
       const socket = connect(echo, suite);
       try {
         await once(socket, 'connected');
@@ -41,7 +41,7 @@ describe('node-dtls-client', { timeout }, () => {
   }
 
   it('D31: does not connect with a wrong key', async () => {
-    const echo = await startEcho({ credentials: { psk: () => utf8('secretPSK') } });
+    const echo = await startEcho({ credentials: { psk: () => [utf8('secretPSK')] } });
     const socket = connect(echo, 'TLS_PSK_WITH_AES_128_CCM_8', 'wrong');
     const [error] = await once(socket, 'error');
     assert.match(String(error), /timed out|timeout|refused|did not/i);

@@ -25,8 +25,8 @@ writeFileSync(authority, issued.authority);
 
 const key = '73656372657450534b';
 const credentials: DtlsCredentials = {
-  psk: (identity) => (fromUtf8(identity) === 'dev1' ? utf8('secretPSK') : undefined),
-  certificate: issued,
+  psk: (identity) => (fromUtf8(identity) === 'dev1' ? [utf8('secretPSK')] : []),
+  certificates: [issued],
 };
 
 const asDevice = (pskHex: string) => ['-psk', pskHex, '-psk_identity', 'dev1'];
@@ -88,7 +88,7 @@ describe('openssl s_client', { skip, timeout }, () => {
   });
 
   it('does not trust a server of another authority, which hears of it', async () => {
-    const echo = await startEcho({ credentials: { certificate: issue() } });
+    const echo = await startEcho({ credentials: { certificates: [issue()] } });
     const talk = sClient(echo, 'ECDHE-ECDSA-AES128-CCM8', ...asBrowser);
     try {
       assert.match(await talk.ends(), /certificate verify failed/);

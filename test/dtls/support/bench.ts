@@ -1,6 +1,6 @@
 /** A server on the test's bench: datagrams in by hand, answers in hand. */
 import type { Address } from '../../../src/base/address.ts';
-import { utf8 } from '../../../src/base/bytes.ts';
+import { equal, utf8 } from '../../../src/base/bytes.ts';
 import { Drops, type LogLine, makeLog } from '../../../src/base/log.ts';
 import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from '../../../src/dtls/server.ts';
 import { HandClock } from '../../support/hand-clock.ts';
@@ -24,7 +24,7 @@ export class Bench {
   constructor(options: Partial<DtlsServerOptions> = {}) {
     this.server = new DtlsServer({
       credentials: {
-        psk: (identity) => (Buffer.from(identity).equals(utf8(psk.identity)) ? psk.key : undefined),
+        psk: (identity) => (equal(identity, utf8(psk.identity)) ? [psk.key] : []),
       },
       clock: this.clock,
       random: seededRandom(7),

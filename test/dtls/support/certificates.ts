@@ -4,6 +4,7 @@ import type { ServerCertificate } from '../../../src/dtls/credentials.ts';
 import { issueTls, makeLabPki } from '../../../tools/lab/pki/lab-pki.ts';
 
 export interface Issued extends ServerCertificate {
+  readonly chain: readonly Uint8Array[];
   /** PEM of the authority, for programs that are to trust it. */
   readonly authority: string;
 }
