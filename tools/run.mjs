@@ -1,6 +1,6 @@
 /**
- * `npm run lab`, `npm run eim`, `npm test` from a fresh checkout: installs what package-lock.json names when that is
- * missing or stale, builds what is missing or stale, then runs. Needs nothing but Node and npm.
+ * `npm run lab`, `eim`, `bench` and `fuzz`, and `npm test`, from a fresh checkout: installs what package-lock.json
+ * names when that is missing or stale, builds what is missing or stale, then runs. Needs nothing but Node and npm.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 install();
-if (what === 'lab') run('node', ['--import', 'tsx', 'tools/lab/main.ts', ...args], build);
+if (what === 'lab' || what === 'bench') run('node', tool(what), build);
+else if (what === 'fuzz') run('node', tool(what), () => {});
 else if (what === 'eim') run('node', ['dist/cli/main.js', ...args], build);
 else if (what === 'test') {
   const named = args.filter((arg) => !arg.startsWith('-'));
@@ -29,15 +30,19 @@ else if (what === 'test') {
     ...args.filter((arg) => arg.startsWith('-')),
   ];
   run('node', ['--import', 'tsx', '--test', ...options, ...files], build);
-} else fail(`tools/run.mjs: 'lab', 'eim' or 'test', not '${what ?? ''}'`);
+} else fail(`tools/run.mjs: 'lab', 'eim', 'bench', 'fuzz' or 'test', not '${what ?? ''}'`);
 
 /**
  * Installs the versions of package-lock.json, unless node_modules already is what it asks for. `npm install` and not
  * `npm ci`: the latter refuses a lock file that lacks optional packages of other platforms (docs/dependencies.md).
  */
 function install() {
-  const stamp = join(top, 'node_modules', '.coap-eim-stamp');
-  const due = digest(['package.json', 'package-lock.json']);
+  const stamp = join(top, 'node_modules', '.coap-eim-packages');
+  const { dependencies, devDependencies, overrides } = JSON.parse(
+    readFileSync(join(top, 'package.json'), 'utf8'),
+  );
+  const asked = JSON.stringify({ dependencies, devDependencies, overrides });
+  const due = digest(['package-lock.json'], asked);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === due) return;
   say('installing the packages that package-lock.json names');
   must('npm', [
@@ -63,6 +68,10 @@ function build() {
   writeFileSync(stamp, due);
 }
 
+function tool(name) {
+  return ['--import', 'tsx', `tools/${name}/main.ts`, ...args];
+}
+
 function tests(folder) {
   return files(folder, (name) => name.endsWith('.test.ts'));
 }
@@ -75,8 +84,8 @@ function files(folder, wanted) {
     .sort();
 }
 
-function digest(paths) {
-  const hash = createHash('sha256').update(process.version);
+function digest(paths, more = '') {
+  const hash = createHash('sha256').update(process.version).update(more);
   for (const path of paths) hash.update(`\n${path}\n`).update(readFileSync(join(top, path)));
   return hash.digest('hex');
 }
