@@ -170,7 +170,7 @@ export class ClientExchange {
   #receiveResponse(message: Message): void {
     const pending = this.#pending;
     if (pending === undefined) return;
-    const { known, critical } = recognise(message.options);
+    const { known, critical } = recognise(message.options, this.#options.parameters.qBlock);
     if (critical.length > 0) {
       if (message.type === 'CON') this.#send(emptyMessage('RST', message.messageId));
       const complaint = `the response has the unknown critical option ${critical[0]}`;

@@ -134,6 +134,17 @@ export function promised<T>(): {
   return { promise, resolve };
 }
 
+/** What a server holds that holds nothing. */
+export const nothing = {
+  peers: 0,
+  messages: 0,
+  links: 0,
+  bodies: 0,
+  answers: 0,
+  repeats: 0,
+  octets: 0,
+};
+
 /** Octets that differ from block to block. */
 export function bodyOf(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
