@@ -32,3 +32,5 @@ export const handshakeKinds: Readonly<Record<HandshakeKind, Kind>> = {
     credential: { type: 'certificate', trust: () => {} },
   },
 };
+
+export const kindNames: readonly HandshakeKind[] = ['psk', 'ecdsa'];

@@ -20,6 +20,9 @@ export interface LoadResult {
 const { DtlsClient: BuiltClient } =
   await built<typeof import('../../src/dtls/client.ts')>('dtls/client.js');
 
+/** Of a datagram in a handshake, roughly; the length hardly counts. */
+const echoOctets = 100;
+
 /** So many failures, with no handshake between them, end a client's turn. */
 const mostFailures = 2;
 
@@ -51,6 +54,33 @@ export async function load(
   };
   await Promise.all(Array.from({ length: clients }, one));
   return { handshakes, failures, seconds: elapsed(), ...(why === undefined ? {} : { why }) };
+}
+
+/** Has `clients` sockets send a datagram each time the last was said back; `handshakes` counts exchanges. */
+export async function loadEcho(
+  port: number,
+  { clients, seconds }: { clients: number; seconds: number },
+): Promise<LoadResult> {
+  const started = process.hrtime.bigint();
+  const elapsed = () => Number(process.hrtime.bigint() - started) / 1e9;
+  const datagram = new Uint8Array(echoOctets);
+  let handshakes = 0;
+  const one = async () => {
+    const socket = createSocket('udp4');
+    socket.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    await new Promise<void>((resolve) => {
+      socket.on('message', () => {
+        handshakes++;
+        if (elapsed() < seconds) socket.send(datagram);
+        else resolve();
+      });
+      socket.send(datagram);
+    });
+    socket.close();
+  };
+  await Promise.all(Array.from({ length: clients }, one));
+  return { handshakes, failures: 0, seconds: elapsed() };
 }
 
 class Slot {

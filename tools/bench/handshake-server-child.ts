@@ -1,4 +1,7 @@
-/** Our server alone in a process of its own, so that its CPU can be told. Says its port, ends with its standard input. */
+/**
+ * A server alone in a process of its own, so that its CPU can be told: ours, or with `echo` one that says each
+ * datagram back and does nothing else. Says its port; ends with its standard input.
+ */
 import { createSocket } from 'node:dgram';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -13,8 +16,8 @@ const identity = Buffer.from(psk.identity);
 const socket = createSocket('udp4');
 const server = new DtlsServer({
   credentials: {
-    psk: (asked) => (identity.equals(asked) ? psk.key : undefined),
-    certificate: { chain: [certificate], key },
+    psk: (asked) => (identity.equals(asked) ? [psk.key] : []),
+    certificates: [{ chain: [certificate], key }],
   },
   clock: systemClock,
   random: systemRandom,
@@ -22,6 +25,8 @@ const server = new DtlsServer({
   deliver: () => {},
   send: (datagram, { address, port }) => socket.send(datagram, port, address),
 });
-socket.on('message', (datagram, from) => server.receive(datagram, from));
+if (process.argv[2] === 'echo') {
+  socket.on('message', (datagram, { address, port }) => socket.send(datagram, port, address));
+} else socket.on('message', (datagram, from) => server.receive(datagram, from));
 socket.bind(0, '127.0.0.1', () => console.log(socket.address().port));
 process.stdin.on('end', () => process.exit(0)).resume();

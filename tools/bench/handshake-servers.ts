@@ -19,13 +19,14 @@ export interface ServerUnderTest {
 
 const child = fileURLToPath(new URL('handshake-server-child.ts', import.meta.url));
 
-export async function startOurs(): Promise<ServerUnderTest> {
-  const process_ = spawn(process.execPath, ['--import', 'tsx', child], {
+/** Ours, or the one that only says back. */
+export async function startChild(what: 'ours' | 'echo'): Promise<ServerUnderTest> {
+  const process_ = spawn(process.execPath, ['--import', 'tsx', child, what], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: process_.stdout });
   const [port] = await Promise.race([once(lines, 'line'), ended(process_)]);
-  return underTest('ours', process_, Number(port), () => {});
+  return underTest(what, process_, Number(port), () => {});
 }
 
 /** Debian's coap-server with one of its two TLS libraries; undefined where it is not installed. */

@@ -6,10 +6,10 @@ import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { cpuOf, hasCpuBooks } from './cpu.ts';
-import { type HandshakeKind, handshakeKinds } from './handshake-kinds.ts';
-import { load } from './handshake-load.ts';
+import { type HandshakeKind, handshakeKinds, kindNames } from './handshake-kinds.ts';
+import { type LoadResult, load, loadEcho } from './handshake-load.ts';
 import { primitivesOf } from './handshake-primitives.ts';
-import { type ServerUnderTest, startLibcoap, startOurs } from './handshake-servers.ts';
+import { type ServerUnderTest, startChild, startLibcoap } from './handshake-servers.ts';
 
 export interface HandshakesOptions {
   readonly rounds: number;
@@ -19,147 +19,166 @@ export interface HandshakesOptions {
 
 /** At work at a time: enough that the server never waits for a client. */
 const clients = 16;
-/** Seconds that a server may take to answer for the first time, and that code may take to get warm. */
+/** Seconds before the first round, for code to get warm. */
 const warmUp = 1;
 /** Seconds of CPU that a measurement of primitives takes, each round. */
 const primitiveSeconds = 0.2;
+/** Datagrams of a handshake each way: two hellos, flight 5, close_notify, and what answers each. */
+const exchanges = 4;
 
-/** Of one turn. */
-interface Turn {
-  readonly perSecond: number;
+/** The aims: what the CPU of ours may be, as a multiple of what it is held against. */
+const aims = { ecdsaOfPrimitives: 2.5, pskOfLibcoap: 1 };
+
+/** One server with one kind of handshake; `turn` has it work for so many seconds. */
+interface Contestant {
+  readonly kind: HandshakeKind | 'echo';
+  readonly server: ServerUnderTest;
+  turn(seconds: number): Promise<LoadResult>;
+  readonly perSecond: number[];
   /** Microseconds of the server's CPU, of one handshake. */
-  readonly cpu: number;
+  readonly cpu: number[];
 }
 
-interface Row {
+export interface HandshakeRow {
   readonly kind: HandshakeKind;
   readonly server: string;
   readonly perSecond: number;
+  /** Microseconds of the server's CPU, of one handshake. */
   readonly cpu: number;
-  /** Of the primitives by themselves, microseconds. */
+  /** Microseconds of the primitives by themselves. */
   readonly primitives: number;
-}
-
-interface Contestant {
-  readonly kind: HandshakeKind;
-  readonly server: ServerUnderTest;
-  readonly turns: Turn[];
 }
 
 export async function benchHandshakes(options: HandshakesOptions): Promise<void> {
   if (!hasCpuBooks()) throw new Error("this bench needs Linux's /proc");
-  const kinds = Object.keys(handshakeKinds) as HandshakeKind[];
+  const started: ServerUnderTest[] = [];
+  try {
+    const { contestants, missing } = await contest(started);
+    const primitives = await rounds(contestants, options);
+    const sockets = exchanges * middle(contestants.find(({ kind }) => kind === 'echo')?.cpu ?? []);
+    const rows = contestants.flatMap(({ kind, server, perSecond, cpu }): HandshakeRow[] =>
+      kind === 'echo'
+        ? []
+        : [
+            {
+              kind,
+              server: server.name,
+              perSecond: middle(perSecond),
+              cpu: middle(cpu),
+              primitives: middle(primitives[kind]),
+            },
+          ],
+    );
+    if (options.json === true) console.log(JSON.stringify({ rows, sockets }));
+    else report(rows, sockets, missing);
+  } finally {
+    for (const server of started) server.stop();
+  }
+}
+
+/** Starts the servers, each into `started` too. */
+async function contest(started: ServerUnderTest[]) {
   const contestants: Contestant[] = [];
   const missing = new Set<string>();
-  try {
-    const ours = await startOurs();
-    for (const kind of kinds) {
-      contestants.push({ kind, server: ours, turns: [] });
-      for (const library of ['openssl', 'gnutls'] as const) {
-        const server = await startLibcoap(library, kind);
-        if (server === undefined) missing.add(`coap-server-${library}`);
-        else contestants.push({ kind, server, turns: [] });
-      }
+  const enter = (kind: HandshakeKind, server: ServerUnderTest) => {
+    started.push(server);
+    const turn = (seconds: number) => load(kind, server.port, { clients, seconds });
+    contestants.push({ kind, server, turn, perSecond: [], cpu: [] });
+  };
+  const ours = await startChild('ours');
+  for (const kind of kindNames) {
+    enter(kind, ours);
+    for (const library of ['openssl', 'gnutls'] as const) {
+      const server = await startLibcoap(library, kind);
+      if (server === undefined) missing.add(`coap-server-${library}`);
+      else enter(kind, server);
     }
-    await wait(200);
-    for (const { kind, server } of contestants) {
-      const { handshakes, why } = await load(kind, server.port, { clients, seconds: warmUp });
-      if (handshakes === 0) throw new Error(`no handshake with ${server.name} (${kind}): ${why}`);
-    }
-    const primitives = new Map<HandshakeKind, number[]>(kinds.map((kind) => [kind, []]));
-    for (let round = 0; round < options.rounds; round++) {
-      for (const kind of kinds) primitives.get(kind)?.push(primitivesOf(kind, primitiveSeconds));
-      for (const contestant of contestants) await takeTurn(contestant, options.seconds);
-    }
-    const rows = contestants.map(({ kind, server, turns }) => ({
-      kind,
-      server: server.name,
-      perSecond: median(turns.map(({ perSecond }) => perSecond)),
-      cpu: median(turns.map(({ cpu }) => cpu)),
-      primitives: median(primitives.get(kind) ?? []),
-    }));
-    if (options.json === true) console.log(JSON.stringify({ rows }));
-    else report(rows, missing);
-  } finally {
-    for (const { server } of contestants) server.stop();
   }
+  const server = await startChild('echo');
+  started.push(server);
+  const turn = (seconds: number) => loadEcho(server.port, { clients, seconds });
+  contestants.push({ kind: 'echo', server, turn, perSecond: [], cpu: [] });
+  return { contestants, missing };
 }
 
-async function takeTurn({ kind, server, turns }: Contestant, seconds: number): Promise<void> {
-  const before = cpuOf(server.pid);
-  const {
-    handshakes,
-    failures,
-    seconds: took,
-    why,
-  } = await load(kind, server.port, { clients, seconds });
-  if (failures > 0 || handshakes === 0) {
-    throw new Error(`${failures} handshakes with ${server.name} failed (${kind}): ${why}`);
+/** Lets all have their turns; gives what the primitives took in between. */
+async function rounds(
+  contestants: readonly Contestant[],
+  options: HandshakesOptions,
+): Promise<Readonly<Record<HandshakeKind, readonly number[]>>> {
+  await wait(200);
+  for (const { server, turn } of contestants) {
+    const { handshakes, why } = await turn(warmUp);
+    if (handshakes === 0) throw new Error(`no handshake with ${server.name}: ${why}`);
   }
-  turns.push({ perSecond: handshakes / took, cpu: (cpuOf(server.pid) - before) / handshakes });
+  const primitives: Record<HandshakeKind, number[]> = { psk: [], ecdsa: [] };
+  for (let round = 0; round < options.rounds; round++) {
+    for (const kind of kindNames) primitives[kind].push(primitivesOf(kind, primitiveSeconds));
+    for (const { server, turn, perSecond, cpu } of contestants) {
+      const before = cpuOf(server.pid);
+      const { handshakes, failures, seconds, why } = await turn(options.seconds);
+      if (failures > 0) throw new Error(`${failures} failures with ${server.name}: ${why}`);
+      perSecond.push(handshakes / seconds);
+      cpu.push((cpuOf(server.pid) - before) / handshakes);
+    }
+  }
+  return primitives;
 }
 
-/** The aims of issue 3: what the CPU of ours may be, by what it is held against. */
-const aims = { ecdsaOfPrimitives: 2.5, pskOfLibcoap: 1 };
-
-function report(rows: readonly Row[], missing: ReadonlySet<string>): void {
+function report(rows: readonly HandshakeRow[], sockets: number, missing: ReadonlySet<string>) {
   const table = new Table({
     head: ['handshake', 'server', 'a second', 'CPU each', 'of primitives', 'of libcoap'],
     colAligns: ['left', 'left', 'right', 'right', 'right', 'right'],
-    style: { head: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const row of rows) {
-    const { title, suite } = handshakeKinds[row.kind];
-    const beside = rows.filter(({ kind, server }) => kind === row.kind && server !== 'ours');
-    const ratios = beside.map(({ cpu }) => times(row.cpu / cpu)).join(', ');
+    const others = rows.filter(({ kind, server }) => kind === row.kind && server !== 'ours');
     table.push([
-      `${title} (${suite.replace(/^TLS_/, '')})`,
+      handshakeKinds[row.kind].title,
       row.server,
       Math.round(row.perSecond),
       `${Math.round(row.cpu)} µs`,
       `${times(row.cpu / row.primitives)} of ${Math.round(row.primitives)} µs`,
-      row.server === 'ours' ? ratios : '',
+      row.server === 'ours' ? others.map(({ cpu }) => times(row.cpu / cpu)).join(', ') : '',
     ]);
   }
-  console.log(
-    `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores; Node ${process.versions.node}`,
-  );
+  const [cpu] = cpus();
+  console.log(`${cpu?.model}, ${availableParallelism()} cores, Node ${process.versions.node}`);
   console.log(table.toString());
-  for (const line of [...missing].map((name) => `${name} is not installed`)) console.log(line);
-  for (const { what, holds } of judged(rows)) console.log(`${holds ? 'holds' : 'MISSED'}: ${what}`);
+  console.log(
+    `Of ours, ${Math.round(sockets)} µs are the sockets': ${exchanges} datagrams each way, said back by a server that does no more.`,
+  );
+  for (const name of missing) console.log(`${name} is not installed`);
+  for (const line of judged(rows)) console.log(line);
 }
 
-function judged(
-  rows: readonly Row[],
-): readonly { readonly what: string; readonly holds: boolean }[] {
+function judged(rows: readonly HandshakeRow[]): readonly string[] {
   const of = (kind: HandshakeKind, server: string) =>
-    rows.find((row) => row.kind === kind && row.server === server);
-  const ecdsa = of('ecdsa', 'ours');
-  const psk = of('psk', 'ours');
-  const libcoap = of('psk', 'libcoap, openssl') ?? of('psk', 'libcoap, gnutls');
-  return [
-    ecdsa && {
-      what: `ECDHE-ECDSA takes ${times(ecdsa.cpu / ecdsa.primitives)} the CPU of its primitives (aim: at most ${aims.ecdsaOfPrimitives})`,
-      holds: ecdsa.cpu <= aims.ecdsaOfPrimitives * ecdsa.primitives,
-    },
-    psk &&
-      libcoap && {
-        what: `PSK takes ${times(psk.cpu / libcoap.cpu)} the CPU of ${libcoap.server} (aim: at most ${aims.pskOfLibcoap})`,
-        holds: psk.cpu <= aims.pskOfLibcoap * libcoap.cpu,
-      },
-  ].filter((line) => line !== undefined);
+    rows.find((row) => row.kind === kind && row.server.startsWith(server));
+  const [ecdsa, psk] = [of('ecdsa', 'ours'), of('psk', 'ours')];
+  const libcoap = of('psk', 'libcoap');
+  const lines: string[] = [];
+  const judge = (what: string, ratio: number, aim: number) =>
+    lines.push(
+      `${ratio <= aim ? 'holds' : 'MISSED'}: ${what} ${times(ratio)} (aim: ${aim} at most)`,
+    );
+  if (ecdsa !== undefined) {
+    const ratio = ecdsa.cpu / ecdsa.primitives;
+    judge('CPU of ECDHE-ECDSA to its primitives', ratio, aims.ecdsaOfPrimitives);
+  }
+  if (psk !== undefined && libcoap !== undefined) {
+    judge(`CPU of PSK to that of ${libcoap.server}`, psk.cpu / libcoap.cpu, aims.pskOfLibcoap);
+  }
+  return lines;
 }
 
 function times(ratio: number): string {
   return `${ratio.toFixed(2)} ×`;
 }
 
-function median(values: readonly number[]): number {
+/** The median. */
+function middle(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const [low = Number.NaN, high = Number.NaN] = [
-    sorted[sorted.length - 1 - middle],
-    sorted[middle],
-  ];
-  return (low + high) / 2;
+  const half = sorted.length >> 1;
+  return ((sorted[sorted.length - 1 - half] ?? Number.NaN) + (sorted[half] ?? Number.NaN)) / 2;
 }
