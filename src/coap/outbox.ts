@@ -73,6 +73,15 @@ export class Outbox {
     return true;
   }
 
+  /** Nobody waits for that CON any more: it is not sent again, and its end is told to nobody. */
+  withdraw(messageId: number): void {
+    const waiting = this.#waiting.findIndex((one) => one.messageId === messageId);
+    if (waiting >= 0) this.#waiting.splice(waiting, 1);
+    if (this.#current?.messageId !== messageId) return;
+    this.#current = { ...this.#current, ended: () => {} };
+    this.#end('unanswered');
+  }
+
   /** Forgets everything, telling nobody. */
   close(): void {
     this.#cancel?.();

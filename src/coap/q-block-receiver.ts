@@ -86,14 +86,10 @@ export class QBlockReceiver {
     return concat(...Array.from({ length: this.count }, (_, i) => this.#blocks.get(i) ?? none));
   }
 
-  /** Numbers that are not here, the first ones first, at most MAX_PAYLOADS of them. */
-  missing(): readonly number[] {
-    return this.#holes(this.count);
-  }
-
   /** Asks for the first that are missing, whatever was asked before: where a transfer is taken up again. */
   askAgain(): void {
-    this.#options.ask(this.missing());
+    this.#rounds = 0;
+    this.#ask(this.#holes(this.count));
     this.#wait();
   }
 
