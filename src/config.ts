@@ -247,5 +247,14 @@ function checkTogether(config: Config): void {
   if (key !== undefined && certificate === undefined) {
     problems.push('eim.tls.certificate: must be set, since eim.tls.key is');
   }
+  const { secret, dtls } = config;
+  if (secret.key !== undefined && secret.keyFile !== undefined) {
+    problems.push('secret.keyFile: must not be set, since secret.key is');
+  }
+  if (dtls.clientAnchors.length > 0 && dtls.clientAuthentication === 'none') {
+    problems.push(
+      'dtls.clientAuthentication: must be optional or required, since dtls.clientAnchors is set',
+    );
+  }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
 }

@@ -16,13 +16,19 @@ import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
 import { CoapServer } from './coap/server.ts';
 import { type Config, ConfigError } from './config.ts';
+import { AlertDescription, HandshakeError } from './dtls/alert.ts';
+import type { DtlsCredentials, PeerCredential, ShownCertificate } from './dtls/credentials.ts';
 import { type DtlsPeer, DtlsServer } from './dtls/server.ts';
+import { suiteProfiles } from './dtls/suite-profiles.ts';
 import { Es9Client } from './es9/client.ts';
 import { Https, type HttpsOptions } from './es9/https.ts';
 import { handleEsipa } from './esipa/coap.ts';
-import { Devices } from './fleet/devices.ts';
+import type { PeerIdentity } from './fleet/device.ts';
+import { type ChainName, Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
-import { certificates, loadIdentity, read } from './identity.ts';
+import { type Refusal, refused } from './fleet/offers.ts';
+import { certificates, type Identity, loadIdentity, read, type TlsTrust } from './identity.ts';
+import { LivePeers } from './live-peers.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
 import { Orders } from './orders/orders.ts';
@@ -30,7 +36,9 @@ import type { Caller, Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
 import { startRest } from './rest/server.ts';
+import { openSecrets } from './secrets.ts';
 import { LevelStore } from './store/level.ts';
+import { DeviceAnchors, DeviceChainError, type NameRule } from './trust/device-chain.ts';
 import { Roots } from './trust/roots.ts';
 import { listenUdp, type UdpSocket } from './udp.ts';
 
@@ -78,7 +86,20 @@ export async function serve(
         consumerEuicc: config.euicc.consumerEuicc,
       },
     });
-    const devices = await Devices.open({ store, clock, log: logging.room('fleet') });
+    const box = await openSecrets({ config, store, random, log });
+    const nameOf = deviceNames(config);
+    const devices = await Devices.open({
+      store,
+      clock,
+      log: logging.room('fleet'),
+      box,
+      ...(nameOf === undefined ? {} : { nameOf }),
+    });
+    if (devices.anyPins && config.dtls.clientAuthentication === 'none') {
+      log.warn(
+        'devices with certificates or public keys cannot prove them: set dtls.clientAuthentication',
+      );
+    }
     const orders = new Orders({
       store,
       clock,
@@ -132,13 +153,17 @@ export async function serve(
       },
     });
     opened.push(() => coap.close());
+    const live = new LivePeers<DtlsPeer>();
+    opened.push(
+      devices.onGone((name, why) => {
+        const connections = live.end(name);
+        if (connections > 0) log.info('connections ended', { device: name, why, connections });
+      }),
+    );
     let socket: UdpSocket | undefined;
     const dtls = new DtlsServer({
-      credentials: {
-        psk: (pskIdentity) => devices.pskOf(pskIdentity),
-        ...(config.dtls.pskHint === undefined ? {} : { pskHint: config.dtls.pskHint }),
-        ...(config.dtls.allowAnonymous ? { certificate: identity.tls } : {}),
-      },
+      credentials: dtlsCredentials(config, identity, devices),
+      suites: config.dtls.suites ?? suiteProfiles[config.dtls.profile],
       clock,
       random,
       log: logging.room('dtls'),
@@ -146,7 +171,11 @@ export async function serve(
       limits: { halfOpen: config.dtls.handshakes, connections: config.dtls.connections },
       times: { handshake: config.dtls.handshakeTimeout, idle: config.dtls.idleLifetime },
       deliver: (peer, data) => coap.receive(peer, data),
-      closed: (peer) => coap.forget(peer),
+      opened: (peer) => live.opened(peer, identityOf(peer.credential)?.name),
+      closed: (peer) => {
+        live.closed(peer);
+        coap.forget(peer);
+      },
       send: (datagram, to) => socket?.send(datagram, to),
     });
     opened.push(() => dtls.close());
@@ -168,7 +197,7 @@ export async function serve(
     log.info('ready', { coaps: `${coaps.host}:${coaps.port}`, rest: rest.url });
     return { coaps, rest: { url: rest.url }, close };
 
-    function info() {
+    function info(trust?: TlsTrust) {
       return {
         version: packageVersion(),
         hostname: hostname(),
@@ -176,8 +205,7 @@ export async function serve(
         eimId: config.eim.id,
         eimFqdn: identity.fqdn,
         coaps,
-        eimConfigurationData: identity.eimConfigurationData,
-        addInitialEimRequest: identity.addInitialEimRequest,
+        ...identity.introduction(trust),
         eimCertificate: identity.signingPem,
         tlsCertificate: identity.tlsPem,
         rootCiCertificates: config.euicc.roots.map((path) => read('euicc.roots', path)),
@@ -192,11 +220,67 @@ export async function serve(
   }
 }
 
+/** What the DTLS server shows and whom it takes. */
+function dtlsCredentials({ dtls }: Config, identity: Identity, devices: Devices): DtlsCredentials {
+  // Without anonymous peers, a certificate is shown only to devices that show one themselves.
+  const asked = dtls.clientAuthentication !== 'none';
+  const mode = asked && !dtls.allowAnonymous ? 'required' : dtls.clientAuthentication;
+  const shown = asked || dtls.allowAnonymous;
+  return {
+    psk: (pskIdentity) => devices.pskOf(pskIdentity),
+    pskUsed: (name, key) => void devices.pskUsed(name, key),
+    ...(dtls.pskHint === undefined ? {} : { pskHint: dtls.pskHint }),
+    ...(shown ? { certificates: [identity.tls, ...identity.otherTls] } : {}),
+    clientAuthentication: { mode, check: (offer) => nameOfClient(devices, offer) },
+  };
+}
+
+/** The name of the device whose certificate or key this is. Throws HandshakeError. */
+function nameOfClient(devices: Devices, offer: ShownCertificate): string {
+  const verdict = devices.checkClient(offer);
+  if ('identity' in verdict) return verdict.identity.name;
+  throw new HandshakeError(AlertDescription[alerts[verdict.refused]], verdict.why);
+}
+
+const alerts = {
+  malformed: 'badCertificate',
+  expired: 'certificateExpired',
+  revoked: 'certificateRevoked',
+  unknownCa: 'unknownCa',
+  unknown: 'certificateUnknown',
+} as const satisfies { readonly [R in Refusal]: keyof typeof AlertDescription };
+
+/** How a certificate below a configured anchor names its device; undefined where there are no anchors. */
+function deviceNames({
+  dtls,
+}: Config): ((chain: readonly Uint8Array[], now: number) => ChainName) | undefined {
+  if (dtls.clientAnchors.length === 0) return undefined;
+  const anchors = DeviceAnchors.of(pemFiles('dtls.clientAnchors', dtls.clientAnchors));
+  const { clientName: place, clientNamePattern: pattern } = dtls;
+  const rule: NameRule = { place, ...(pattern === undefined ? {} : { pattern }) };
+  return (chain, now) => {
+    try {
+      return { name: anchors.nameOf(chain, rule, now) };
+    } catch (error) {
+      if (!(error instanceof DeviceChainError)) throw error;
+      const { code, message } = error;
+      const plain = code === 'invalid' ? 'malformed' : code === 'name' ? 'unknown' : code;
+      return refused(plain, message);
+    }
+  };
+}
+
+/** Who a peer proved to be; undefined where it proved nothing. */
+function identityOf(credential: PeerCredential): PeerIdentity | undefined {
+  return credential.type === 'anonymous'
+    ? undefined
+    : { kind: credential.type, name: credential.identity };
+}
+
 /** What the procedures see of a connection. */
 function callerOf({ id, credential }: DtlsPeer): Caller {
-  return credential.type === 'psk'
-    ? { peerId: id, pskIdentity: credential.identity }
-    : { peerId: id };
+  const identity = identityOf(credential);
+  return { peerId: id, ...(identity === undefined ? {} : { identity }) };
 }
 
 function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { DurationError, parseDuration } from './base/duration.ts';
+import { type CipherSuiteName, isCipherSuiteName } from './dtls/cipher-suites.ts';
 
 /** One setting; `Value` is what Config holds. */
 export interface Setting<Value> {
@@ -73,6 +74,29 @@ function onePath(value: unknown, absolute: (path: string) => string): unknown {
   return typeof value === 'string' ? absolute(value) : value;
 }
 
+/** A DTLS server certificate besides that of eim.tls. */
+const serverCertificate = z.strictObject({
+  /** PEM files. */
+  key: text,
+  certificate: text,
+  /** Server names that it is for; absent: those of its subjectAltName. */
+  names: z.array(text).min(1).optional(),
+});
+
+const suiteName = z.string().refine(isCipherSuiteName, {
+  error: 'no cipher suite that this eIM has, by its name of the IANA registry',
+}) as z.ZodType<CipherSuiteName>;
+
+/** A regular expression, which must match the whole text. */
+const pattern: z.ZodType<RegExp> = z.string().transform((source, context) => {
+  try {
+    return new RegExp(source, 'u');
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is no regular expression' });
+    return z.NEVER;
+  }
+});
+
 /** Where a name of an SM-DP+ address leads, in place of DNS and port 443. */
 const es9Host = z.strictObject({
   address: text.optional(),
@@ -86,6 +110,20 @@ export const settings = {
     './data',
     'Folder of the store, and of the keys and certificates made on first start. One process at a time.',
   ),
+  secret: {
+    key: setting(
+      optional(text),
+      undefined,
+      'Key of the secrets in the store (PSKs and the like), 32 octets in hex or base64: best given in the environment.',
+    ),
+    keyFile: optionalPath(
+      'File with that key. Neither set: secret.key in the data folder, made on first start. Elsewhere it also protects',
+      'copies of the whole data folder.',
+    ),
+    formerKeyFiles: paths(
+      'Files with keys of before: what they sealed is sealed anew on the next start; then they can go.',
+    ),
+  },
   coaps: {
     host: setting(
       text,
@@ -136,10 +174,16 @@ export const settings = {
     },
     tls: {
       key: optionalPath(
-        'PEM file of the private key of the DTLS server certificate (P-256). Not set: made on first start.',
+        'PEM file of the private key of the DTLS server (P-256 or brainpoolP256r1). Not set: made on first start.',
       ),
       certificate: optionalPath(
         'PEM file of the DTLS server certificate, leaf first. Not set: self-signed, made on first start.',
+      ),
+      trust: setting(
+        z.enum(['certificate', 'key']),
+        'certificate',
+        'What eUICCs are told to trust (trustedPublicKeyDataTls, SGP.32 2.11.1.1.1): the certificate, or its bare key,',
+        'which outlives a renewal, and is all that a device with raw public keys needs. `eim info --tls-trust` gives either.',
       ),
     },
   },
@@ -231,7 +275,7 @@ export const settings = {
     boundEidsOpen: setting(
       flag,
       false,
-      "true: an EID that a device's PSK covers may also be spoken for without that PSK.",
+      'true: an EID that a device is bound to may also be spoken for by others.',
     ),
   },
   orders: {
@@ -293,7 +337,59 @@ export const settings = {
     allowAnonymous: setting(
       flag,
       true,
-      'Devices without a PSK may connect, with the server alone authenticated by its certificate (SGP.32 2.6).',
+      'Devices that prove nothing may connect, with the server alone authenticated by its certificate (SGP.32 2.6).',
+    ),
+    clientAuthentication: setting(
+      z.enum(['none', 'optional', 'required']),
+      'none',
+      'Whether devices that come without a PSK are asked for a certificate or raw public key (RFC 5246 7.4.4). none, for',
+      'asking costs octets in each handshake; optional where some devices have one, required where all have.',
+    ),
+    clientAnchors: paths(
+      'PEM files of the CAs that device certificates may lead to. Empty: only pinned certificates and keys are taken.',
+    ),
+    clientName: setting(
+      z.enum(['serialNumber', 'commonName', 'dns', 'uri']),
+      'serialNumber',
+      'Where such a certificate names its device: in the subject (serialNumber, commonName) or in subjectAltName (dns,',
+      'uri). An EID speaks for itself; any other name must be that of a device added with --chain.',
+    ),
+    clientNamePattern: setting(
+      optional(pattern),
+      undefined,
+      'Regular expression that the whole name must match; its first group, if it has one, is the name.',
+      "For urn:imei-eid:8904…: 'urn:imei-eid:([0-9]{32})'.",
+    ),
+    certificates: {
+      ...setting(
+        z.array(serverCertificate).max(64),
+        [],
+        'More server certificates, for devices that ask for another name (server_name) or curve than that of eim.tls:',
+        'list of {key, certificate, names}; without names, those of its subjectAltName.',
+      ),
+      paths: (value: unknown, absolute: (path: string) => string): unknown =>
+        Array.isArray(value)
+          ? value.map((one: unknown) =>
+              isRecord(one)
+                ? {
+                    ...one,
+                    key: onePath(one.key, absolute),
+                    certificate: onePath(one.certificate, absolute),
+                  }
+                : one,
+            )
+          : value,
+    },
+    profile: setting(
+      z.enum(['all', 'constrained', 'strict']),
+      'all',
+      'Cipher suites, in the order of preference: all; constrained (RFC 7925 4: AES-128 as AEAD); strict (ECDHE_ECDSA',
+      'with AES-GCM alone, as GSMA asks of an eIM; no PSK).',
+    ),
+    suites: setting(
+      optional(z.array(suiteName).min(1)),
+      undefined,
+      'Cipher suites by name, in the order of preference, in place of the profile: [TLS_PSK_WITH_AES_128_CCM_8, …].',
     ),
     pskHint: setting(
       optional(z.string().min(1).max(128)),

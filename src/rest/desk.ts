@@ -6,6 +6,9 @@ import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
 import type { Orders } from '../orders/orders.ts';
 
+/** trustedPublicKeyDataTls (SGP.32 2.11.1.1.1): the certificate, or its bare key. */
+export type TlsTrust = 'certificate' | 'key';
+
 /** The eIM itself, as the info page and /v1/info show it. */
 export interface Info {
   readonly version: string;
@@ -40,8 +43,12 @@ export interface Desk {
     'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange'
   >;
   readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update'>;
-  readonly devices: Pick<Devices, 'add' | 'get' | 'list' | 'remove'>;
-  info(): Info;
+  readonly devices: Pick<
+    Devices,
+    'add' | 'addAll' | 'get' | 'list' | 'remove' | 'revoke' | 'rotate'
+  >;
+  /** @param trust what eUICCs are to trust of the DTLS server; absent: as configured */
+  info(trust?: TlsTrust): Info;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

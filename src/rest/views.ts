@@ -1,6 +1,6 @@
 /** What the eIM keeps, as /v1 answers it: times as ISO 8601, octets as hex, ICCIDs in both forms. */
 import { toHex } from '../base/bytes.ts';
-import type { DeviceView as KnownDevice } from '../fleet/devices.ts';
+import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
 import type { Order, OrderRequest } from '../orders/order.ts';
 import {
@@ -53,8 +53,19 @@ function readable(value: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(withBothIccids(value) ?? {}));
 }
 
-export function deviceView({ identity, eids, added, note }: KnownDevice): DeviceView {
-  return { identity, eids, added: time(added), ...(note === undefined ? {} : { note }) };
+export function deviceView(device: KnownDevice): DeviceView {
+  const { identity, eids, added, note, keys, certificates, publicKeys, chain, revoked } = device;
+  return {
+    identity,
+    eids,
+    added: time(added),
+    ...(note === undefined ? {} : { note }),
+    psk: keys === 0 ? 'none' : keys === 1 ? 'one' : 'rotating',
+    ...(certificates.length === 0 ? {} : { certificates }),
+    ...(publicKeys.length === 0 ? {} : { publicKeys }),
+    ...(chain ? { chain } : {}),
+    ...(revoked === undefined ? {} : { revoked: time(revoked) }),
+  };
 }
 
 export function euiccView(euicc: EuiccRecord): EuiccView {

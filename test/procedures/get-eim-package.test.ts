@@ -14,7 +14,7 @@ import { activationCode, caller, Rig, stranger } from './rig.ts';
 const otherEid = parseEid('89033023427000000000000000000123');
 const nothing = { type: 'eimPackageError', value: 1 };
 const device = { identity: 'dev1', key: new Uint8Array(16).fill(1), eids: [eid] };
-const dev1 = { peerId: 'connection 3', pskIdentity: 'dev1' };
+const dev1 = { peerId: 'connection 3', identity: { kind: 'psk' as const, name: 'dev1' } };
 
 describe('getEimPackage', () => {
   it('says noEimPackageAvailable where nothing is to be done', async () => {
@@ -175,7 +175,7 @@ describe('getEimPackage, who may ask', () => {
     assert.deepEqual(await rig.poll(caller), { type: 'eimPackageError', value: 2 });
     const other = { ...device, identity: 'dev2', eids: [otherEid] };
     await rig.eim.devices.add(other);
-    const dev2 = { peerId: 'connection 4', pskIdentity: 'dev2' };
+    const dev2 = { peerId: 'connection 4', identity: { kind: 'psk' as const, name: 'dev2' } };
     assert.deepEqual(await rig.poll(dev2), { type: 'eimPackageError', value: 2 });
     assert.deepEqual(await rig.poll(dev2, otherEid), nothing);
   });

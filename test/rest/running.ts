@@ -9,6 +9,7 @@ import { Orders } from '../../src/orders/orders.ts';
 import type { Desk, Info } from '../../src/rest/desk.ts';
 import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { testBox } from '../support/box.ts';
 import { seededRandom } from '../support/seeded.ts';
 
 /** EID of the facts sheet's vectors; its check digits fit. */
@@ -50,7 +51,7 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
   const desk = {
     orders: new Orders({ ...common, random: seededRandom(1) }),
     euiccs: new Euiccs(common),
-    devices: await Devices.open(common),
+    devices: await Devices.open({ ...common, box: testBox() }),
     info: () => info,
     clock: systemClock,
     random: seededRandom(2),

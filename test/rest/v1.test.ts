@@ -267,7 +267,8 @@ describe('/v1/devices', () => {
     assert.equal(at(body, 'identity'), eid);
     assert.match(String(at(body, 'key')), /^[0-9A-F]{32}$/);
     const [device] = eim.desk.devices.list();
-    const shown = { identity: eid, eids: [eid], added: new Date(device?.added ?? 0).toISOString() };
+    const added = new Date(device?.added ?? 0).toISOString();
+    const shown = { identity: eid, eids: [eid], added, psk: 'one' };
     assert.deepEqual((await get(`${eim.url}/v1/devices`)).body, { devices: [shown] });
     assert.deepEqual((await get(`${eim.url}/v1/devices/${eid}`)).body, shown);
   });
