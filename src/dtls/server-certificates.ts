@@ -31,8 +31,20 @@ export function readWishes(offered: Extensions): CertificateWishes {
     serverName: offered.serverName,
     groups: offered.supportedGroups ?? [namedGroups.secp256r1.id],
     schemes: offered.signatureAlgorithms ?? preferredSchemes.map(({ id }) => id),
-    types: offered.serverCertificateTypes ?? [CertificateType.x509],
+    types: typeWishes(offered),
   };
+}
+
+/**
+ * The client's order, but for a client that has only a raw public key itself: it is built for those, and a chain is
+ * of little use to it. GnuTLS lists X.509 first even then.
+ */
+function typeWishes(offered: Extensions): readonly number[] {
+  const { x509, rawPublicKey } = CertificateType;
+  const types = offered.serverCertificateTypes ?? [x509];
+  const own = offered.clientCertificateTypes ?? [x509];
+  if (own.includes(x509) || !types.includes(rawPublicKey)) return types;
+  return [rawPublicKey, ...types];
 }
 
 /** The first certificate that the client can do with: those for its name, then those for any, then the others. */
@@ -51,7 +63,9 @@ export function chooseCertificate(
   for (const certificate of inOrder) {
     const group = groupOfKey(certificate.key);
     if (group === undefined || !groups.includes(group.id)) continue;
-    const type = typesOf(certificate).find((type) => types.includes(type));
+    const ours = typesOf(certificate);
+    const shared = types.map((id) => ours.find((one) => one === id));
+    const type = shared.find((one) => one !== undefined);
     if (type === undefined) continue;
     return { certificate, type, scheme, byName: rank(certificate) === 0 };
   }
