@@ -17,6 +17,7 @@ import {
 } from './client-exchange.ts';
 import type { ClientCredential, OwnCertificate } from './credentials.ts';
 import { type Extension, Extensions, ExtensionType, extension } from './extensions.ts';
+import { checkVerifyData } from './finished.ts';
 import {
   type FragmentLimits,
   fragmentLengthCodes,
@@ -25,7 +26,7 @@ import {
   type MaxFragmentLength,
   unlimited,
 } from './fragment-limits.ts';
-import { checkVerifyData, type Handshake, type Turn } from './handshake.ts';
+import type { Handshake, Turn } from './handshake.ts';
 import { epochKeys, masterSecret, type Randoms, verifyData } from './key-schedule.ts';
 import type { CertificateRequest } from './messages/certificate-request.ts';
 import { CertificateVerify } from './messages/certificate-verify.ts';

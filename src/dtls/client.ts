@@ -6,14 +6,15 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
-import { clientHandshake } from './client-handshake.ts';
-import { Connection } from './connection.ts';
+import { type ClientWishes, clientHandshake } from './client-handshake.ts';
+import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts';
 import type { ClientCredential } from './credentials.ts';
+import { defaultGroups } from './named-groups.ts';
 import { readRecords } from './record.ts';
 import { type ConnectionTimes, defaultClientTimes, defaultLimits, defaultMtu } from './settings.ts';
 import { defaultSuites } from './suite-profiles.ts';
 
-export interface DtlsClientOptions {
+export interface DtlsClientOptions extends Partial<ClientWishes> {
   readonly credential: ClientCredential;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,24 +54,25 @@ export class DtlsClient {
   constructor(options: DtlsClientOptions) {
     const { clock, log, mtu, times } = options;
     this.#options = options;
-    this.#connection = new Connection<ClientCredential>({
+    const settings: ConnectionSettings = {
       side: 'client',
-      due: 0,
-      firstRecord: 0,
       clock,
       log,
       mtu: mtu ?? defaultMtu,
       limits: defaultLimits,
       times: { ...defaultClientTimes, ...times },
       explain: false,
-      send: (datagram) => this.#send(datagram),
+    };
+    const owner: ConnectionOwner<ClientCredential> = {
+      transmit: (datagram) => this.#send(datagram),
       established: () => {
         this.#wasEstablished = true;
         this.#settle?.resolve();
       },
       deliver: (data) => options.deliver(data),
       ended: (reason, error) => this.#ended(reason, error),
-    });
+    };
+    this.#connection = new Connection(settings, owner, { due: 0, firstRecord: 0 });
   }
 
   get statistics(): DtlsStatistics {
@@ -94,11 +96,16 @@ export class DtlsClient {
   /** Shakes hands. Rejects with HandshakeError where the server breaks the rules, with Error where it is silent. */
   connect(): Promise<void> {
     if (this.#settle !== undefined) throw new Error('a DtlsClient connects once');
-    const { credential, random, suites } = this.#options;
+    const { suites, groups, encryptThenMac } = this.#options;
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#connection.start(
-        clientHandshake({ credential, random, suites: suites ?? defaultSuites }),
+        clientHandshake({
+          ...this.#options,
+          suites: suites ?? defaultSuites,
+          groups: groups ?? defaultGroups,
+          encryptThenMac: encryptThenMac ?? true,
+        }),
       );
     });
   }

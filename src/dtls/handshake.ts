@@ -1,6 +1,4 @@
 /** The server's conversation, flight by flight (RFC 6347 §4.2.4, figure 1). */
-import { timingSafeEqual } from 'node:crypto';
-import { AlertDescription, HandshakeError } from './alert.ts';
 import type { CipherSuite } from './cipher-suites.ts';
 import {
   type Claim,
@@ -10,6 +8,8 @@ import {
 } from './client-authentication.ts';
 import type { ConnectionIds } from './connection-id.ts';
 import type { PeerCredential } from './credentials.ts';
+import { extension } from './extensions.ts';
+import { notFinished, sameVerifyData } from './finished.ts';
 import type { Flight } from './flight.ts';
 import type { FragmentLimits } from './fragment-limits.ts';
 import {
@@ -22,9 +22,11 @@ import {
 import type { ClientHello } from './messages/client-hello.ts';
 import { type HandshakeMessage, HandshakeType } from './messages/handshake-message.ts';
 import { ServerHello } from './messages/server-hello.ts';
-import { type Agreement, negotiate, type Offers } from './negotiation.ts';
+import { type Agreement, checkHello, negotiate, type Offers } from './negotiation.ts';
 import { ProtocolVersion } from './record.ts';
+import { type Resumption, resumedHandshake } from './resumed-handshake.ts';
 import { type ExchangeContext, type Psk, serverExchange } from './server-exchange.ts';
+import { serverNameDigest } from './session.ts';
 import { encode } from './struct.ts';
 import { Transcript } from './transcript.ts';
 
@@ -48,6 +50,8 @@ export interface Established<Credential> {
   /** The last flight, repeated only when the peer repeats its own; empty where the peer spoke last. */
   readonly send: Flight;
   readonly credential: Credential;
+  /** The name of the session that may be resumed later, where there is one. */
+  readonly session?: Uint8Array;
 }
 
 /**
@@ -56,7 +60,12 @@ export interface Established<Credential> {
  */
 export type Handshake<Credential> = Generator<Turn, Established<Credential>, HandshakeMessage>;
 
-export interface ServerContext extends Offers, ExchangeContext {}
+export interface ServerContext extends Offers, ExchangeContext {
+  /** Absent: no session is resumed. */
+  readonly resumption?: Resumption | undefined;
+  /** Told the secret of each connection. For laboratories. */
+  keyLog?(clientRandom: Uint8Array, master: Uint8Array): void;
+}
 
 /** `first` is the ClientHello whose cookie was good, `hello` what it says. */
 export function* serverHandshake(
@@ -66,18 +75,37 @@ export function* serverHandshake(
 ): Handshake<PeerCredential> {
   const transcript = new Transcript(first.sequence);
   transcript.receive(HandshakeType.clientHello, first);
+  const offered = checkHello(hello);
+  const { resumption } = context;
+  const asked = resumption?.session;
+  if (resumption !== undefined && asked !== undefined) {
+    if (resumption.sessions.allows(asked, hello, offered, context.suites)) {
+      return yield* resumedHandshake(context, resumption, asked, transcript, hello, offered);
+    }
+  }
   const agreement = negotiate(hello, context);
   const { choice, clientCertificate, encryptThenMac, fragments } = agreement;
+  const { cids } = agreement.connectionIds;
+  const sessions = agreement.extendedMasterSecret ? resumption?.sessions : undefined;
+  const session = sessions?.newName();
+  const givesTicket = sessions?.givesTicket(offered) === true;
   const { hash } = choice.suite;
   const randoms = { client: hello.random, server: context.random(32) };
   const exchange = serverExchange(choice, context, randoms);
 
   // Flight 4.
+  const sessionId =
+    sessions === undefined || session === undefined || givesTicket
+      ? new Uint8Array()
+      : sessions.idOf(session);
   const sayIf = (type: HandshakeType, body: Uint8Array | undefined) =>
     body === undefined ? [] : [transcript.send(type, body)];
   const request = clientCertificate === undefined ? undefined : certificateRequest();
   const flight4 = [
-    transcript.send(HandshakeType.serverHello, serverHello(agreement, randoms)),
+    transcript.send(
+      HandshakeType.serverHello,
+      serverHello(agreement, randoms, sessionId, givesTicket),
+    ),
     ...sayIf(HandshakeType.certificate, exchange.certificate),
     ...sayIf(HandshakeType.serverKeyExchange, exchange.parameters),
     ...sayIf(HandshakeType.certificateRequest, request),
@@ -101,7 +129,7 @@ export function* serverHandshake(
     masterSecret(hash, premaster, randoms, sessionHash),
   );
   const keys = masters.map((master) => epochKeys(choice.suite, master, randoms, encryptThenMac));
-  message = yield { send: [], keys };
+  message = yield { send: [], keys, cids };
   if (claim !== undefined) {
     const signed = transcript.octets;
     const verify = transcript.receive(HandshakeType.certificateVerify, message);
@@ -113,10 +141,31 @@ export function* serverHandshake(
   const [master, key] = finishedUnder(finished, digest, hash, masters, psk);
 
   // Flight 6.
+  const credential = proved(claim, psk);
+  const tickets: HandshakeMessage[] = [];
+  if (resumption !== undefined && sessions !== undefined && session !== undefined) {
+    const made = {
+      name: session,
+      suite: choice.suite,
+      master,
+      credential,
+      serverName: serverNameDigest(offered.rawServerName),
+      host: resumption.host,
+      proved: sessions.now(),
+    };
+    if (givesTicket) {
+      tickets.push(transcript.send(HandshakeType.newSessionTicket, sessions.ticket(made)));
+    } else sessions.remember(made, cids.own === undefined);
+  }
+  context.keyLog?.(randoms.client, master);
   const own = verifyData(hash, master, 'server', transcript.digest(hash));
   const last = transcript.send(HandshakeType.finished, own);
   if (psk !== undefined && key !== undefined) context.credentials.pskUsed?.(psk.identity, key);
-  return { send: ['change_cipher_spec', last], credential: proved(claim, psk) };
+  return {
+    send: [...tickets, 'change_cipher_spec', last],
+    credential,
+    ...(session === undefined ? {} : { session }),
+  };
 }
 
 /** The master secret under which the client's Finished is the one due, and the key that it is made of. */
@@ -139,27 +188,19 @@ function proved(claim: Claim | undefined, psk: Psk | undefined): PeerCredential 
   return claim?.credential ?? { type: 'anonymous' };
 }
 
-/** Throws HandshakeError(decryptError) where the peer's Finished is not the one due. */
-export function checkVerifyData(finished: Uint8Array, due: Uint8Array): void {
-  if (!sameVerifyData(finished, due)) throw notFinished();
-}
-
-function sameVerifyData(finished: Uint8Array, due: Uint8Array): boolean {
-  return finished.length === due.length && timingSafeEqual(finished, due);
-}
-
-function notFinished(): HandshakeError {
-  const complaint = 'Finished does not fit the handshake';
-  return new HandshakeError(AlertDescription.decryptError, complaint);
-}
-
-function serverHello(agreement: Agreement, randoms: Randoms): Uint8Array {
+function serverHello(
+  agreement: Agreement,
+  randoms: Randoms,
+  sessionId: Uint8Array,
+  givesTicket: boolean,
+): Uint8Array {
+  const { extensions } = agreement;
   return encode(ServerHello, {
     serverVersion: ProtocolVersion.dtls12,
     random: randoms.server,
-    sessionId: new Uint8Array(),
+    sessionId,
     cipherSuite: agreement.choice.suite.id,
     compressionMethod: 0,
-    extensions: agreement.extensions,
+    extensions: givesTicket ? [...extensions, extension.sessionTicket()] : extensions,
   });
 }

@@ -8,6 +8,11 @@ import {
   type KeyExchange,
   renegotiationScsv,
 } from './cipher-suites.ts';
+import {
+  agreeOnConnectionIds,
+  type ConnectionIdAgreement,
+  type ConnectionIdPolicy,
+} from './connection-id.ts';
 import type { ClientAuthentication, DtlsCredentials } from './credentials.ts';
 import { type Extension, Extensions, ExtensionType, extension } from './extensions.ts';
 import { type FragmentLimits, grantFragmentLimits } from './fragment-limits.ts';
@@ -40,6 +45,7 @@ export interface Agreement {
   readonly clientCertificate?: ClientCertificateChoice;
   readonly extendedMasterSecret: boolean;
   readonly encryptThenMac: boolean;
+  readonly connectionIds: ConnectionIdAgreement;
   /** Of the records that we send. */
   readonly fragments: FragmentLimits;
   /** The ServerHello's. */
@@ -53,6 +59,8 @@ export interface Offers {
   readonly suites: readonly CipherSuiteName[];
   /** The client's order decides. */
   readonly groups: readonly NamedGroupName[];
+  /** Absent: the extension is not answered. */
+  readonly connectionIds?: ConnectionIdPolicy | undefined;
 }
 
 const nullCompression = 0;
@@ -62,12 +70,7 @@ const nullCompression = 0;
  * decodeError, unsupportedCertificate, or handshakeFailure where there is none.
  */
 export function negotiate(hello: ClientHello, offers: Offers): Agreement {
-  checkHello(hello);
-  const offered = new Extensions(hello.extensions);
-  if ((offered.renegotiatedConnection?.length ?? 0) > 0) {
-    const complaint = 'renegotiation_info of another connection in a first hello';
-    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
-  }
+  const offered = checkHello(hello);
   const choice = choose(hello, offered, offers);
   const { limits, granted } = grantFragmentLimits(offered);
   const clientCertificate = chooseClientCertificate(
@@ -80,6 +83,7 @@ export function negotiate(hello: ClientHello, offers: Offers): Agreement {
     extendedMasterSecret: offered.has(ExtensionType.extendedMasterSecret),
     encryptThenMac:
       choice.suite.cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac),
+    connectionIds: agreeOnConnectionIds(offered, offers.connectionIds),
     fragments: limits,
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
   };
@@ -89,7 +93,8 @@ export function negotiate(hello: ClientHello, offers: Offers): Agreement {
   return { ...agreed, extensions };
 }
 
-function checkHello(hello: ClientHello): void {
+/** What a hello has to be whatever comes of it; its extensions. Throws as `negotiate` does. */
+export function checkHello(hello: ClientHello): Extensions {
   // A client that can do more than 1.2 says so with a smaller number, and gets 1.2.
   if (hello.clientVersion > ProtocolVersion.dtls12) {
     const version = `0x${hello.clientVersion.toString(16)}`;
@@ -98,6 +103,12 @@ function checkHello(hello: ClientHello): void {
   if (!hello.compressionMethods.includes(nullCompression)) {
     throw new HandshakeError(AlertDescription.illegalParameter, 'null compression is not offered');
   }
+  const offered = new Extensions(hello.extensions);
+  if ((offered.renegotiatedConnection?.length ?? 0) > 0) {
+    const complaint = 'renegotiation_info of another connection in a first hello';
+    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
+  }
+  return offered;
 }
 
 function choose(hello: ClientHello, offered: Extensions, offers: Offers): Choice {
@@ -176,20 +187,26 @@ function answer(
   agreed: Omit<Agreement, 'extensions'>,
 ): readonly (Extension | undefined)[] {
   const { choice, clientCertificate, extendedMasterSecret, encryptThenMac } = agreed;
-  const renegotiation =
-    offered.has(ExtensionType.renegotiationInfo) || hello.cipherSuites.includes(renegotiationScsv);
   const curves = choice.keyExchange !== 'psk' && offered.has(ExtensionType.ecPointFormats);
   const shown = choice.keyExchange === 'ecdheEcdsa' ? choice : undefined;
   const showsType = shown !== undefined && offered.has(ExtensionType.serverCertificateType);
   const asksType =
     clientCertificate !== undefined && offered.has(ExtensionType.clientCertificateType);
   return [
-    renegotiation ? extension.renegotiationInfo() : undefined,
+    asksForRenegotiationInfo(hello, offered) ? extension.renegotiationInfo() : undefined,
     extendedMasterSecret ? extension.extendedMasterSecret() : undefined,
+    agreed.connectionIds.extension,
     curves ? extension.ecPointFormats() : undefined,
     shown?.byName ? extension.serverNameUsed() : undefined,
     encryptThenMac ? extension.encryptThenMac() : undefined,
     showsType ? extension.serverCertificateType(shown.type) : undefined,
     asksType ? extension.clientCertificateType(clientCertificate.type) : undefined,
   ];
+}
+
+/** RFC 5746 §3.6: whether the client asked, by the extension or by the suite that stands for it. */
+export function asksForRenegotiationInfo(hello: ClientHello, offered: Extensions): boolean {
+  return (
+    offered.has(ExtensionType.renegotiationInfo) || hello.cipherSuites.includes(renegotiationScsv)
+  );
 }
