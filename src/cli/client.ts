@@ -2,6 +2,7 @@
 import type {
   ApiErrorCode,
   DeviceAddition,
+  DeviceBatchView,
   DeviceList,
   DeviceView,
   EuiccChange,
@@ -24,6 +25,18 @@ export interface ClientOptions {
 export interface PostedOrder {
   readonly eid: string;
   readonly steps: readonly unknown[];
+}
+
+export interface PostedBatch {
+  readonly devices: readonly DeviceAddition[];
+  readonly dryRun: boolean;
+  readonly replace: boolean;
+}
+
+export interface PostedRotation {
+  /** Hex. */
+  readonly key?: string;
+  readonly dropOld?: boolean;
 }
 
 interface Request {
@@ -49,8 +62,8 @@ export class Client {
     this.#token = options.token;
   }
 
-  info(): Promise<InfoView> {
-    return this.#ask('/v1/info');
+  info(query: Request['query'] = {}): Promise<InfoView> {
+    return this.#ask('/v1/info', { query });
   }
 
   submit(order: PostedOrder): Promise<OrderView> {
@@ -78,8 +91,21 @@ export class Client {
     return this.#ask('/v1/devices', { method: 'POST', body: device });
   }
 
-  devices(): Promise<DeviceList> {
-    return this.#ask('/v1/devices');
+  addDevices(batch: PostedBatch): Promise<DeviceBatchView> {
+    return this.#ask('/v1/devices/batch', { method: 'POST', body: batch });
+  }
+
+  devices(query: Request['query'] = {}): Promise<DeviceList> {
+    return this.#ask('/v1/devices', { query });
+  }
+
+  rotateDevice(identity: string, rotation: PostedRotation): Promise<NewDeviceView> {
+    const path = `/v1/devices/${encodeURIComponent(identity)}/rotate`;
+    return this.#ask(path, { method: 'POST', body: rotation });
+  }
+
+  revokeDevice(identity: string): Promise<DeviceView> {
+    return this.#ask(`/v1/devices/${encodeURIComponent(identity)}/revoke`, { method: 'POST' });
   }
 
   device(identity: string): Promise<DeviceView> {
