@@ -112,7 +112,7 @@ export interface CoapLimits {
   readonly linkLifetime: number;
   /** Message IDs, each with what was answered (a block at most), that are remembered for a peer (default 16). */
   readonly messagesPerPeer: number;
-  /** Requests of one peer that may be worked on at a time; beyond, 5.03 (default 8, less than messagesPerPeer). */
+  /** Whole requests of one peer that may be worked on at a time; beyond, 5.03 (default 8, less than messagesPerPeer). */
   readonly runningPerPeer: number;
   /** Separate responses that may wait for their turn towards a peer (NSTART is 1; default 16). */
   readonly waitingPerPeer: number;

@@ -11,8 +11,10 @@ const rejectable = 16;
 export class PeerState {
   readonly outbox: Outbox;
   readonly link: Link;
-  /** Requests being worked on. */
+  /** Whole requests being worked on. */
   running = 0;
+  /** Messages that have no answer yet. */
+  unanswered = 0;
   /** The peer is no more: nothing is to be sent to it. */
   gone = false;
   /** By message ID, oldest first. */

@@ -136,7 +136,9 @@ export class QBlockReceiver {
 
   #measure(number: number): void {
     const at = this.#options.clock.now();
-    if (this.#last !== undefined && number === this.#last.number + 1) {
+    const followed = number === (this.#last?.number ?? number) + 1;
+    // Between two sets the sender may have waited.
+    if (this.#last !== undefined && followed && number % this.#options.parameters.maxPayloads > 0) {
       const spacing = at - this.#last.at;
       this.#spacing = this.#spacing === 0 ? spacing : 0.75 * this.#spacing + 0.25 * spacing;
     }

@@ -127,7 +127,9 @@ export class QBlockRequests {
         ask: (missing) => {
           if (body.unconfirmed) body.last.reply.send(missingOf(missing, body.last.room), drop);
         },
-        giveUp: drop,
+        giveUp: () => {
+          if (body.unconfirmed) drop(); // CONs may be repeated for longer
+        },
       }),
       szx,
       size,

@@ -54,7 +54,7 @@ export class QBlockSender {
     return this.#next;
   }
 
-  /** Sends the first set from block `first` on, and the others at their time. */
+  /** Sends blocks from `first` on, the one before them having just left; the further sets at their time. */
   start(first = 0): void {
     this.#next = first;
     this.#sendSet();
@@ -108,7 +108,9 @@ export class QBlockSender {
   #sendSet(): void {
     this.stop();
     const numbers = this.#setFrom(this.#next);
-    this.#set = { at: this.#options.clock.now(), octets: numbers.length * this.#octets };
+    const before = this.#next % this.#options.parameters.maxPayloads;
+    const octets = (before + numbers.length) * this.#octets;
+    this.#set = { at: this.#options.clock.now(), octets };
     this.#next += numbers.length;
     for (const number of numbers) this.#options.send(number);
     this.#wait();

@@ -35,7 +35,7 @@ import {
 import { PeerState } from './peer-state.ts';
 import type { RepeatRules } from './repeats.ts';
 import type { Reply } from './reply.ts';
-import type { CoapPeer, Handler } from './request.ts';
+import type { CoapPeer, CoapRequest, CoapResponse, Handler } from './request.ts';
 import { TimerWheel } from './wheel.ts';
 
 export interface CoapServerOptions<P extends CoapPeer> {
@@ -83,7 +83,7 @@ export class CoapServer<P extends CoapPeer> {
     this.#freshness = options.freshness;
     this.#echo = new EchoValues(this.#clock, options.random);
     this.#blockWise = new BlockWise({
-      handle: options.handle,
+      handle: (request) => this.#handle(options.handle, request),
       repeats: options.repeats,
       store: options.store,
       clock: this.#clock,
@@ -185,9 +185,9 @@ export class CoapServer<P extends CoapPeer> {
           if (!state.gone) this.#send(peer, exchange.acknowledge());
         })
       : undefined;
-    state.running++;
+    state.unanswered++;
     const answer = await this.#respond(peer, state, request, this.#replyTo(peer, state, exchange));
-    state.running--;
+    state.unanswered--;
     cancelAck?.();
     if (state.gone) return;
     const { outbox } = this.#stateOf(peer);
@@ -269,10 +269,21 @@ export class CoapServer<P extends CoapPeer> {
     if (critical.length > 0) throw new CoapError(Code.badOption, `option ${critical[0]}`);
     const method = methodOf(request.code);
     if (method === undefined) throw new CoapError(Code.methodNotAllowed, `method ${request.code}`);
-    if (state.running > this.#limits.runningPerPeer) {
-      throw new CoapError(Code.serviceUnavailable, 'too many requests', { maxAge: busyMaxAge });
-    }
+    const { runningPerPeer, messagesPerPeer } = this.#limits;
+    if (state.unanswered > runningPerPeer + messagesPerPeer) throw tooMany();
     return method;
+  }
+
+  /** Works on a whole request, so many of a peer at a time. */
+  async #handle(handle: Handler<P>, request: CoapRequest<P>): Promise<CoapResponse> {
+    const state = this.#stateOf(request.peer);
+    if (state.running >= this.#limits.runningPerPeer) throw tooMany();
+    state.running++;
+    try {
+      return await handle(request);
+    } finally {
+      state.running--;
+    }
   }
 
   #stateOf(peer: P): PeerState {
@@ -313,6 +324,10 @@ export class CoapServer<P extends CoapPeer> {
       this.#log.error('sending failed', { peer: peer.id, error: String(error) });
     }
   }
+}
+
+function tooMany(): CoapError {
+  return new CoapError(Code.serviceUnavailable, 'too many requests', { maxAge: busyMaxAge });
 }
 
 function isProxying(option: number): boolean {
