@@ -1,4 +1,5 @@
 /** The client's conversation, flight by flight (RFC 6347 §4.2.4, figure 1). */
+import { equal } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
 import {
@@ -15,6 +16,8 @@ import {
   ecdhePskExchange,
   pskExchange,
 } from './client-exchange.ts';
+import { type ClientSession, readTicket, resumedClientHandshake } from './client-resumption.ts';
+import { type ConnectionIds, connectionIds, noConnectionIds } from './connection-id.ts';
 import type { ClientCredential, OwnCertificate } from './credentials.ts';
 import { type Extension, Extensions, ExtensionType, extension } from './extensions.ts';
 import { checkVerifyData } from './finished.ts';
@@ -26,7 +29,7 @@ import {
   type MaxFragmentLength,
   unlimited,
 } from './fragment-limits.ts';
-import type { Handshake, Turn } from './handshake.ts';
+import { type Handshake, silence, type Turn } from './handshake.ts';
 import { epochKeys, masterSecret, type Randoms, verifyData } from './key-schedule.ts';
 import type { CertificateRequest } from './messages/certificate-request.ts';
 import { CertificateVerify } from './messages/certificate-verify.ts';
@@ -50,6 +53,23 @@ export interface ClientWishes {
   readonly recordSizeLimit?: number;
   /** Whether a suite with CBC may have its MAC last (RFC 7366). */
   readonly encryptThenMac: boolean;
+  /** Absent: connection IDs are not offered. */
+  readonly connectionId?: ConnectionIdOffer;
+  /** A session to go on from. */
+  readonly resume?: ClientSession;
+  /** Whether a ticket is asked for (RFC 5077). */
+  readonly tickets?: boolean;
+}
+
+/** What a client offers of connection IDs. */
+export interface ConnectionIdOffer {
+  /** What the server is to put into its records; empty: nothing. */
+  readonly own: Uint8Array;
+  /** The code point to offer it under. Default: RFC 9146's. */
+  readonly type?:
+    | typeof ExtensionType.connectionId
+    | typeof ExtensionType.connectionIdDeprecated
+    | typeof ExtensionType.connectionIdMbedTls2;
 }
 
 export interface ClientContext extends ClientWishes {
@@ -57,6 +77,8 @@ export interface ClientContext extends ClientWishes {
   /** In the order of preference; those that do not go with the credential are left out. */
   readonly suites: readonly CipherSuiteName[];
   readonly random: Random;
+  /** Given what the next connection may go on from. */
+  keep?(session: ClientSession): void;
 }
 
 /** A server that asks again and again for a cookie is none of ours. */
@@ -91,9 +113,19 @@ export function* clientHandshake(context: ClientContext): Handshake<ClientCreden
     hello,
     context,
   );
-  const { suite, fragments } = chosen;
+  const { suite, fragments, cids } = chosen;
   const { hash } = suite;
   const randoms = { client: hello.random, server: chosen.random };
+  const keep = (session: ClientSession) => context.keep?.(session);
+  const { resume } = context;
+  if (resume !== undefined && hello.sessionId.length > 0) {
+    if (equal(chosen.sessionId, hello.sessionId)) {
+      checkResumed(chosen, resume);
+      const { encryptThenMac } = chosen;
+      const resumed = { randoms, encryptThenMac, fragments, cids };
+      return yield* resumedClientHandshake(context.credential, resume, resumed, transcript, keep);
+    }
+  }
   const { premaster, exchange, request } = yield* hearExchange(
     transcript,
     context,
@@ -113,15 +145,23 @@ export function* clientHandshake(context: ClientContext): Handshake<ClientCreden
   const verify = verifyData(hash, master, 'client', transcript.digest(hash));
   const finished = transcript.send(HandshakeType.finished, verify);
   const due = verifyData(hash, master, 'server', transcript.digest(hash));
-  const answered = transcript.receive(
-    HandshakeType.finished,
-    yield {
-      send: [...shown, keyExchange, ...verified, 'change_cipher_spec', finished],
-      keys: [epochKeys(suite, master, randoms, chosen.encryptThenMac)],
-      fragments,
-    },
-  );
-  checkVerifyData(answered, due);
+  let message = yield {
+    send: [...shown, keyExchange, ...verified, 'change_cipher_spec', finished],
+    keys: [epochKeys(suite, master, randoms, chosen.encryptThenMac)],
+    cids,
+    fragments,
+  };
+  const session = { id: chosen.sessionId, suite, master };
+  if (message.type === HandshakeType.newSessionTicket) {
+    const ticket = readTicket(transcript, message);
+    const withTicket = verifyData(hash, master, 'server', transcript.digest(hash));
+    message = yield silence;
+    checkVerifyData(transcript.receive(HandshakeType.finished, message), withTicket);
+    keep({ ...session, ticket });
+  } else {
+    checkVerifyData(transcript.receive(HandshakeType.finished, message), due);
+    if (session.id.length > 0) keep(session);
+  }
   return { send: [], credential: context.credential };
 }
 
@@ -130,12 +170,13 @@ function sayHello(transcript: Transcript, hello: ClientHello): Turn {
 }
 
 function clientHello(context: ClientContext): ClientHello {
-  const { random } = context;
+  const { random, resume } = context;
   const suites = offeredSuites(context);
   return {
     clientVersion: ProtocolVersion.dtls12,
     random: random(32),
-    sessionId: new Uint8Array(),
+    // With a ticket the ID is one of ours, so that its echo shows whether the ticket was taken (RFC 5077 §3.4).
+    sessionId: resume?.ticket === undefined ? (resume?.id ?? new Uint8Array()) : random(16),
     cookie: new Uint8Array(),
     cipherSuites: suites.map(({ id }) => id),
     compressionMethods: [0],
@@ -145,8 +186,22 @@ function clientHello(context: ClientContext): ClientHello {
       ...curveWishes(context, suites),
       ...certificateWishes(context.credential),
       ...recordWishes(context, suites),
+      ...lastingWishes(context),
     ],
   };
+}
+
+/** What outlives a datagram's way: a connection ID, and a ticket. */
+function lastingWishes({ connectionId, resume, tickets = false }: ClientContext): Extension[] {
+  const extensions: Extension[] = [];
+  if (connectionId !== undefined) {
+    const { own, type = ExtensionType.connectionId } = connectionId;
+    extensions.push(extension.connectionId(type, own));
+  }
+  if (tickets || resume?.ticket !== undefined) {
+    extensions.push(extension.sessionTicket(resume?.ticket));
+  }
+  return extensions;
 }
 
 function curveWishes({ groups }: ClientContext, suites: readonly CipherSuite[]): Extension[] {
@@ -189,6 +244,8 @@ function recordWishes(wishes: ClientWishes, suites: readonly CipherSuite[]): Ext
 interface Chosen {
   readonly suite: CipherSuite;
   readonly random: Uint8Array;
+  readonly sessionId: Uint8Array;
+  readonly cids: ConnectionIds;
   readonly extendedMasterSecret: boolean;
   readonly encryptThenMac: boolean;
   readonly fragments: FragmentLimits;
@@ -217,12 +274,38 @@ function readServerHello(body: Uint8Array, hello: ClientHello, context: ClientCo
   return {
     suite,
     random: answer.random,
+    sessionId: answer.sessionId,
+    cids: agreedConnectionIds(extensions, context.connectionId),
     extendedMasterSecret: extensions.has(ExtensionType.extendedMasterSecret),
     encryptThenMac: extensions.has(ExtensionType.encryptThenMac),
     fragments: fragmentLimits(extensions, context),
     serverCertificateType: typeIn(ExtensionType.serverCertificateType),
     clientCertificateType: typeIn(ExtensionType.clientCertificateType),
   };
+}
+
+/** The server names the connection ID that it wants to receive (RFC 9146 §3). */
+function agreedConnectionIds(
+  extensions: Extensions,
+  offer: ConnectionIdOffer | undefined,
+): ConnectionIds {
+  if (offer === undefined) return noConnectionIds;
+  const type = offer.type ?? ExtensionType.connectionId;
+  const theirs = extensions.connectionId(type);
+  if (theirs === undefined) return noConnectionIds;
+  return connectionIds(offer.own, theirs, type !== ExtensionType.connectionId);
+}
+
+/** A session is resumed with its suite and its extended master secret, or not at all (RFC 7627 §5.3). */
+function checkResumed(chosen: Chosen, { suite }: ClientSession): void {
+  if (chosen.suite.id !== suite.id) {
+    const complaint = 'the server resumes the session with another suite';
+    throw new HandshakeError(AlertDescription.illegalParameter, complaint);
+  }
+  if (!chosen.extendedMasterSecret) {
+    const complaint = 'the server resumes the session without the extended master secret';
+    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
+  }
 }
 
 /** Ours: what the server granted of max_fragment_length holds for both, record_size_limit is its own. */

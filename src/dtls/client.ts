@@ -7,8 +7,10 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
 import { type ClientWishes, clientHandshake } from './client-handshake.ts';
+import type { ClientSession } from './client-resumption.ts';
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts';
 import type { ClientCredential } from './credentials.ts';
+import { packState, unpackState } from './kept-connection.ts';
 import { defaultGroups } from './named-groups.ts';
 import { readRecords } from './record.ts';
 import { type ConnectionTimes, defaultClientTimes, defaultLimits, defaultMtu } from './settings.ts';
@@ -46,14 +48,19 @@ export class DtlsClient {
   readonly #connection: Connection<ClientCredential>;
   #settle: { resolve(): void; reject(error: Error): void } | undefined;
   #wasEstablished = false;
+  /** The last flight of the handshake was ours: a session was resumed. */
+  #spokeLast = false;
+  #session: ClientSession | undefined;
   #datagramsSent = 0;
   #datagramsReceived = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
 
-  constructor(options: DtlsClientOptions) {
-    const { clock, log, mtu, times } = options;
+  /** With `slept`, what `sleep` gave, it is connected from the start. Throws BytesError where that is none. */
+  constructor(options: DtlsClientOptions, slept?: Uint8Array) {
+    const { clock, log, mtu, times, resume } = options;
     this.#options = options;
+    this.#session = resume;
     const settings: ConnectionSettings = {
       side: 'client',
       clock,
@@ -67,12 +74,41 @@ export class DtlsClient {
       transmit: (datagram) => this.#send(datagram),
       established: () => {
         this.#wasEstablished = true;
+        this.#spokeLast = this.#connection.lingers;
         this.#settle?.resolve();
       },
       deliver: (data) => options.deliver(data),
       ended: (reason, error) => this.#ended(reason, error),
     };
-    this.#connection = new Connection(settings, owner, { due: 0, firstRecord: 0 });
+    const from = slept === undefined ? { due: 0, firstRecord: 0 } : { kept: unpackState(slept) };
+    this.#wasEstablished = slept !== undefined;
+    this.#connection = new Connection(settings, owner, from);
+  }
+
+  /** What the next connection may resume: of this one once connected, of the one before until then. */
+  get session(): ClientSession | undefined {
+    return this.#session;
+  }
+
+  /** Whether this connection resumed a session. */
+  get resumed(): boolean {
+    return this.#spokeLast;
+  }
+
+  /**
+   * Whether the server finds this connection by an ID in each record: it may then send from any address, and the
+   * answers follow. Otherwise a change of address ends it without a word.
+   */
+  get mayMove(): boolean {
+    return this.#connection.cids.peers !== undefined;
+  }
+
+  /** Sleeps: gives all that the connection lives on, for a client to go on with, and is of no more use itself. */
+  sleep(): Uint8Array {
+    const { state } = this.#connection;
+    if (state === undefined) throw new Error('a DtlsClient that is not connected cannot sleep');
+    this.#connection.leave();
+    return packState(state);
   }
 
   get statistics(): DtlsStatistics {
@@ -83,7 +119,7 @@ export class DtlsClient {
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
       // Each flight of ours but the last is answered before the next.
-      flights: this.#wasEstablished ? 2 * sent : Math.max(0, 2 * sent - 1),
+      flights: this.#wasEstablished && !this.#spokeLast ? 2 * sent : Math.max(0, 2 * sent - 1),
       repeatedFlights: repeated,
     };
   }
@@ -105,16 +141,21 @@ export class DtlsClient {
           suites: suites ?? defaultSuites,
           groups: groups ?? defaultGroups,
           encryptThenMac: encryptThenMac ?? true,
+          keep: (session) => {
+            this.#session = session;
+          },
         }),
       );
     });
   }
 
   receive(datagram: Uint8Array): void {
-    const { log } = this.#options;
+    const { log, connectionId } = this.#options;
     this.#datagramsReceived++;
     this.#bytesReceived += datagram.length;
-    for (const record of readRecords(datagram, (reason) => log.drop(reason))) {
+    const drop = (reason: string) => log.drop(reason);
+    const cidLength = this.#connection.cids.own?.octets.length ?? connectionId?.own.length;
+    for (const record of readRecords(datagram, drop, cidLength)) {
       const reason = this.#connection.receive(record);
       if (reason !== undefined) log.drop(reason);
     }
