@@ -58,11 +58,15 @@ export function checked<T>(whose: string, check: () => T): T {
   }
 }
 
+/** Those whose keys we take of others: with names, and as strong as P-256. */
+const curves: readonly string[] = ['prime256v1', 'brainpoolP256r1', 'secp384r1', 'secp521r1'];
+
 /** The certificate's own key, which signs with ECDSA. Throws HandshakeError. */
 export function publicKeyOf(shown: ShownCertificate): KeyObject {
   const key = keyOf(shown);
-  if (key.asymmetricKeyType === 'ec') return key;
-  const complaint = `a certificate with a key for ${key.asymmetricKeyType}`;
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  if (curve !== undefined && curves.includes(curve)) return key;
+  const complaint = `a certificate with a key of ${curve ?? key.asymmetricKeyType}`;
   throw new HandshakeError(AlertDescription.unsupportedCertificate, complaint);
 }
 

@@ -79,6 +79,52 @@ describe('suites', () => {
   });
 });
 
+/** What clients offer in their hellos (captures, and the list of suites that Nordic's modem has). */
+describe('the suite that a client gets', () => {
+  const withKeys = { psk: () => [psk.key] };
+  const certified = { certificates };
+  const nrf91 = [
+    ...[0xc024, 0xc00a, 0xc023, 0xc009, 0xc014, 0xc027, 0xc013],
+    ...[0x008d, 0x00ae, 0x008c, 0xc0a8, 0x00ff],
+  ];
+  const tinydtls = [0xc0ae, 0xc0ac, 0xc0a8, 0xc0a4, 0x00ff];
+  const californium = [0xd001, 0xd002, 0xd003, 0xd005, 0x00a8, 0x00a9, 0xc0a8, 0xc0a9, 0x00ff];
+  const gnutlsPsk = [
+    ...[0xccac, 0xc036, 0xc035, 0xc037, 0x00a9, 0xccab, 0xc0a5, 0x008d, 0x00a8, 0xc0a4],
+    ...[0x008c, 0x00ae, 0xc0a8],
+  ];
+  const openssl = [0xc02c, 0xcca9, 0xc02b, 0xc024, 0xc023, 0xc00a, 0xc009, 0x00ff];
+  for (const [name, offered, own, due] of [
+    ['nRF91 with a PSK', nrf91, withKeys, 0xc0a8],
+    ['nRF91 without', nrf91, certified, 0xc023],
+    ['nRF91 of newer firmware without', [0xc02b, ...nrf91], certified, 0xc02b],
+    ['tinydtls with a PSK', tinydtls, withKeys, 0xc0a8],
+    ['tinydtls without', tinydtls, certified, 0xc0ae],
+    ['Californium with a PSK', californium, withKeys, 0xc0a8],
+    ['Californium that has ECDHE_PSK alone', californium.slice(0, 4), withKeys, 0xd003],
+    ['GnuTLS with a PSK', gnutlsPsk, withKeys, 0xc0a8],
+    ['GnuTLS that has ECDHE_PSK alone', gnutlsPsk.slice(0, 4), withKeys, 0xccac],
+    ['OpenSSL', openssl, certified, 0xc02b],
+  ] as const) {
+    it(`is ${due.toString(16)}: ${name}`, () => {
+      assert.equal(answerTo(offered, [], { credentials: own }).suite, due);
+    });
+  }
+
+  it('D46: goes with a raw public key: tinydtls', () => {
+    const hello = [
+      extension.clientCertificateTypes([2]),
+      extension.serverCertificateTypes([2]),
+      extension.supportedGroups([23]),
+      extension.ecPointFormats(),
+      extension.signatureAlgorithms([0x0403]),
+      extension.extendedMasterSecret(),
+    ];
+    const { extensions } = answerTo(tinydtls, hello, { credentials: certified });
+    assert.equal(extensions.chosenType(ExtensionType.serverCertificateType), 2);
+  });
+});
+
 describe('encrypt_then_mac', () => {
   const offer = [extension.encryptThenMac()];
 

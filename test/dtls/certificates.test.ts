@@ -331,18 +331,22 @@ describe('a client that authenticates itself', () => {
     const chain = [new Uint8Array(40)];
     const noCertificate = trusting(authority, { own: { chain, key: device.key } });
     assert.match((await meet({ mode: 'required' }, noCertificate)).error, /badCertificate \(42\)/);
-    const { privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const link = new Link({
-      server: {
-        credentials: {
-          certificates: [plain],
-          clientAuthentication: { mode: 'required', check: () => 'whoever' },
+    for (const { privateKey: key } of [
+      generateKeyPairSync('rsa', { modulusLength: 2048 }),
+      generateKeyPairSync('ec', { namedCurve: 'secp192k1' }),
+    ]) {
+      const link = new Link({
+        server: {
+          credentials: {
+            certificates: [plain],
+            clientAuthentication: { mode: 'required', check: () => 'whoever' },
+          },
         },
-      },
-    });
-    const linked = link.connect(trusting(authority, { own: { key } }));
-    await link.clock.turn(1000);
-    assert.match(String(linked.outcome.error), /unsupportedCertificate \(43\)/);
+      });
+      const linked = link.connect(trusting(authority, { own: { key } }));
+      await link.clock.turn(1000);
+      assert.match(String(linked.outcome.error), /unsupportedCertificate \(43\)/);
+    }
   });
 
   it('D47: is refused where it has no certificate of a type that is taken', async () => {
