@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, YAMLError } from 'yaml';
 import { isLoopback } from './base/address.ts';
+import { inWords } from './base/complaints.ts';
 import { isRecord, isSetting, type Setting, settings, type Values } from './settings.ts';
 
 /** All settings, checked; lengths of time in milliseconds, paths absolute. */
@@ -188,9 +189,9 @@ function find(key: string, values: unknown, { file, env, flags }: ConfigSources)
 /** The checked value, or what is wrong with it, each beginning with the path below the key. */
 function read(setting: Setting<unknown>, found: Found): { value: unknown } | { wrong: string[] } {
   const given = found.value ?? setting.fallback;
-  let result = setting.schema.safeParse(given);
+  let result = setting.schema.safeParse(given, { error: inWords });
   if (!result.success && found.typed) {
-    const second = setting.schema.safeParse(yamlOf(String(given)));
+    const second = setting.schema.safeParse(yamlOf(String(given)), { error: inWords });
     if (second.success || result.error.issues[0]?.code === 'invalid_type') result = second;
   }
   if (result.success) {

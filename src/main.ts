@@ -74,6 +74,15 @@ export async function serve(
     if (euiccRoots.length === 0) {
       log.warn('euicc.roots is empty: no eUICC can be proven; name the CI certificates to trust');
     }
+    if (config.es9.roots.length === 0 && !config.es9.insecure) {
+      log.warn(
+        'es9.roots is empty: SM-DP+s are believed only by a ca of es9.hosts; name their roots',
+      );
+    }
+    if (config.eim.fqdn === undefined) {
+      const told = identity.fqdn;
+      log.warn("eim.fqdn is not set: eUICCs are told this machine's name; set it", { told });
+    }
     const store = await LevelStore.open(join(config.dataFolder, 'store'));
     opened.push(() => store.close());
     const euiccs = new Euiccs({
@@ -129,10 +138,6 @@ export async function serve(
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
     };
-    opened.push(orders.keepSwept());
-    opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
-    opened.push(every(day, () => sweepTransactions(eim), log));
-
     const coap = new CoapServer<DtlsPeer>({
       handle: (request) => handleEsipa(eim, config.esipa, callerOf(request.peer), request),
       clock,
@@ -194,6 +199,10 @@ export async function serve(
       config.rest,
     );
     opened.push(() => rest.close());
+    // What recurs begins once both sides listen: a start that fails before has touched nothing.
+    opened.push(orders.keepSwept());
+    opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
+    opened.push(every(day, () => sweepTransactions(eim), log));
     log.info('ready', { coaps: `${coaps.host}:${coaps.port}`, rest: rest.url });
     return { coaps, rest: { url: rest.url }, close };
 

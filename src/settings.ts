@@ -40,15 +40,7 @@ const text = z.string().min(1);
 const flag = z.boolean();
 const port = z.int().min(0).max(65535);
 const count = z.int().min(1);
-const blockSize = z.union([
-  z.literal(16),
-  z.literal(32),
-  z.literal(64),
-  z.literal(128),
-  z.literal(256),
-  z.literal(512),
-  z.literal(1024),
-]);
+const blockSize = z.literal([16, 32, 64, 128, 256, 512, 1024]);
 const optional = <Value>(schema: z.ZodType<Value>) => schema.optional();
 
 /** A file or folder; relative to the configuration file where it stands there, else to the working folder. */
@@ -407,7 +399,7 @@ export const settings = {
       '130s',
       'A handshake that is not done by then is given up.',
     ),
-    connections: setting(count, 100_000, 'Most connections; each takes some 3 kB.'),
+    connections: setting(count, 100_000, 'Most connections; each takes some 5 kB at first.'),
     idleLifetime: setting(duration, '7d', 'A connection unused for so long ends.'),
   },
   log: {

@@ -30,8 +30,11 @@ const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[]
   [/^node:https$/, ['es9/https.ts', 'rest/server.ts', 'cli/client.ts']],
   [/^(node:http|fastify)$/, ['rest/server.ts', 'cli/client.ts']],
   [/^(level|classic-level)$/, ['store/level.ts']],
-  [/^(node:fs|node:fs\/promises)$/, ['config.ts', 'identity.ts', 'main.ts', 'store/level.ts', 'cli/']],
-  [/^(node:net|node:tls|node:child_process|node:worker_threads)$/, ['cli/']],
+  [
+    /^(node:fs|node:fs\/promises)$/,
+    ['config.ts', 'identity.ts', 'main.ts', 'store/level.ts', 'cli/'],
+  ],
+  [/^(node:(net|tls|http2|dns|dns\/promises|child_process|worker_threads)|undici)$/, ['cli/']],
 ];
 
 /** Single files of another room that a room may import all the same. */
@@ -100,6 +103,14 @@ describe('architecture', () => {
           ),
         )
         .map((specifier) => `${file} imports ${specifier}`),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('nobody but the CLI fetches', () => {
+    const others = files.filter((file) => file !== 'cli/client.ts');
+    const wrong = others.filter((file) =>
+      /\bfetch\(/.test(readFileSync(join(top, 'src', file), 'utf8')),
     );
     assert.deepEqual(wrong, []);
   });

@@ -1,6 +1,6 @@
 /** The configuration: what goes over what, and what a wrong one is told. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -111,6 +111,8 @@ describe('configuration file', () => {
     const first = loadConfig({ file: path, env: {} });
     assert.equal(first.made, true);
     assert.equal(readFileSync(path, 'utf8'), configTemplate());
+    // A token may come to stand in it.
+    assert.equal(statSync(path).mode & 0o777, 0o600);
     const second = loadConfig({ file: path, env: {} });
     assert.equal(second.made, false);
     assert.deepEqual(second.config, first.config);
@@ -144,6 +146,16 @@ describe('wrong configuration', () => {
       'a port that is none',
       { env: { EIM_COAPS_PORT: '70000' } },
       /^coaps\.port: .*65535.* \(from EIM_COAPS_PORT\)$/,
+    ],
+    [
+      'a block size between two',
+      { env: { EIM_COAP_BLOCK_SIZE: '100' } },
+      /^coap\.blockSize: must be 16, 32, 64, 128, 256, 512 or 1024 \(from EIM_COAP_BLOCK_SIZE\)$/,
+    ],
+    [
+      'a counter beyond three octets',
+      { flags: { 'euicc.counterStart': 2 ** 23 } },
+      /^euicc\.counterStart: must be at most 8388607 \(from a flag\)$/,
     ],
     ['a port that is a word', { flags: { 'coaps.port': 'x' } }, /^coaps\.port: .*\(from a flag\)$/],
     [

@@ -209,12 +209,14 @@ describe('tables in the pages', () => {
     assert.deepEqual(table(operations, 'exit codes'), due);
   });
 
-  it("operations.md's messages are said somewhere in src", () => {
+  it("operations.md's messages and reasons to drop are said somewhere in src", () => {
     const said = sources.map(({ text }) => text.replaceAll("\\'", "'")).join('\n');
-    const nodes = 'listen EADDRINUSE: address already in use …';
-    const wrong = table(operations, 'messages')
-      .map(([message = '']) => message.replaceAll('`', ''))
-      .filter((message) => message !== nodes)
+    const messages = table(operations, 'messages').map(([message = '']) => message);
+    const drops = table(operations, 'drops')
+      .flatMap(([reasons = '']) => reasons.split(', '))
+      .map((reason) => reason.replace(/^`[a-z0-9]+: /, ''));
+    const wrong = [...messages, ...drops]
+      .map((message) => message.replaceAll('`', ''))
       .flatMap((message) => message.split('…'))
       .filter((part) => part.trim() !== '' && !said.includes(part.trim()));
     assert.deepEqual(wrong, []);

@@ -37,13 +37,11 @@ else if (what === 'test') {
  * `npm ci`: the latter refuses a lock file that lacks optional packages of other platforms (docs/dependencies.md).
  */
 function install() {
-  const stamp = join(top, 'node_modules', '.coap-eim-packages');
-  const { dependencies, devDependencies, overrides } = JSON.parse(
-    readFileSync(join(top, 'package.json'), 'utf8'),
-  );
-  const asked = JSON.stringify({ dependencies, devDependencies, overrides });
-  const due = digest(['package-lock.json'], asked);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === due) return;
+  const stamp = join(top, 'node_modules', '.coap-eim-installed');
+  // npm writes the last of these at the end of each of its runs, so whatever else it was told shows.
+  const state = () =>
+    digest(['package.json', 'package-lock.json', join('node_modules', '.package-lock.json')]);
+  if (written(stamp) === state() && namedPackages().every(isThere)) return;
   say('installing the packages that package-lock.json names');
   must('npm', [
     'install',
@@ -53,19 +51,34 @@ function install() {
     '--no-fund',
     '--loglevel=error',
   ]);
-  writeFileSync(stamp, due);
+  writeFileSync(stamp, state());
 }
 
-/** `tsc -p src`, unless dist/ was made of these very sources. */
+function namedPackages() {
+  const { dependencies, devDependencies } = JSON.parse(written(join(top, 'package.json')));
+  return Object.keys({ ...dependencies, ...devDependencies });
+}
+
+function isThere(name) {
+  return existsSync(join(top, 'node_modules', name, 'package.json'));
+}
+
+/** `tsc -p src`, unless dist/ is what was made of these very sources. */
 function build() {
   const stamp = join(top, 'dist', '.stamp');
-  const due = digest(['package-lock.json', 'tsconfig.json', ...files('src', () => true)]);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === due) return;
+  const sources = ['package-lock.json', 'tsconfig.json', ...files('src', () => true)];
+  const state = () => digest([...sources, ...files('dist', (name) => name !== '.stamp')]);
+  if (written(stamp) === state()) return;
   say('building src into dist');
   rmSync(join(top, 'dist'), { recursive: true, force: true });
   must('node', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'src']);
   mkdirSync(join(top, 'dist'), { recursive: true });
-  writeFileSync(stamp, due);
+  writeFileSync(stamp, state());
+}
+
+/** What a file holds; undefined where there is none. */
+function written(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
 function tool(name) {
@@ -77,6 +90,7 @@ function tests(folder) {
 }
 
 function files(folder, wanted) {
+  if (!existsSync(join(top, folder))) return [];
   return readdirSync(join(top, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && wanted(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
@@ -84,9 +98,9 @@ function files(folder, wanted) {
     .sort();
 }
 
-function digest(paths, more = '') {
-  const hash = createHash('sha256').update(process.version).update(more);
-  for (const path of paths) hash.update(`\n${path}\n`).update(readFileSync(join(top, path)));
+function digest(paths) {
+  const hash = createHash('sha256').update(process.version);
+  for (const path of paths) hash.update(`\n${path}\n`).update(written(join(top, path)) ?? '-');
   return hash.digest('hex');
 }
 

@@ -185,6 +185,13 @@ export class Client {
       case 'notBuilt':
       case 'tooLarge':
         return new CliError(ExitCode.badInput, complaint);
+      case 'conflict':
+        if (field !== 'identity') return new CliError(ExitCode.failed, complaint);
+        return new CliError(
+          ExitCode.badInput,
+          complaint,
+          'give another --identity, or let the old one go first: eim device remove …',
+        );
       case 'busy':
         return new CliError(ExitCode.failed, complaint, 'try again later');
       default:

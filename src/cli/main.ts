@@ -65,11 +65,13 @@ function explained(error: unknown): { complaint: string; hint?: string; exitCode
   return { complaint, exitCode: ExitCode.failed };
 }
 
-// `eim order list | head`: the reader has enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(ExitCode.ok);
-  throw error;
-});
+// `eim order list | head`, or `2>&1 | head`: the reader has enough.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? ExitCode.ok);
+    throw error;
+  });
+}
 
 process.exitCode = await run(process.argv.slice(2), {
   stdin: process.stdin,

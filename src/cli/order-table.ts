@@ -52,8 +52,15 @@ export function showOrders(output: Output, orders: readonly OrderView[]): void {
   );
 }
 
-function stateCell({ state, success }: OrderView): Cell {
-  if (state === 'new') return { text: 'new: no device has fetched it yet' };
+function stateCell({ state, success, history }: OrderView): Cell {
+  if (state === 'new') {
+    // Before a eUICC's first package the eIM asks for its certificates (SGP.32 2.11.1.2).
+    const isAsked = history.some(({ event }) => event === 'asked for certificates');
+    const waits = isAsked
+      ? "the device was asked for the eUICC's certificates first"
+      : 'no device has fetched it yet';
+    return { text: `new: ${waits}` };
+  }
   if (state === 'work') return { text: 'work: a device has it', colour: 'yellow' };
   return success === true
     ? { text: 'done: succeeded', colour: 'green' }

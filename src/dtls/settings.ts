@@ -53,6 +53,11 @@ export interface DtlsTimes extends ConnectionTimes {
   readonly idle: number;
   /** Without a record for so long, a connection may make way for a new one when there are too many. */
   readonly evictable: number;
+  /**
+   * After so long, a handshake that is not done may make way for a new one when there are too many. Several round
+   * trips of a slow network; the shorter, the more a flood has to send.
+   */
+  readonly hanging: number;
 }
 
 const minute = 60_000;
@@ -69,6 +74,7 @@ export const defaultTimes: DtlsTimes = {
   park: minute,
   idle: 7 * 24 * 60 * minute,
   evictable: 30 * minute,
+  hanging: 20_000,
 };
 
 /** A client's: it repeats sooner and as long as the handshake may last (RFC 6347 §4.2.4.1). */

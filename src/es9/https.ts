@@ -50,8 +50,11 @@ export interface HttpsAnswer {
   readonly body: Uint8Array;
 }
 
-/** Most connections to one SM-DP+ at a time; further requests wait, within connectTimeout. */
-const maxSockets = 32;
+/**
+ * Most connections to one SM-DP+ at a time. Further requests wait, and their wait counts as connecting (connectTimeout),
+ * so there is room for a fleet that wakes at once while the SM-DP+ is slow.
+ */
+const maxSockets = 256;
 /** How long an unused connection is kept, in milliseconds. */
 const idleTimeout = 30_000;
 
@@ -63,6 +66,8 @@ interface Target {
   readonly servername?: string;
   readonly ca: string[];
   readonly text: string;
+  /** The name that routes are found by. */
+  readonly name: string;
 }
 
 export class Https {
@@ -124,6 +129,7 @@ export class Https {
       ...(!isAddress && { servername: address.host }),
       ca: named?.ca ?? this.#roots,
       text: address.text,
+      name: address.host,
     };
   }
 
@@ -224,6 +230,15 @@ function collect(
   incoming.on('end', () => done(concat(...chunks)));
 }
 
+/** What OpenSSL calls a certificate that leads to none of the roots. */
+const untrusted: readonly string[] = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
 /** Whether a kept connection turned out to be closed before anything came back on it. */
 function isStale(
   outgoing: { readonly reusedSocket: boolean },
@@ -242,7 +257,12 @@ function failure(
     const where = addressText({ address: target.host, port: target.port });
     return { kind: 'unreachable', complaint: `no connection to ${where}: ${why}` };
   }
-  if (phase === 'securing') return { kind: 'tls', complaint: `no TLS connection: ${why}` };
+  if (phase === 'securing') {
+    const advice = untrusted.includes(error.code ?? '')
+      ? `; name its root in es9.roots or es9.hosts.${target.name}.ca`
+      : '';
+    return { kind: 'tls', complaint: `no TLS connection: ${why}${advice}` };
+  }
   if (error.code?.startsWith('HPE_')) return { kind: 'malformed', complaint: `not HTTP: ${why}` };
   return { kind: 'unreachable', complaint: `the connection broke off: ${why}` };
 }

@@ -1,4 +1,10 @@
 /** ESipa (SGP.32 6.3): each message of an IPA and the procedure that answers it. */
+import {
+  EimPackageError,
+  GetEimPackageResponse,
+  ProvideEimPackageResultError,
+  ProvideEimPackageResultResponse,
+} from '../messages/eim-package.ts';
 import { EsipaMessageFromIpaToEim } from '../messages/esipa.ts';
 import { DerError } from '../messages/tlv.ts';
 import { cancelSession } from '../procedures/cancel-session.ts';
@@ -26,7 +32,9 @@ export async function callFunction(
   caller: Caller,
   request: Uint8Array,
 ): Promise<Uint8Array> {
-  const message = read(eim, request);
+  const read = readMessage(eim, request);
+  if ('refusal' in read) return read.refusal;
+  const { message } = read;
   switch (message.type) {
     case 'initiateAuthenticationRequestEsipa': // 6.3.2.1
       return initiateAuthentication(eim, caller, message.value);
@@ -47,13 +55,39 @@ export async function callFunction(
   }
 }
 
-function read(eim: Eim, request: Uint8Array): EsipaMessageFromIpaToEim {
+/** The message; or, where nothing but its EID is wrong, the error that the function has for that. */
+function readMessage(
+  eim: Eim,
+  request: Uint8Array,
+): { readonly message: EsipaMessageFromIpaToEim } | { readonly refusal: Uint8Array } {
   try {
-    return EsipaMessageFromIpaToEim.decode(request, {
+    const message = EsipaMessageFromIpaToEim.decode(request, {
       tolerated: (shape, path) => eim.log.drop(`tolerated ${shape}`, { at: path }),
     });
+    return { message };
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause;
-    throw new NoFunctionError(cause.message, { cause });
+    const refusal = eidRefusal(cause);
+    if (refusal === undefined) throw new NoFunctionError(cause.message, { cause });
+    eim.log.drop('malformed EID', { why: cause.message });
+    return { refusal };
+  }
+}
+
+function eidRefusal({ path, complaint }: DerError): Uint8Array | undefined {
+  const missing = complaint === 'missing';
+  switch (path) {
+    case 'getEimPackageRequest.eidValue':
+      return GetEimPackageResponse.encode({
+        type: 'eimPackageError',
+        value: missing ? EimPackageError.missingEid : EimPackageError.invalidEid,
+      });
+    case 'provideEimPackageResult.eidValue':
+      return ProvideEimPackageResultResponse.encode({
+        type: 'provideEimPackageResultError',
+        value: ProvideEimPackageResultError.invalidEid,
+      });
+    default:
+      return undefined;
   }
 }

@@ -120,6 +120,10 @@ export function checkIdentity(identity: string): void {
   if (control.test(identity)) {
     throw new DeviceError('identity', 'an identity has no control characters');
   }
+  // In a path they mean the folder (RFC 3986 3.3), also where they are escaped: the device could not be removed again.
+  if (identity === '.' || identity === '..') {
+    throw new DeviceError('identity', 'an identity of one or two dots has no place in a URL');
+  }
 }
 
 /** Throws DeviceError. */

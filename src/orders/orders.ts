@@ -320,7 +320,10 @@ export class Orders {
       const after = apply(before, event, this.#clock.now());
       await check(number, before);
       await this.#store.commit([...changes(number, before, after), ...also]);
-      this.#log.debug(`order ${event.type}`, { id, eid: after.eid, state: after.state.at });
+      const { eid, state } = after;
+      if (state.at === 'done')
+        this.#log.info('order finished', { id, eid, success: state.success });
+      else this.#log.debug(`order ${event.type}`, { id, eid, state: state.at });
       this.#tell(after, 'changed');
       return after;
     });

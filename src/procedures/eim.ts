@@ -78,9 +78,11 @@ const kindTexts: { readonly [Kind in PeerIdentity['kind']]: string } = {
 
 /**
  * Whether this caller may speak for this EID: a device bound to EIDs speaks for those alone, and an EID bound to
- * devices is spoken for by those alone (unless `boundEidsOpen`).
+ * devices is spoken for by those alone (unless `boundEidsOpen`). A device that was removed or revoked speaks for none,
+ * though its connection may stand.
  */
 export function maySpeakFor(eim: Eim, { identity }: Caller, eid: Eid): boolean {
+  if (identity !== undefined && !eim.devices.stands(identity, eim.clock.now())) return false;
   const bound = identity === undefined ? [] : eim.devices.eidsOf(identity);
   if (bound.includes(eid)) return true;
   if (bound.length > 0) return false;

@@ -25,15 +25,8 @@ import { publicKeyOf } from './learn-euicc.ts';
 import { asAsked, outcomesOf } from './outcomes.ts';
 import { profilesAfter } from './profiles.ts';
 
-/** What the IPA is to be told of a result. */
-export type ResultAnswer =
-  /** The eUICC may forget the result with this seqNumber. */
-  | { readonly type: 'acknowledge'; readonly seqNumber: number }
-  | { readonly type: 'nothing' }
-  /** The eIM package was for another EID (provideEimPackageResultError eidNotFound). */
-  | { readonly type: 'other EID' };
-
-const nothing: ResultAnswer = { type: 'nothing' };
+/** The seqNumber of a result that the eUICC may forget; undefined where there is none to acknowledge. */
+type Acknowledged = number | undefined;
 
 /** An order whose eUICC Package is with the device. */
 type InWork = Order & { readonly state: { readonly at: 'work' } };
@@ -53,13 +46,13 @@ interface Found {
   readonly current?: InWork;
 }
 
-/** Takes a result of the eUICC with this EID. Runs within the EID's turn (`eim.serial`). */
+/** Takes a result of the eUICC with this EID; returns the seqNumber to acknowledge. Runs within the EID's turn (`eim.serial`). */
 export async function euiccPackageResult(
   eim: Eim,
   caller: Caller,
   eid: Eid,
   result: EuiccPackageResult,
-): Promise<ResultAnswer> {
+): Promise<Acknowledged> {
   switch (result.type) {
     case 'euiccPackageResultSigned': {
       const { euiccPackageResultDataSigned, euiccSignEPR } = result.value;
@@ -79,15 +72,12 @@ async function executed(
   eid: Eid,
   { value, raw }: Signed<EuiccPackageResultDataSigned>,
   signature: Uint8Array,
-): Promise<ResultAnswer> {
+): Promise<Acknowledged> {
   const found = await find(eim, eid, value);
-  if (found === 'other EID') return { type: 'other EID' };
   const record = await eim.euiccs.ensure(eid);
   const doubt = doubtIn(eim, record, value, found, { data: raw, signature });
   if (doubt !== undefined) return disbelieve(eim, eid, found, doubt);
-  const acknowledgement: ResultAnswer = record.consumerEuicc
-    ? nothing
-    : { type: 'acknowledge', seqNumber: value.seqNumber };
+  const acknowledged = record.consumerEuicc ? undefined : value.seqNumber;
   const { order, current } = found;
   if (order === undefined || order.id !== current?.id) {
     const what = `counterValue ${value.counterValue}, seqNumber ${value.seqNumber}`;
@@ -95,7 +85,7 @@ async function executed(
     if (order === undefined && current !== undefined) {
       await noteOrder(eim, current.id, 'result of another package', what);
     }
-    return acknowledgement;
+    return acknowledged;
   }
   const results = asAsked(order.request, value.euiccResult);
   const outcome = outcomesOf(results);
@@ -110,7 +100,7 @@ async function executed(
     },
     profiles === undefined ? [] : eim.euiccs.change(eid, { profiles }),
   );
-  return acknowledgement;
+  return acknowledged;
 }
 
 /** A signed error has no seqNumber and is not kept on the card: there is nothing to acknowledge. */
@@ -119,26 +109,25 @@ async function refused(
   eid: Eid,
   { value, raw }: Signed<EuiccPackageErrorDataSigned>,
   signature: Uint8Array,
-): Promise<ResultAnswer> {
+): Promise<Acknowledged> {
   const found = await find(eim, eid, value);
-  if (found === 'other EID') return { type: 'other EID' };
   const record = await eim.euiccs.ensure(eid);
   const doubt = doubtIn(eim, record, value, found, { data: raw, signature });
   if (doubt !== undefined) return disbelieve(eim, eid, found, doubt);
   const { order, current } = found;
-  if (order === undefined || order.id !== current?.id) return nothing;
+  if (order === undefined || order.id !== current?.id) return undefined;
   const code = value.euiccPackageErrorCode;
   // Handed out again and executed before: the result was lost on its way, and the eUICC may have it still.
   const executedBefore =
     code === EuiccPackageErrorCode.replayError && current.state.dispatch.deliveries > 1;
-  if (executedBefore && (await askForResults(eim, current))) return nothing;
+  if (executedBefore && (await askForResults(eim, current))) return undefined;
   const outcome = euiccPackageError(code);
   await eim.orders.finish(order.id, {
     success: false,
     outcome: [outcome],
     reason: `the eUICC refused the package, signed: ${Object.values(outcome).join()}`,
   });
-  return nothing;
+  return undefined;
 }
 
 /**
@@ -151,9 +140,8 @@ async function notTrusted(
   caller: Caller,
   eid: Eid,
   error: EuiccPackageErrorUnsigned,
-): Promise<ResultAnswer> {
+): Promise<Acknowledged> {
   const found = await find(eim, eid, error);
-  if (found === 'other EID') return { type: 'other EID' };
   const { order, current } = found;
   if (error.eimTransactionId === undefined && !fetchesFor(eim, caller, eid)) {
     const because = `an unsigned error that names no eimTransactionId, of an ${callerText(caller)}`;
@@ -162,7 +150,7 @@ async function notTrusted(
   if (error.eimTransactionId !== undefined && order === undefined) {
     return disbelieve(eim, eid, found, 'an unsigned error with another eimTransactionId');
   }
-  if (current === undefined || (order !== undefined && order.id !== current.id)) return nothing;
+  if (current === undefined || (order !== undefined && order.id !== current.id)) return undefined;
   const token =
     error.associationToken === undefined
       ? ''
@@ -172,7 +160,7 @@ async function notTrusted(
     outcome: [{ euiccPackageErrorCode: 'undefinedError' }],
     reason: `the eUICC does not take the package for this eIM's (eimId, signing key or association token)${token}`,
   });
-  return nothing;
+  return undefined;
 }
 
 /** The order that a result is of: by eimTransactionId; where the result has none, the one in work with its counter. */
@@ -180,14 +168,13 @@ async function find(
   eim: Eim,
   eid: Eid,
   { eimTransactionId, counterValue }: Correlation,
-): Promise<Found | 'other EID'> {
+): Promise<Found> {
   const next = await eim.orders.next(eid);
   const current = next !== undefined && isPackage(next) && isInWork(next) ? next : undefined;
   const found = current === undefined ? {} : { current };
   if (eimTransactionId !== undefined) {
-    const order = await eim.orders.byTransaction(undefined, eimTransactionId);
-    if (order === undefined || !isPackage(order)) return found;
-    return order.eid === eid ? { ...found, order } : 'other EID';
+    const order = await eim.orders.byTransaction(eid, eimTransactionId);
+    return order === undefined ? found : { ...found, order };
   }
   const isCurrent = current !== undefined && current.state.dispatch.counterValue === counterValue;
   return isCurrent ? { current, order: current } : found;
@@ -243,14 +230,14 @@ async function disbelieve(
   eid: Eid,
   { order, current }: Found,
   because: string,
-): Promise<ResultAnswer> {
+): Promise<Acknowledged> {
   const event = 'result not believed';
   eim.log.drop(event);
   eim.log.warn(event, { eid, order: (order ?? current)?.id, because });
   const concerned = order ?? current;
-  if (concerned?.state.at !== 'work') return nothing;
+  if (concerned?.state.at !== 'work') return undefined;
   const last = concerned.history.at(-1);
-  if (last?.event === event && last.detail === because) return nothing;
+  if (last?.event === event && last.detail === because) return undefined;
   await noteOrder(eim, concerned.id, event, because);
-  return nothing;
+  return undefined;
 }

@@ -220,7 +220,7 @@ export async function questionRefused(
   why: string,
 ): Promise<boolean> {
   const open = await questionOf(eim, caller, eid, eimTransactionId);
-  if (open === undefined || open.deliveries === 0) return false;
+  if (open === undefined) return false;
   await unanswered(eim, eid, open, why);
   return true;
 }

@@ -34,6 +34,8 @@ const notifications = table<Row>('notification');
 const lifetime = 90 * 24 * 3600 * 1000;
 /** Most notifications of one EID that wait: several times what a card keeps. */
 const ceiling = 256;
+/** SM-DP+s that are asked at a time in one round. */
+const abreast = 16;
 /** Rows read at a time. */
 const page = 256;
 
@@ -44,20 +46,27 @@ export class NotKeptError extends Error {
 
 /**
  * The changes that keep a notification, and what to call once they are committed: the delivery, which nobody waits
- * for. A notification that is kept already is kept once. Throws NotKeptError where too many of this EID wait.
+ * for. A notification that waits already waits on: a device that repeats it has it delivered no sooner and no more
+ * often. Throws NotKeptError where too many of this EID wait.
  */
 export async function keepNotification(
   eim: Eim,
   notification: KeptNotification,
 ): Promise<{ readonly changes: readonly Change[]; deliver(): void }> {
   const { eid, address } = notification;
+  const key = keyOf(notification);
+  const before = await eim.store.get(notifications, key);
+  if (before !== undefined) {
+    const row: Row = { ...notification, received: before.received };
+    return { changes: [put(notifications, key, row)], deliver: () => {} };
+  }
   const waiting = await eim.store.list(notifications, { prefix: `${eid}/`, limit: ceiling });
   if (waiting.length >= ceiling) {
     throw new NotKeptError(`${waiting.length} notifications of eUICC ${eid} wait for their SM-DP+`);
   }
   const row: Row = { ...notification, received: eim.clock.now() };
   return {
-    changes: [put(notifications, keyOf(row), row)],
+    changes: [put(notifications, key, row)],
     deliver: () => {
       deliverLane(eim, eid, address).catch((error: unknown) => {
         eim.log.error('delivery of notifications failed', { why: String(error) });
@@ -66,10 +75,23 @@ export async function keepNotification(
   };
 }
 
-/** Takes every kept notification to its SM-DP+; those that it does not take stay for the next round. */
+/**
+ * Takes every kept notification to its SM-DP+; those that it does not take stay for the next round. Several SM-DP+s are
+ * asked at a time, so that those that do not answer do not hold up the others.
+ */
 export async function deliverNotifications(eim: Eim): Promise<void> {
-  const done = new Set<string>();
-  const unreachable = new Set<string>();
+  const lanes = (await waitingLanes(eim)).entries();
+  const worker = async (): Promise<void> => {
+    for (const [address, eids] of lanes) {
+      for (const eid of eids) if (!(await deliverLane(eim, eid, address))) break;
+    }
+  };
+  await Promise.all(Array.from({ length: abreast }, worker));
+}
+
+/** The eUICCs that have notifications for each SM-DP+, by its address. */
+async function waitingLanes(eim: Eim): Promise<ReadonlyMap<string, ReadonlySet<Eid>>> {
+  const lanes = new Map<string, Set<Eid>>();
   let after: string | undefined;
   for (;;) {
     const rows = await eim.store.list(notifications, {
@@ -77,13 +99,10 @@ export async function deliverNotifications(eim: Eim): Promise<void> {
       ...(after === undefined ? {} : { after }),
     });
     for (const [, { eid, address }] of rows) {
-      const lane = `${eid} ${address}`;
-      if (done.has(lane) || unreachable.has(address)) continue;
-      done.add(lane);
-      if (!(await deliverLane(eim, eid, address))) unreachable.add(address);
+      lanes.set(address, (lanes.get(address) ?? new Set()).add(eid));
     }
     after = rows.at(-1)?.[0];
-    if (rows.length < page) return;
+    if (rows.length < page) return lanes;
   }
 }
 

@@ -14,6 +14,7 @@
  */
 import { toHex } from '../base/bytes.ts';
 import { parseActivationCode } from '../messages/activation-code.ts';
+import { IdError, iccidDigits, parseIccid } from '../messages/ids.ts';
 import {
   AuthenticateClientErrorEsipa,
   type AuthenticateClientRequestEsipa,
@@ -44,9 +45,11 @@ import { learnt } from './learn-euicc.ts';
 import { chainCode, type Failing, fail, failed } from './profile-download-errors.ts';
 import {
   answerOf,
+  beginTransaction,
   inSession,
   keepAnswer,
   keepTransaction,
+  mostOfOrder,
   sessionOf,
   type Transaction,
   transactionOf,
@@ -124,16 +127,20 @@ export async function initiateAuthentication(
       smdpAddress: address,
       started: eim.clock.now(),
     };
-    const begun = await inSession(eim, transactionId, async () => {
-      if (await isTaken(eim, transaction)) return false;
-      await eim.store.commit([
-        ...keepTransaction(transaction),
-        ...(request.euiccInfo1 === undefined ? [] : eim.euiccs.change(eid, { euiccInfo1 })),
-      ]);
-      return true;
-    });
-    if (!begun) {
-      await fail(failing, `SM-DP+ ${address} gave the transactionId of another download under way`);
+    const complaint = await eim.serial.run(`order ${orderId}`, () =>
+      inSession(eim, transactionId, async () => {
+        if (await isTaken(eim, transaction)) {
+          return `SM-DP+ ${address} gave the transactionId of another download under way`;
+        }
+        const begun = await beginTransaction(eim, transaction);
+        if (begun === undefined) return `the device began this download ${mostOfOrder} times`;
+        const facts = request.euiccInfo1 === undefined ? {} : { euiccInfo1 };
+        await eim.store.commit([...begun, ...eim.euiccs.change(eid, facts)]);
+        return undefined;
+      }),
+    );
+    if (complaint !== undefined) {
+      await fail(failing, complaint);
       return refuse(InitiateAuthenticationErrorEsipa.undefinedError);
     }
     await noteOrder(eim, orderId, 'authentication begun', `with SM-DP+ ${address}`);
@@ -208,7 +215,7 @@ export function authenticateClient(
           eim,
           orderId,
           'authenticated',
-          `SM-DP+ ${smdpAddress} offers ICCID ${iccid ?? 'unknown'}`,
+          `SM-DP+ ${smdpAddress} offers ICCID ${printed(iccid)}`,
         );
         return answer;
       } catch (error) {
@@ -363,13 +370,24 @@ async function isTaken(eim: Eim, { transactionId, orderId }: Transaction): Promi
   return (await eim.orders.get(other.orderId))?.state.at === 'work';
 }
 
-/** ICCID of Profile Metadata, for people; metadata that cannot be read is for the eUICC to judge. */
+/** ICCID of Profile Metadata, as in EF.ICCID; metadata that cannot be read is for the eUICC to judge. */
 function iccidIn(profileMetadata: Uint8Array): string | undefined {
   try {
     return toHex(StoreMetadataRequest.decode(profileMetadata).iccid);
   } catch (error) {
     if (!(error instanceof DerError)) throw error;
     return undefined;
+  }
+}
+
+/** An ICCID as on the card; as it came where it holds no digits. */
+function printed(iccid: string | undefined): string {
+  if (iccid === undefined) return 'unknown';
+  try {
+    return iccidDigits(parseIccid(iccid));
+  } catch (error) {
+    if (!(error instanceof IdError)) throw error;
+    return iccid;
   }
 }
 

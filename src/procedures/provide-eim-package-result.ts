@@ -35,10 +35,9 @@ export async function provideEimPackageResult(
   const eid = await eidOfResult(eim, caller, message);
   if (typeof eid === 'number') return refusal(eid);
   const { eimPackageResult } = message;
-  const answer = await eim.serial.run(eid, () => take(eim, caller, eid, eimPackageResult));
-  if (typeof answer === 'number') return refusal(answer);
+  const taken = await eim.serial.run(eid, () => take(eim, caller, eid, eimPackageResult));
   // Each notification waits for its own EID's turn.
-  const acknowledged = [...answer];
+  const acknowledged = [...taken];
   for (const notification of notificationsOf(eimPackageResult)) {
     const seqNumber = await takeNotification(eim, caller, notification);
     if (seqNumber !== undefined) acknowledged.push(seqNumber);
@@ -52,8 +51,8 @@ export async function provideEimPackageResult(
   });
 }
 
-/** What became of it: the eUICC's sequence numbers to acknowledge, or an error code. */
-type Taken = readonly number[] | number;
+/** The eUICC's sequence numbers to acknowledge. */
+type Taken = readonly number[];
 
 async function take(eim: Eim, caller: Caller, eid: Eid, result: EimPackageResult): Promise<Taken> {
   switch (result.type) {
@@ -91,9 +90,8 @@ async function takePackageResults(
 ): Promise<Taken> {
   const acknowledged: number[] = [];
   for (const result of results) {
-    const answer = await euiccPackageResult(eim, caller, eid, result);
-    if (answer.type === 'other EID') return ProvideEimPackageResultError.eidNotFound;
-    if (answer.type === 'acknowledge') acknowledged.push(answer.seqNumber);
+    const seqNumber = await euiccPackageResult(eim, caller, eid, result);
+    if (seqNumber !== undefined) acknowledged.push(seqNumber);
   }
   return acknowledged;
 }
@@ -139,6 +137,11 @@ async function endCurrent(
   let order: Order | undefined;
   if (eimTransactionId !== undefined) order = await eim.orders.byTransaction(eid, eimTransactionId);
   else if (fetchesFor(eim, caller, eid)) order = await eim.orders.next(eid);
+  if (order?.state.at === 'done') {
+    // The way of every download that failed here: the IPA reports it too.
+    eim.log.info('an error report after the end of its order', { order: order.id, what: reason });
+    return;
+  }
   if (order?.state.at !== 'work') {
     eim.log.drop('an error report about nothing that is in work', { eid, what: reason });
     return;
@@ -155,11 +158,11 @@ async function eidOfResult(
   caller: Caller,
   { eidValue, eimPackageResult }: ProvideEimPackageResult,
 ): Promise<Eid | number> {
+  const eimTransactionId = eimTransactionIdOf(eimPackageResult);
+  const named =
+    eimTransactionId && (await eim.orders.byTransaction(undefined, eimTransactionId))?.eid;
   let eid: Eid | undefined;
   if (eidValue === undefined) {
-    const eimTransactionId = eimTransactionIdOf(eimPackageResult);
-    const named =
-      eimTransactionId && (await eim.orders.byTransaction(undefined, eimTransactionId))?.eid;
     eid = named ?? eim.polls.get(caller.peerId) ?? onlyEid(eim, caller);
     if (eid === undefined) {
       eim.log.warn('result without an EID', { by: callerText(caller) });
@@ -177,8 +180,9 @@ async function eidOfResult(
       return ProvideEimPackageResultError.invalidEid;
     }
   }
-  if (!(await isKnown(eim, eid)) || !maySpeakFor(eim, caller, eid)) {
-    eim.log.warn('result for an EID that is not known or not covered', {
+  const isAnothers = named !== undefined && named !== eid;
+  if (isAnothers || !(await isKnown(eim, eid)) || !maySpeakFor(eim, caller, eid)) {
+    eim.log.warn('result for an EID that is not known, not covered, or not of the package', {
       eid,
       by: callerText(caller),
     });

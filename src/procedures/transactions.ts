@@ -7,6 +7,7 @@
  *   transaction!<transactionId>                        the session
  *   transaction-since!<started>/<id>                   true: sessions by age
  *   transaction-answer!<started>/<id>/<function>       what a function of it was asked and answered
+ *   transactions-of-order!<order>                      how many an order had, and which of them are kept
  * ```
  */
 import { createHash } from 'node:crypto';
@@ -38,7 +39,15 @@ interface Answer {
   readonly answered: Uint8Array;
 }
 
+/** The sessions of one order: a device may begin its download anew, but not without end. */
+interface OrderTransactions {
+  readonly begun: number;
+  /** Those that are kept, oldest first. */
+  readonly kept: readonly Pick<Transaction, 'transactionId' | 'started'>[];
+}
+
 const transactions = table<Transaction>('transaction');
+const ofOrder = table<OrderTransactions>('transactions-of-order');
 const since = table<true>('transaction-since');
 const answers = table<Answer>('transaction-answer');
 
@@ -48,12 +57,43 @@ const lifetime = 90 * 24 * hour;
 /** Milliseconds that answers are kept after their session began: profiles are large, and a device asks again soon. */
 const answerLifetime = 48 * hour;
 
+/** Sessions of one order that are kept: the result of an earlier one may still come home. */
+const keptOfOrder = 8;
+/** How often a device may begin one download: after that its order is stuck. */
+export const mostOfOrder = 64;
+
 /** Rows read at a time. */
 const page = 256;
 
 export function keepTransaction(transaction: Transaction): readonly Change[] {
   const id = toHex(transaction.transactionId);
   return [put(transactions, id, transaction), put(since, sinceKey(transaction.started, id), true)];
+}
+
+/**
+ * The changes that begin a session of an order; the oldest of many makes way. Undefined where the order had its share.
+ * To be called and committed alone among all that concerns the order.
+ */
+export async function beginTransaction(
+  eim: Eim,
+  transaction: Transaction,
+): Promise<readonly Change[] | undefined> {
+  const { transactionId, orderId, started } = transaction;
+  const { begun, kept } = (await eim.store.get(ofOrder, orderId)) ?? { begun: 0, kept: [] };
+  if (begun >= mostOfOrder) return undefined;
+  const others = kept.filter((one) => !equal(one.transactionId, transactionId));
+  const gone = others.slice(0, Math.max(0, others.length + 1 - keptOfOrder));
+  return [
+    ...gone.flatMap((one) => {
+      const id = toHex(one.transactionId);
+      return [remove(transactions, id), remove(since, sinceKey(one.started, id))];
+    }),
+    ...keepTransaction(transaction),
+    put(ofOrder, orderId, {
+      begun: begun + 1,
+      kept: [...others.slice(gone.length), { transactionId, started }],
+    }),
+  ];
 }
 
 export function transactionOf(
@@ -130,7 +170,10 @@ export async function sweepTransactions(eim: Eim): Promise<void> {
     const row = await eim.store.get(transactions, id);
     // An SM-DP+ may give the same transactionId to a later session: that one stays.
     const isIt = row !== undefined && sinceKey(row.started, id) === key;
-    return [remove(since, key), ...(isIt ? [remove(transactions, id)] : [])];
+    return [
+      remove(since, key),
+      ...(isIt ? [remove(transactions, id), remove(ofOrder, row.orderId)] : []),
+    ];
   });
 }
 

@@ -5,6 +5,7 @@
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { toHex } from '../base/bytes.ts';
+import { inWords } from '../base/complaints.ts';
 import { ActivationCodeError, parseActivationCode } from '../messages/activation-code.ts';
 import {
   type Eid,
@@ -57,7 +58,7 @@ export interface ErrorBody {
 
 /** The value that `schema` makes of `input`. Throws ApiError 400 that names the field, below `at`. */
 export function check<Value>(schema: z.ZodType<Value>, input: unknown, at = ''): Value {
-  const result = schema.safeParse(input);
+  const result = schema.safeParse(input, { error: inWords });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const path = [...(at === '' ? [] : [at]), ...(issue?.path ?? [])];
@@ -65,8 +66,7 @@ export function check<Value>(schema: z.ZodType<Value>, input: unknown, at = ''):
     const [key = ''] = issue.keys;
     throw badInput(fieldName([...path, key]), 'there is no such member');
   }
-  const missing = issue?.code === 'invalid_type' && issue.message.endsWith('received undefined');
-  throw badInput(fieldName(path), missing ? 'is missing' : (issue?.message ?? 'is not understood'));
+  throw badInput(fieldName(path), issue?.message ?? 'is not understood');
 }
 
 /** ApiError 400 for a field; '' for the whole body. */
@@ -113,7 +113,7 @@ export function oneOf<Arms extends Readonly<Record<string, z.ZodType>>>(
       context.addIssue({ code: 'custom', path, message: `must be ${due}` });
       return z.NEVER;
     }
-    const result = arm.safeParse(choice[name]);
+    const result = arm.safeParse(choice[name], { error: inWords });
     if (result.success) return { [name]: result.data } as Choice;
     for (const issue of result.error.issues) {
       const key = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
@@ -135,6 +135,17 @@ export const anyIccid: z.ZodType<Iccid> = parsed(parseAnyIccid);
 
 /** An activation code, without `LPA:` afterwards. */
 export const activationCode: z.ZodType<string> = parsed((text) => parseActivationCode(text).text);
+
+/** Refuses a download that needs what this eIM cannot give yet. Throws ApiError 501. */
+export function refuseUnbuiltDownload(code: string, field: string): void {
+  if (!parseActivationCode(code).confirmationCodeRequired) return;
+  throw new ApiError(
+    501,
+    'notBuilt',
+    'the activation code asks for a confirmation code, and giving one is not built yet',
+    field,
+  );
+}
 
 /**
  * The ICCID of printed digits, or of the hex of EF.ICCID. Printed ICCIDs begin with 89 (ITU-T E.118), which EF.ICCID

@@ -15,6 +15,7 @@ import {
   hexText,
   oneOf,
   profileSearch,
+  refuseUnbuiltDownload,
 } from './api.ts';
 import type { Desk } from './desk.ts';
 import { runEuiccOrder } from './euicc-order.ts';
@@ -122,8 +123,12 @@ async function create(
 /** The order as it is kept: as it was posted, `LPA:` and misspelt names apart. */
 function request(facility: Exclude<Facility, 'euicc'>, order: unknown): OrderRequest {
   switch (facility) {
-    case 'download':
-      return check(DownloadOrder, order, 'order');
+    case 'download': {
+      const wanted = check(DownloadOrder, order, 'order');
+      const { activationCode: code } = wanted.download;
+      refuseUnbuiltDownload(code, 'order.download.activationCode');
+      return wanted;
+    }
     case 'psmo':
       refuseUnbuilt(order);
       return check(PsmoOrder, order, 'order');

@@ -10,7 +10,13 @@ import type { Outcome } from '../orders/order.ts';
 import { check, EuiccChange } from './api.ts';
 import type { Desk } from './desk.ts';
 
-const parameters = z.array(z.record(z.string(), z.unknown())).min(1).max(32);
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+/** Of any name, and of any value that a parameter could have: orders are kept as they were posted. */
+const parameters = z
+  .array(z.record(z.string(), z.union([scalar, z.array(scalar)])))
+  .min(1)
+  .max(32);
 
 const EuiccOrder = z.strictObject({
   euicc: z.union([

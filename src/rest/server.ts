@@ -41,10 +41,15 @@ export interface RestServer {
   close(): Promise<void>;
 }
 
-/** Listens. Throws where the host is not a loopback address and no token is set, or the port is taken. */
+/** Nothing can be listened for at this host and port; the message says why and what to do. */
+export class RestError extends Error {
+  override readonly name = 'RestError';
+}
+
+/** Listens. Throws RestError where the port is taken, or the host is no loopback address and no token is set. */
 export async function startRest(desk: Desk, options: RestOptions): Promise<RestServer> {
   if (options.token === undefined && !isLoopback(options.host)) {
-    throw new Error(
+    throw new RestError(
       `REST on ${options.host} needs a token: set rest.token, or listen on 127.0.0.1`,
     );
   }
@@ -55,6 +60,8 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
     forceCloseConnections: 'idle',
     requestTimeout: 30_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+    // What no route was found for (a path that cannot be decoded) is answered like any other refusal.
+    frameworkErrors: (error, request, reply) => refuse(desk.log, error, request, reply),
   });
   const table = routes(desk, waiting, options.waitLimit);
   const open = new Set(table.filter((route) => route.open).map((route) => route.path));
@@ -67,7 +74,7 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
     throw unknownRoute(table, request);
   });
   app.setErrorHandler((error, request, reply) => refuse(desk.log, error, request, reply));
-  await app.listen({ host: options.host, port: options.port });
+  await listen(app, options);
   const bound = app.server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
@@ -80,6 +87,22 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
       await app.close();
     },
   };
+}
+
+async function listen(app: FastifyInstance, { host, port }: RestOptions): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause)) throw cause;
+    const advice =
+      cause.code === 'EADDRINUSE'
+        ? 'another program listens there: stop it or set rest.port'
+        : cause.code === 'EACCES'
+          ? 'not allowed: set rest.port to one above 1023'
+          : 'set rest.host and rest.port to an address of this machine';
+    const complaint = `cannot listen on TCP ${host} port ${port} (${cause.code}); ${advice}`;
+    throw new RestError(complaint, { cause });
+  }
 }
 
 /** Throws ApiError 401 without the token, or 403 where a web page on this machine has been led here. */

@@ -9,6 +9,7 @@ import {
   InfoQuery,
   OrderQuery,
   OrderSubmission,
+  refuseUnbuiltDownload,
   type Step,
   WaitQuery,
 } from './api.ts';
@@ -94,8 +95,10 @@ function requestOf(steps: readonly Step[]): {
   const psmo: PsmoRequest[] = [];
   for (const step of steps) {
     if (!('download' in step)) psmo.push(step);
-    else if (steps.length === 1) return { facility: 'download', request: step };
-    else {
+    else if (steps.length === 1) {
+      refuseUnbuiltDownload(step.download.activationCode, 'steps[0].download.activationCode');
+      return { facility: 'download', request: step };
+    } else {
       throw new ApiError(
         501,
         'notBuilt',

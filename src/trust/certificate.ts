@@ -26,7 +26,7 @@ import { readOnly } from '../messages/tlv.ts';
 import { ChainError, type ChainMember } from './chain-error.ts';
 
 /** Certificates of RSP chains have 500 to 700 octets; what is far larger is not read. */
-export const maxCertificateOctets = 8192;
+export const maxCertificateOctets = 3072;
 
 /** Object identifiers of subject attributes. */
 export const attribute = { organization: '2.5.4.10', serialNumber: '2.5.4.5' } as const;

@@ -1,15 +1,17 @@
 /** The other commands of `eim`: info, device, euicc, serve; and a server that is away or does not let in. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { hex } from '../../src/base/bytes.ts';
+import { fileURLToPath } from 'node:url';
+import { hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { parseIccid } from '../../src/messages/ids.ts';
 import { at } from '../rest/http.ts';
 import { efIccid, eid, iccid, type Running, run } from '../rest/running.ts';
-import { command, start } from './cli.ts';
+import { command, type Ended, start } from './cli.ts';
 
 let rest: Running;
 let folder = '';
@@ -38,7 +40,7 @@ describe('eim info', () => {
     assert.equal(file('add-initial-eim-request.hex').toString(), 'BF5702A000\n');
     assert.deepEqual(new Uint8Array(file('eim-configuration-data.der')), hex('3000'));
     assert.match(file('tls-certificate.pem').toString(), /tls/);
-    assert.match(file('eim-certificate.pem').toString(), /eim/);
+    assert.match(file('eim-signing.pem').toString(), /eim/);
   });
 
   it('prints JSON, and says where files cannot be written', async () => {
@@ -77,7 +79,29 @@ describe('eim device', () => {
     assert.equal((await eim('device', 'remove', 'meter-7')).code, 2);
   });
 
-  it('refuses bad input with 2, and a taken identity with 1', async () => {
+  it('takes a PSK as text, beside hex', async () => {
+    const text = 'key of älteren';
+    const args = ['device', 'add', '--json', '--identity'];
+    const typed = await eim(...args, 'text-1', '--psk-text', text);
+    assert.equal(typed.code, 2, 'fifteen octets are too few');
+    assert.match(typed.stderr, /^eim: --psk-text: must be 16 to 64 octets of UTF-8, this has 15/);
+    const long = await eim(...args, 'text-1', '--psk-text', `${text}s`);
+    assert.equal(at(JSON.parse(long.stdout), 'key'), toHex(utf8(`${text}s`)));
+    const piped = await command([...args, 'text-2', '--psk-text', '-'], {
+      env,
+      stdin: '0123456789abcdef\n',
+    });
+    assert.equal(at(JSON.parse(piped.stdout), 'key'), '30313233343536373839616263646566');
+    const both = await eim(...args, 'text-3', '--psk-text', text, '--psk', '00'.repeat(16));
+    assert.equal(both.code, 2);
+    assert.match(both.stderr, /^eim: give --psk or --psk-text, not both/);
+    assert.equal(rest.desk.devices.get('text-3'), undefined);
+  });
+
+  it('refuses bad input with 2, naming the option', async () => {
+    const nameless = await eim('device', 'add');
+    assert.equal(nameless.code, 2);
+    assert.match(nameless.stderr, /^eim: a device needs a name: give --identity or --eid\n$/);
     const short = await eim('device', 'add', '--identity', 'a', '--psk', '00');
     assert.equal(short.code, 2);
     assert.match(short.stderr, /^eim: --psk: must be 16 to 64 octets/);
@@ -86,8 +110,11 @@ describe('eim device', () => {
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /^eim: --eid: /);
     const taken = await eim('device', 'add', '--identity', eid);
-    assert.equal(taken.code, 1);
-    assert.match(taken.stderr, /there is a device/);
+    assert.equal(taken.code, 2);
+    assert.match(
+      taken.stderr,
+      /there is a device \d+ already\n +give another --identity, .*eim device remove/,
+    );
   });
 });
 
@@ -120,11 +147,47 @@ describe('eim euicc', () => {
     const known = await rest.desk.euiccs.get(eid);
     assert.equal(known?.counterValue, 9);
     assert.equal(known?.consumerEuicc, true);
+    const nothing = await eim('euicc', 'set', eid);
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.stderr, /nothing to set: give --counter-value/);
     const wrong = await eim('euicc', 'set', eid, '--counter-value', 'nine');
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /^eim: --counter-value: /);
+    assert.match(wrong.stderr, /^eim: --counter-value: must be a number\n/);
+    const over = await eim('euicc', 'set', eid, '--counter-value', '8388608');
+    assert.match(over.stderr, /^eim: --counter-value: must be at most 8388607\n/);
     assert.match((await eim('euicc', 'show', '12')).stderr, /^eim: EID: an EID has 32 digits/);
   });
+});
+
+describe('eim, when its reader has enough', () => {
+  for (const words of ['info --json', 'order list 2>&1 >/dev/null']) {
+    it(`ends quietly: ${words} | true`, async () => {
+      const { code, stderr } = await piped(`${words} | true`);
+      assert.equal(code, 0, stderr);
+      assert.equal(stderr, '');
+    });
+  }
+
+  /** A pipeline that begins with `eim`; ends with the exit code of that. */
+  function piped(pipeline: string): Promise<Ended> {
+    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const [first, ...rest] = pipeline.split(' | ');
+    const eim = `"$0" --import "$1" "$2" ${first}`;
+    const script = `{ ${eim}; echo $? >"$3"; } | ${rest.join(' | ')}`;
+    const file = join(folder, 'code');
+    const words = ['-c', script, process.execPath, import.meta.resolve('tsx'), main, file];
+    const child = spawn('sh', words, { env: { PATH: process.env.PATH, ...env } });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', () =>
+        resolve({ code: Number(readFileSync(file, 'utf8')), stdout: '', stderr }),
+      );
+    });
+  }
 });
 
 describe('eim: the way to the eIM', () => {
@@ -194,6 +257,47 @@ describe('eim serve', () => {
     assert.equal(code, 2);
     assert.match(stderr, /rest\.prt: there is no such setting/);
     assert.match(stderr, /coaps\.port: /);
+  });
+
+  it('refuses a file that cannot be read with 2, naming the setting', async () => {
+    const { code, stderr } = await command([
+      'serve',
+      ...['--config', join(folder, 'unread.yaml'), '--data', join(folder, 'unread')],
+      ...['--set', `es9.roots=[${join(folder, 'none.pem')}]`],
+    ]);
+    assert.equal(code, 2);
+    assert.match(stderr, /\neim: es9\.roots: ENOENT/);
+  });
+
+  it('says which port is taken, and nothing of work on a closed store', async () => {
+    const serving = ['serve', '--config', join(folder, 'taken.yaml'), '--coaps-host', '127.0.0.1'];
+    const { port } = rest.rest;
+    const ports = ['--coaps-port', '0', '--rest-port', String(port)];
+    const data = ['--data', join(folder, 'taken')];
+    const { code, stderr } = await command([...serving, ...ports, ...data]);
+    assert.equal(code, 1);
+    assert.match(stderr, /\neim: cannot listen on TCP 127\.0\.0\.1 port .* or set rest\.port\n$/);
+    assert.doesNotMatch(stderr, /"level":50/);
+  });
+
+  it('warns of settings that a first start leaves open, until they are set', async () => {
+    const warnings = async (name: string, ...more: readonly string[]) => {
+      const serving = start([
+        'serve',
+        ...['--config', join(folder, `${name}.yaml`), '--data', join(folder, name)],
+        ...['--coaps-host', '127.0.0.1', '--coaps-port', '0', '--rest-port', '0', ...more],
+      ]);
+      await serving.says('ready');
+      serving.kill('SIGTERM');
+      const { stderr } = await serving.ended;
+      return [...stderr.matchAll(/"level":40.*"msg":"eim: (\S+) is/g)].map(
+        ([, setting]) => setting,
+      );
+    };
+    assert.deepEqual(await warnings('open'), ['euicc.roots', 'es9.roots', 'eim.fqdn']);
+    const ci = fileURLToPath(new URL('../../certs/lab/ci.cert.pem', import.meta.url));
+    const roots = [`euicc.roots=[${ci}]`, `es9.roots=[${ci}]`, 'eim.fqdn=eim.example.com'];
+    assert.deepEqual(await warnings('set', ...roots.flatMap((pair) => ['--set', pair])), []);
   });
 
   it('runs, makes its file, refuses a second on the same store, and stops on a signal', async () => {

@@ -204,6 +204,16 @@ describe('eim order: waiting', () => {
 });
 
 describe('eim order: looking', () => {
+  it('shows what an order waits for whose device was asked for certificates', async () => {
+    await eim(...download);
+    const { id } = await only();
+    // In the words of procedures/ipa-euicc-data.ts, which its test holds.
+    await rest.desk.orders.note(id, 'asked for certificates', 'the key is not known yet');
+    const { stdout } = await eim('order', 'show', id);
+    assert.match(stdout, /^state +new: the device was asked for the eUICC's certificates first$/m);
+    assert.match((await eim('order', 'list')).stdout, new RegExp(`^${id} .*  new `, 'm'));
+  });
+
   it('lists and shows with history, as tables and as JSON', async () => {
     await eim(...download);
     const { id } = await only();
@@ -273,6 +283,13 @@ describe('eim order: bad input is 2, before anything is asked or stored', () => 
       assert.equal(stdout, '');
     });
   }
+
+  it('an activation code that asks for a confirmation code', async () => {
+    const { code, stderr } = await eim(...download.slice(0, -1), `${activationCode}$$1`);
+    assert.equal(code, 2);
+    assert.match(stderr, /confirmation code, and giving one is not built yet\n$/);
+    assert.deepEqual(await rest.desk.orders.list(), []);
+  });
 
   it('an order nobody knows', async () => {
     const { code, stderr } = await eim('order', 'show', 'nonsense');

@@ -780,3 +780,16 @@ describe('B18 what peers may make the server hold', () => {
     assert.deepEqual(server.held, nothing);
   });
 });
+
+describe('No-Response with block-wise transfer (RFC 7967 section 2.1)', () => {
+  // CON [1] POST 1:0/1/16 →   ← ACK [1] 2.31 1:0/1/16   it asks for the rest, so it is said all the same
+  // CON [2] POST 1:1/0/16 →   ← ACK [2] empty
+  it('says 2.31 Continue, and keeps the answer back', async () => {
+    const { peer, requests } = conversation({ handle: () => ({ code: '2.04', body: none }) });
+    const options = [{ number: 258, value: hex('1a') }];
+    const body = bodyOf(20);
+    const last = await upload(peer, body, 16, { options });
+    await peer.hears({ type: 'ACK', mid: last, code: '0.00' });
+    assert.deepEqual(requests[0]?.body, body);
+  });
+});

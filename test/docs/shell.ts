@@ -38,7 +38,7 @@ export function invocationOf(words: readonly string[]): Invocation | undefined {
   const [program, ...rest] = words;
   if (program === 'eim') return { program, args: rest };
   if (program !== 'npm') return undefined;
-  const [verb, ...more] = rest.filter((word) => word !== '--silent');
+  const [verb, ...more] = rest;
   if (verb === 'test') return { program: 'test', args: [] };
   if (verb !== 'run') return undefined;
   const [script = '', dashes, ...args] = more;

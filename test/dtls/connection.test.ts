@@ -292,6 +292,33 @@ describe('limits', () => {
     assert.ok(begin(bench, '2001:db8:0:1::3').answered);
   });
 
+  for (const [what, limits] of [
+    ['in all', { halfOpen: 2 }],
+    ['of one address', { halfOpenPerAddress: 2 }],
+  ] as const) {
+    it(`make handshakes ${what} that hang give way, the oldest first`, async () => {
+      const bench = new Bench({ limits });
+      begin(bench, '192.0.2.1', 1);
+      await bench.clock.turn(10_000);
+      bench.heard();
+      const second = new RawClient(bench, { seed: seed++, from: from('192.0.2.1', 2) });
+      second.begin();
+      await bench.clock.turn(9_999);
+      bench.heard();
+      assert.ok(!begin(bench, '192.0.2.1', 3).answered, 'the oldest is too young');
+      await bench.clock.turn(1);
+      bench.heard();
+      assert.ok(begin(bench, '192.0.2.1', 3).answered);
+      assert.ok(!begin(bench, '192.0.2.1', 4).answered, 'the next is too young');
+      assert.deepEqual(bench.server.size, { handshakes: 2, established: 0 });
+      second.finish();
+      assert.deepEqual(
+        bench.opened.map(({ address }) => address.port),
+        [2],
+      );
+    });
+  }
+
   it('count a handshake no longer once it is done', () => {
     const bench = new Bench({ limits: { halfOpenPerAddress: 1 } });
     for (const port of [1, 2, 3]) {

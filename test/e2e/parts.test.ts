@@ -105,6 +105,15 @@ describe('the parts alone', () => {
   });
 });
 
+describe('the lab, when its reader has enough', () => {
+  it('ends quietly, and takes down what it started', async () => {
+    const lab = new Part('--json');
+    lab.child.stdout?.destroy();
+    assert.equal(await lab.ended(), 0, lab.said);
+    assert.equal(lab.said, '');
+  });
+});
+
 describe('an order accepted is an order kept', () => {
   it('through kill -9', async () => {
     const folder = newFolder();

@@ -145,8 +145,9 @@ describe('whom Https believes', () => {
 
   it('no other CI, and nobody where no root is configured', async () => {
     const server = await smdp(hello);
-    await fails(post(https({ roots: [otherCi().ci.certificate] }), server.address), 'tls');
-    await fails(post(https({ roots: [] }), server.address), 'tls');
+    const advice = /; name its root in es9\.roots or es9\.hosts\.localhost\.ca$/;
+    await fails(post(https({ roots: [otherCi().ci.certificate] }), server.address), 'tls', advice);
+    await fails(post(https({ roots: [] }), server.address), 'tls', advice);
     assert.equal(server.received.length, 0);
   });
 
@@ -164,7 +165,8 @@ describe('whom Https believes', () => {
 
   it('no expired certificate, and none that is not for servers', async () => {
     const expired = await smdp(hello, expiredTls(pki, ['localhost']));
-    await fails(post(https(), expired.address), 'tls', /expired/);
+    // Another root would not help: that advice is for certificates that lead to none.
+    await fails(post(https(), expired.address), 'tls', /expired$/);
     const unusable = await smdp(hello, wrongUsageTls(pki, ['localhost']));
     await fails(post(https(), unusable.address), 'tls');
   });

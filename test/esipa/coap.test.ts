@@ -134,10 +134,8 @@ describe('octets that are no ESipa message', () => {
     'an indefinite length': [hex(`BF4F805A10${eid}0000`), /indefinite length/],
     'a length not in its shortest form': [hex(`BF4F81125A10${eid}`), /shortest form/],
     'an unknown function': [hex('BF7A00'), /BF7A is no EsipaMessageFromIpaToEim/i],
-    'an answer of an eIM': [hex(nothing), /missing|twice|no /],
+    'an answer of an eIM': [hex('BF50023000'), /missing|twice|no /],
     'a function of the other direction': [hex('BF4E020500'), /not a function that an IPA calls/],
-    'an EID of 15 octets': [hex(`BF4F115A0F${eid.slice(2)}`), /15 octets, due 16/],
-    'a message without its EID': [hex('BF4F00'), /eidValue: missing/],
     'an ePRAndNotifications without its list': [
       tlv(0xbf50, tlv(0x30, tlv(0xbf51, hex('A205800365494D')))),
       /notificationList: missing/,
@@ -155,6 +153,24 @@ describe('octets that are no ESipa message', () => {
       });
       assert.equal(await everything(rig), before);
       assert.equal(rig.drops.of('esipa: no ESipa message'), 1);
+      assert.equal(rig.eim.polls.size, 0);
+    });
+  }
+});
+
+describe('a message whose EID is none', () => {
+  const cases: readonly (readonly [what: string, body: string, answer: string])[] = [
+    ['a poll with 15 octets', `BF4F115A0F${eid.slice(2)}`, 'BF4F03020103'],
+    ['a poll without one', 'BF4F00', 'BF4F03020104'],
+    ['a poll with letters', `BF4F125A10${'AB'.repeat(16)}`, 'BF4F03020103'],
+    ['a result with 17 octets', `BF50185A11${eid}00A003020102`, 'BF5003020103'],
+  ];
+  for (const [what, body, answer] of cases) {
+    it(`gets the standard's error, and nothing is stored: ${what}`, async () => {
+      const rig = await Rig.with();
+      const before = await everything(rig);
+      assert.equal(shown(await ask(rig, { body: hex(body) })), `2.05 42 ${answer}`);
+      assert.equal(await everything(rig), before);
       assert.equal(rig.eim.polls.size, 0);
     });
   }

@@ -163,6 +163,7 @@ describe('devices', () => {
     ['an identity with a line feed', 'identity', { identity: 'a\nb' }],
     ['an identity with an escape', 'identity', { identity: '\u001b[2J' }],
     ['an identity of half a character', 'identity', { identity: '\ud800' }],
+    ['an identity that no URL can name', 'identity', { identity: '..' }],
     ['a key of 15 octets', 'key', { key: new Uint8Array(15) }],
     ['a key of 65 octets', 'key', { key: new Uint8Array(65) }],
     ['65 EIDs', 'eids', { eids: Array.from({ length: 65 }, () => eid) }],

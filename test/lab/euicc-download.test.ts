@@ -23,7 +23,9 @@ import { piecesOf } from '../../tools/lab/bsp/pieces.ts';
 import { makeOneTimeKey } from '../../tools/lab/bsp/session-keys.ts';
 import type { EuiccOptions } from '../../tools/lab/euicc/chip.ts';
 import { Euicc } from '../../tools/lab/euicc/euicc.ts';
+import { issueCertificate } from '../../tools/lab/pki/issue.ts';
 import { labEid, loadLabPki, makeLabPki } from '../../tools/lab/pki/lab-pki.ts';
+import { dpPbProfile, profileDefaults } from '../../tools/lab/pki/profiles.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { seededRandom } from '../support/seeded.ts';
@@ -296,8 +298,7 @@ describe('PrepareDownload', () => {
     assert.deepEqual(hashCc?.raw, tlv(0x04, new Uint8Array(32).fill(7)));
   });
 
-  function refusal(wrong: Wrong): number {
-    const euicc = makeEuicc();
+  function refusal(wrong: Wrong, euicc = makeEuicc()): number {
     const right = smdp();
     const authenticated = right.authenticate(euicc);
     assert.ok(authenticated.type === 'authenticateResponseOk');
@@ -318,8 +319,15 @@ describe('PrepareDownload', () => {
     const { invalidCertificate } = DownloadErrorCode;
     assert.equal(refusal({ dpPb: pki.dpAuth }), invalidCertificate);
     assert.equal(refusal({ dpPb: stranger.dpPb }), invalidCertificate);
-    const ci = { ...makeLabPki({ smdpOid: '2.999.12' }), ci: pki.ci };
-    assert.equal(refusal({ dpPb: ci.dpPb }), invalidCertificate);
+    const profile = { ...profileDefaults, smdpOid: '2.999.12' };
+    const otherOwner = issueCertificate(dpPbProfile(profile), pki.ci);
+    assert.equal(refusal({ dpPb: otherOwner }), invalidCertificate);
+    // The eUICC trusts both CIs, and the owner's name is the same.
+    const ciCertificates = [pki.ci.certificate, stranger.ci.certificate];
+    assert.equal(
+      refusal({ dpPb: stranger.dpPb }, makeEuicc({ ciCertificates })),
+      invalidCertificate,
+    );
   });
 
   it('refuses a signature of another key, and one over the bare signature 1', () => {

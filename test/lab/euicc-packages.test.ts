@@ -236,6 +236,22 @@ describe('LoadEuiccPackage', () => {
     ]);
   });
 
+  for (const [name, one, other] of [
+    ['enable', enable(iccidA), enable(iccidB)],
+    ['disable', disable(iccidA), disable(iccidB)],
+  ] as const) {
+    it(`carries out one ${name} of a package, and no second`, () => {
+      const euicc = setUp();
+      if (name === 'disable') euicc.transmit(packageOf([enable(iccidA)]));
+      const results = resultsOf(euicc.transmit(packageOf([one, other], { counterValue: 2 })));
+      assert.deepEqual(results, [
+        { type: `${name}Result`, value: 0 },
+        { type: 'processingTerminated', value: 2 },
+      ]);
+      assert.deepEqual(enabledOf(euicc), name === 'enable' ? [toHex(iccidA)] : []);
+    });
+  }
+
   it('takes a command that cannot be read for a damaged one, and goes no further', () => {
     const euicc = setUp();
     const commands = (bytes: string, counterValue: number) => {

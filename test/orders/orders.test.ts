@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Drops, makeLog } from '../../src/base/log.ts';
+import { Drops, type LogLine, makeLog } from '../../src/base/log.ts';
 import type { Order } from '../../src/orders/order.ts';
 import { type OrderFilter, Orders } from '../../src/orders/orders.ts';
 import { LevelStore } from '../../src/store/level.ts';
@@ -321,6 +321,45 @@ describe('watchers', () => {
     const { id } = await orders.submit(download);
     assert.deepEqual(heard, [id]);
     assert.ok(lines.includes('orders: a listener failed'));
+  });
+});
+
+describe('the log of orders', () => {
+  it('tells how each ended, and nothing of what it asked for', async () => {
+    const { store, clock } = bench();
+    const lines: LogLine[] = [];
+    const log = makeLog('orders', (line) => lines.push(line));
+    const orders = new Orders({ store, clock, log, settings: { noShow: 1000 } });
+    const [good, bad, late] = [
+      await orders.submit(enable),
+      await orders.submit(download),
+      await orders.submit(download),
+    ];
+    await orders.finish(good.id, success);
+    await orders.cancel(bad.id);
+    await clock.turn(1000);
+    await orders.sweep();
+    const ends = lines.filter(({ event }) => event === 'orders: order finished');
+    assert.deepEqual(
+      ends.map(({ level, fields }) => ({ level, ...fields })),
+      [
+        { level: 'info', id: good.id, eid, success: true },
+        { level: 'info', id: bad.id, eid, success: false },
+        { level: 'info', id: late.id, eid, success: false },
+      ],
+    );
+    assert.doesNotMatch(JSON.stringify(lines), /MID/);
+  });
+
+  it('tells no end of an order that goes on', async () => {
+    const { store, clock } = bench();
+    const lines: string[] = [];
+    const log = makeLog('orders', ({ event }) => lines.push(event));
+    const orders = new Orders({ store, clock, log });
+    const { id } = await orders.submit(download);
+    await orders.fetched(id, dispatch());
+    await orders.note(id, 'a line');
+    assert.ok(!lines.includes('orders: order finished'));
   });
 });
 

@@ -180,6 +180,15 @@ describe('getEimPackage, who may ask', () => {
     assert.deepEqual(await rig.poll(dev2, otherEid), nothing);
   });
 
+  it('serves nothing to a PSK that was removed, though its connection stands', async () => {
+    const rig = await Rig.with({ settings: { boundEidsOpen: true } });
+    await rig.eim.devices.add(device);
+    assert.deepEqual(await rig.poll(dev1), nothing);
+    await rig.eim.devices.remove('dev1');
+    assert.deepEqual(await rig.poll(dev1), { type: 'eimPackageError', value: 2 });
+    assert.deepEqual(await rig.poll(caller), nothing);
+  });
+
   it('serves it to others too where that is set', async () => {
     const rig = await Rig.with({ settings: { boundEidsOpen: true } });
     await rig.eim.devices.add(device);

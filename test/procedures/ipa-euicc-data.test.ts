@@ -40,6 +40,9 @@ describe('the certificates of an eUICC whose key is not known', () => {
     const { rig, order, tagList, answer } = await asked();
     assert.deepEqual(tagList, hex('BF20 BF22 84 A5 A6 A8 A9'));
     assert.equal(await rig.at(order), 'new');
+    // `eim order show` knows this event by its name.
+    const because = 'the key of this eUICC is not known yet';
+    assert.deepEqual(await rig.history(order), ['submitted', `asked for certificates: ${because}`]);
     const said = { associationToken: 3, euiccInfo1: hex('BF200482020305') };
     assert.deepEqual(await rig.provide(answer({ ...certificates, ...said })), empty);
     const answered = await rig.poll();
@@ -49,6 +52,8 @@ describe('the certificates of an eUICC whose key is not known', () => {
     await rig.provide({ type: 'euiccPackageResult', value: result });
     assert.equal((await rig.end(order)).success, true);
     assert.deepEqual((await rig.eim.euiccs.get(eid))?.euiccInfo1, said.euiccInfo1);
+    await rig.provide(answer({ ...certificates, associationToken: 9 }));
+    assert.equal((await rig.eim.euiccs.get(eid))?.associationToken, 3, 'answered once');
   });
 
   it('are asked for with the same bytes until they come, also after a restart', async () => {

@@ -6,7 +6,11 @@ import { Es9TransportError } from '../../src/es9/errors.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import { PendingNotification } from '../../src/messages/notifications.ts';
 import { deliverNotifications } from '../../src/procedures/notification-delivery.ts';
-import { sweepTransactions, transactionOf } from '../../src/procedures/transactions.ts';
+import {
+  keepTransaction,
+  sweepTransactions,
+  transactionOf,
+} from '../../src/procedures/transactions.ts';
 import { newKey } from '../../tools/lab/pki/issue.ts';
 import { issueEuicc } from '../../tools/lab/pki/lab-pki.ts';
 import { otherCi } from '../../tools/lab/pki/wrong-twins.ts';
@@ -45,6 +49,15 @@ function delivered(rig: Rig): string[] {
 async function states(rig: Rig): Promise<string[]> {
   const { profiles } = (await rig.eim.euiccs.get(eid)) ?? {};
   return (profiles?.list ?? []).map((one) => `${one.iccid} ${one.state}`);
+}
+
+/** A call that is answered when the test says so. */
+function held() {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve: () => resolve() };
 }
 
 describe('an installation result', () => {
@@ -314,6 +327,50 @@ describe('delivery of notifications', () => {
     assert.deepEqual(delivered(rig).slice(tried), ['down.example.com 1', 'up.example.com 2']);
   });
 
+  it('does not let one SM-DP+ that never answers hold up another', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    const to = (address: string, seqNumber: number) =>
+      rig.notify(rig.euicc.notification('notificationEnable', { seqNumber, address }));
+    await to('slow.example.com', 1);
+    await to('up.example.com', 2);
+    delete rig.smdp.always.handleNotification;
+    const { promise, resolve } = held();
+    rig.smdp.next('handleNotification', promise);
+    const tried = delivered(rig).length;
+    const round = deliverNotifications(rig.eim);
+    await settled();
+    assert.deepEqual(delivered(rig).slice(tried), ['slow.example.com 1', 'up.example.com 2']);
+    resolve();
+    await round;
+  });
+
+  it('does not ask once more for each time that a notification is repeated', async () => {
+    const rig = await Rig.with();
+    const { promise, resolve } = held();
+    rig.smdp.next('handleNotification', promise);
+    rig.smdp.always.handleNotification = unreachable;
+    const notification = rig.euicc.notification('notificationEnable');
+    for (let i = 0; i < 20; i++) await rig.notify(notification);
+    resolve();
+    await settled();
+    assert.equal(delivered(rig).length, 1);
+  });
+
+  it('counts the 90 days of a notification from when it first came', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    const notification = rig.euicc.notification('notificationEnable');
+    await rig.notify(notification);
+    await rig.clock.turn(60 * day);
+    await rig.notify(notification);
+    await rig.clock.turn(31 * day);
+    await deliverNotifications(rig.eim);
+    const tried = delivered(rig).length;
+    await deliverNotifications(rig.eim);
+    assert.equal(delivered(rig).length, tried);
+  });
+
   it('asks an SM-DP+ that is down once a round, not once for each eUICC', async () => {
     const rig = await Rig.with();
     rig.smdp.always.handleNotification = unreachable;
@@ -349,25 +406,27 @@ describe('delivery of notifications', () => {
     assert.equal(delivered(rig).length, tried);
   });
 
-  it('gets through more than are read at a time', async () => {
+  it('gets through more than are read at a time, and takes no more than 256 of one eUICC', async () => {
     const rig = await Rig.with();
     rig.smdp.always.handleNotification = unreachable;
-    const notify = (seqNumber: number, address: string) =>
+    await rig.eim.euiccs.ensure(otherEid);
+    const others = issueEuicc(pki, otherEid);
+    const notify = (seqNumber: number, euicc = others) =>
       rig.say({
         type: 'handleNotificationEsipa',
         value: {
           type: 'pendingNotification',
-          value: rig.euicc.notification('notificationEnable', { seqNumber, address }),
+          value: rig.euicc.notification('notificationEnable', { seqNumber, euicc }),
         },
       });
-    for (let i = 1; i <= 255; i++) await notify(i, 'down.example.com');
-    await notify(256, 'up.example.com');
-    await assert.rejects(notify(257, 'up.example.com'), { name: 'NotKeptError' });
+    for (let i = 1; i <= 256; i++) await notify(i);
+    await assert.rejects(notify(257), { name: 'NotKeptError' });
+    await notify(1, pki.euicc);
     await settled();
     delete rig.smdp.always.handleNotification;
     const tried = delivered(rig).length;
     await deliverNotifications(rig.eim);
-    assert.equal(delivered(rig).length - tried, 256);
+    assert.equal(delivered(rig).length - tried, 257);
   });
 });
 
@@ -411,13 +470,17 @@ describe('forms of notifications that are not built yet', () => {
 describe('sessions that are kept', () => {
   it('are forgotten 90 days after they began, however many there are', async () => {
     const download = await Download.begin();
-    const { rig } = download;
-    for (let i = 0; i < 300; i++) {
-      rig.smdp.transactionId = hex(String(1000 + i));
-      await download.initiate();
-    }
+    const { rig, order } = download;
+    const started = rig.clock.now();
+    const sessions = Array.from({ length: 300 }, (_, i) => ({
+      transactionId: hex(String(1000 + i)),
+      orderId: order.id,
+      eid,
+      smdpAddress: 'smdp.example.com',
+      started,
+    }));
+    await rig.eim.store.commit(sessions.flatMap(keepTransaction));
     await rig.clock.turn(day);
-    rig.smdp.transactionId = transactionId;
     await download.initiate();
     await rig.clock.turn(89 * day + 1);
     await sweepTransactions(rig.eim);

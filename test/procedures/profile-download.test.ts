@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex } from '../../src/base/bytes.ts';
-import { parseEid } from '../../src/messages/ids.ts';
+import { iccidDigits, parseEid, parseIccid } from '../../src/messages/ids.ts';
 import { InitiateAuthenticationResponseEsipa } from '../../src/messages/profile-download.ts';
 import { AuthenticateServerResponse, PrepareDownloadResponse } from '../../src/messages/rsp.ts';
 import { tlv } from '../../src/messages/tlv.ts';
 import type { Caller } from '../../src/procedures/eim.ts';
+import { mostOfOrder, transactionOf } from '../../src/procedures/transactions.ts';
 import { settled } from '../support/hand-clock.ts';
 import { CrashingStore } from './crashing-store.ts';
 import {
@@ -41,6 +42,10 @@ describe('a download', () => {
     assert.deepEqual(authenticated.value.profileMetaData, metadata);
     assert.deepEqual(authenticated.value.smdpSignature2, new Uint8Array(64).fill(2));
     assert.deepEqual(authenticated.value.smdpCertificate, pki.dpPb.certificate);
+
+    const offered = (await rig.history(order)).find((line) => line.startsWith('authenticated'));
+    const printed = iccidDigits(parseIccid(iccid));
+    assert.equal(offered, `authenticated: SM-DP+ smdp.example.com offers ICCID ${printed}`);
 
     const prepareDownloadResponse = rig.euicc.prepareDownload(transactionId);
     const bound = await download.getBoundProfilePackage(prepareDownloadResponse);
@@ -322,6 +327,24 @@ describe('initiateAuthentication', () => {
     assert.match((await rig.end(second)).reason, /transactionId of another download/);
     // The first goes on as if nothing had been.
     assert.equal((await download.authenticate()).type, 'authenticateClientOkDPEsipa');
+  });
+
+  it('keeps the last sessions of a download that is begun again and again, and ends it at last', async () => {
+    const download = await Download.begin();
+    const { rig } = download;
+    const ids = Array.from({ length: mostOfOrder }, (_, i) => Uint8Array.of(0xaa, i));
+    for (const id of ids) {
+      rig.smdp.transactionId = id;
+      assert.equal((await download.initiate()).type, 'initiateAuthenticationOkEsipa');
+    }
+    const known = await Promise.all(ids.map((id) => transactionOf(rig.eim, id)));
+    assert.deepEqual(
+      known.map((one) => one !== undefined),
+      ids.map((_, i) => i >= ids.length - 8),
+    );
+    rig.smdp.transactionId = Uint8Array.of(0xbb);
+    assert.deepEqual(await download.initiate(), initiateError(127));
+    assert.match((await download.end()).reason, /began this download 64 times/);
   });
 
   it('takes a transactionId anew that a download had which is over', async () => {

@@ -176,14 +176,23 @@ describe('a result, whose it is', () => {
   it('is refused with eidNotFound where the package was for another EID', async () => {
     const { rig, order, signed } = await fetched();
     await rig.eim.euiccs.ensure(otherEid);
-    const result = asResult(rig.euicc.result(signed, [ok]));
-    assert.deepEqual(await rig.provide(result, { of: otherEid }), error(2));
+    const { eimTransactionId } = signed;
+    const refusals = [
+      asResult(rig.euicc.result(signed, [ok])),
+      asResult({ type: 'euiccPackageErrorUnsigned', value: { eimId: 'eIM', eimTransactionId } }),
+      {
+        type: 'eimPackageResultResponseError',
+        value: { eimTransactionId, eimPackageResultErrorCode: 2 },
+      } as const,
+    ];
+    for (const one of refusals)
+      assert.deepEqual(await rig.provide(one, { of: otherEid }), error(2));
     assert.equal(await rig.at(order), 'work');
   });
 
   it('is refused with eidNotFound for an EID that nobody knows', async () => {
     const { rig, signed } = await fetched();
-    const result = asResult(rig.euicc.result(signed, [ok]));
+    const result = asResult(rig.euicc.result(signed, [ok], { eimTransactionId: undefined }));
     assert.deepEqual(await rig.provide(result, { of: otherEid }), error(2));
     assert.equal(await rig.eim.euiccs.get(otherEid), undefined);
   });
@@ -287,6 +296,12 @@ describe('a result, in the words of the REST API', () => {
       [{ type: 'processingTerminated', value: 0 }],
       [{ enableResult: 'ok' }],
       true,
+    ],
+    'a bare INTEGER for two operations is neither’s': [
+      [{ disable: { iccid } }, { delete: { iccid } }],
+      [{ type: 'processingTerminated', value: 0 }],
+      [{ processingTerminated: 0 }],
+      false,
     ],
     'a bare INTEGER that processingTerminated has': [
       [{ enable: { iccid } }],
@@ -521,6 +536,13 @@ describe('a result that was lost on its way', () => {
     assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
   });
 
+  it('is asked for once: another replay ends its order', async () => {
+    const { rig, order, signed } = await replayed();
+    await rig.provide(asResult(rig.euicc.error(signed, 4)));
+    assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
+    assert.deepEqual(await rig.poll(), { type: 'eimPackageError', value: 1 });
+  });
+
   it('is not asked for where the package left but once: the counter is behind the eUICC’s', async () => {
     const { rig, order, signed } = await fetched();
     await rig.provide(asResult(rig.euicc.error(signed, 4)));
@@ -579,6 +601,27 @@ describe('an error of the IPA', () => {
     const { outcome, reason } = await rig.end(order);
     assert.deepEqual(outcome, [{ procedureError: 'undefinedError' }]);
     assert.match(reason, /ecallActive/);
+  });
+
+  const dropped = 'esipa: an error report about nothing that is in work';
+
+  it('about an order that has ended is told the log, and is no noise', async () => {
+    const { rig, order, signed } = await fetched();
+    await rig.eim.orders.cancel(order.id);
+    const before = await rig.order(order);
+    const { eimTransactionId } = signed;
+    assert.deepEqual(await rig.provide(said({ eimTransactionId })), empty);
+    assert.deepEqual(await rig.order(order), before);
+    assert.equal(rig.drops.of(dropped), 0);
+    const told = rig.lines.find(({ event }) => event.endsWith('after the end of its order'));
+    assert.equal(told?.level, 'info');
+    assert.equal(told?.fields.order, order.id);
+  });
+
+  it('about a package that nobody knows is noise', async () => {
+    const { rig } = await fetched();
+    await rig.provide(said({ eimTransactionId: hex('AABB') }));
+    assert.equal(rig.drops.of(dropped), 1);
   });
 });
 

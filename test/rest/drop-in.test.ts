@@ -221,6 +221,24 @@ describe('drop-in: euicc', () => {
     assert.equal(answer.status, 400);
     assert.equal(at(answer.body, 'error', 'field'), 'order.euicc');
   });
+
+  for (const [what, value] of [
+    ['lists within lists', '['.repeat(100) + ']'.repeat(100)],
+    ['an object', '{"a":1}'],
+    ['a number beyond all', '1e400'],
+  ] as const) {
+    it(`refuses a parameter that is ${what}, and keeps nothing of it`, async () => {
+      const before = await eim.desk.orders.list();
+      const response = await fetch(`${eim.url}/euicc/create`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: `{"eidValue":"${eid}","order":{"euicc":[{"counterValue":${value}}]}}`,
+      });
+      assert.equal(response.status, 400);
+      assert.equal(at(await response.json(), 'error', 'field'), 'order.euicc');
+      assert.deepEqual(await eim.desk.orders.list(), before);
+    });
+  }
 });
 
 describe('drop-in: bad input stores nothing', () => {
@@ -327,6 +345,14 @@ describe('drop-in: bad input stores nothing', () => {
       501,
       'order.psmo[0].getRAT',
       /not built yet/,
+    ],
+    [
+      'an activation code that asks for a confirmation code',
+      'download',
+      { eidValue: eid, order: { download: { activationCode: `${activationCode}$$1` } } },
+      501,
+      'order.download.activationCode',
+      /confirmation code, and giving one is not built yet/,
     ],
     [
       'eco',

@@ -36,6 +36,22 @@ describe('REST: who is let in', () => {
     await assert.rejects(run({ host: '0.0.0.0' }), /0\.0\.0\.0 needs a token/);
   });
 
+  it('says which port is taken, and which setting to change', async () => {
+    const { port } = (await started()).rest;
+    await assert.rejects(run({ port }), {
+      name: 'RestError',
+      message: `cannot listen on TCP 127.0.0.1 port ${port} (EADDRINUSE); another program listens there: stop it or set rest.port`,
+    });
+  });
+
+  it('says that an address is not this machine’s', async () => {
+    // TEST-NET-1 (RFC 5737) is nobody's.
+    await assert.rejects(run({ host: '192.0.2.1', token }), {
+      name: 'RestError',
+      message: /EADDRNOTAVAIL.*set rest\.host and rest\.port to an address of this machine/,
+    });
+  });
+
   it('asks for the token where one is set, but for the health', async () => {
     const { url } = await started({ host: '0.0.0.0', token });
     const local = url.replace('0.0.0.0', '127.0.0.1');
@@ -74,6 +90,18 @@ describe('REST: what it refuses', () => {
     assert.equal(wrong.status, 405);
     assert.match(String(at(wrong.body, 'error', 'message')), /takes GET, not POST/);
     assert.equal((await send('PUT', `${url}/v1/orders`)).status, 405);
+  });
+
+  it('answers in its own shape what leads to no route at all', async () => {
+    const { url } = await started();
+    for (const [path, status] of [
+      ['%ff', 400],
+      ['x'.repeat(2000), 414],
+    ] as const) {
+      const answer = await get(`${url}/v1/orders/${path}`);
+      assert.equal(answer.status, status);
+      assert.equal(at(answer.body, 'error', 'code'), 'badInput');
+    }
   });
 
   it('answers 413 to a body over the limit', async () => {

@@ -232,6 +232,12 @@ describe('/v1/orders: bad input stores nothing', () => {
         400,
         'steps[0].enable.rolback',
       ],
+      [
+        'an activation code that asks for a confirmation code',
+        { eid, steps: [{ download: { activationCode: `${activationCode}$$1` } }] },
+        501,
+        'steps[0].download.activationCode',
+      ],
       ['a download beside others', { eid, steps: [download, { enable: { iccid } }] }, 501, 'steps'],
     ];
   for (const [what, body, status, field] of cases) {

@@ -2,13 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, addressText } from '../../src/base/address.ts';
-import { fromUtf8, hex, toHex } from '../../src/base/bytes.ts';
+import { BytesError, hex, toHex } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { chooseProfile } from './choose-profile.ts';
+import { chooseProfile, derOrHex } from './choose-profile.ts';
 import { LabError, top } from './eim-process.ts';
 import { Euicc } from './euicc/euicc.ts';
+import { EuiccStateError } from './euicc/state.ts';
 import { Device, type StackName } from './ipa/device.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { profilesOf } from './lab.ts';
@@ -18,7 +19,7 @@ import { startRelay } from './link/relay.ts';
 import { seededNumbers } from './link/seeded.ts';
 import { labEid, loadLabPki } from './pki/lab-pki.ts';
 import { profileTable, stepLine } from './report.ts';
-import { startSmdpp } from './smdpp/smdpp.ts';
+import { type Smdpp, startSmdpp } from './smdpp/smdpp.ts';
 
 const common = { clock: systemClock, random: systemRandom, log: silentLog() };
 
@@ -33,14 +34,7 @@ export interface SmdppAloneOptions {
 /** Serves one profile, over and over, until a signal. */
 export async function runSmdpp(options: SmdppAloneOptions): Promise<void> {
   const { upp, iccid } = chooseProfile(options);
-  const smdpp = await startSmdpp({
-    pki: loadLabPki(),
-    port: options.port,
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...common,
-    onStep: ({ function: what, who, outcome }) =>
-      console.log(stepLine({ from: who, to: 'SM-DP+', what, result: outcome })),
-  });
+  const smdpp = await openSmdpp(options);
   const activationCode = smdpp.addProfile({
     matchingId: options.matchingId,
     upp,
@@ -55,8 +49,7 @@ export async function runSmdpp(options: SmdppAloneOptions): Promise<void> {
 }
 
 export interface LinkAloneOptions {
-  /** `host:port` */
-  readonly server: string;
+  readonly server: Address;
   readonly profile: LinkProfileName;
   readonly port: number;
   readonly seed: number;
@@ -67,25 +60,45 @@ export interface LinkAloneOptions {
 export async function runLink(options: LinkAloneOptions): Promise<void> {
   const capture = options.pcap === undefined ? undefined : startCapture(options.pcap);
   const relay = await startRelay({
-    server: addressOf(options.server),
+    server: options.server,
     profile: linkProfiles[options.profile],
     clock: systemClock,
     chance: seededNumbers(options.seed),
     port: options.port,
     ...(capture === undefined ? {} : { capture }),
   });
-  console.log(`link ${options.profile} to ${options.server}: ${addressText(relay.address)}`);
+  console.log(
+    `link ${options.profile} to ${addressText(options.server)}: ${addressText(relay.address)}`,
+  );
   await stopSignal();
   await relay.close();
   await capture?.close();
   console.log(JSON.stringify(relay.counts));
 }
 
+async function openSmdpp({ port, name }: SmdppAloneOptions): Promise<Smdpp> {
+  try {
+    return await startSmdpp({
+      pki: loadLabPki(),
+      port,
+      ...(name === undefined ? {} : { name }),
+      ...common,
+      onStep: ({ function: what, who, outcome }) =>
+        console.log(stepLine({ from: who, to: 'SM-DP+', what, result: outcome })),
+    });
+  } catch (cause) {
+    const code: unknown = Reflect.get(Object(cause), 'code');
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw cause;
+    throw new LabError(`cannot listen on TCP port ${port} (${code}): choose another with --port`, {
+      cause,
+    });
+  }
+}
+
 export interface DeviceAloneOptions {
-  /** `host:port` */
-  readonly eim: string;
+  readonly eim: Address;
   readonly identity: string;
-  readonly psk?: string;
+  readonly psk?: Uint8Array;
   readonly addInitialEim?: string;
   readonly state: string;
   readonly stack: StackName;
@@ -103,26 +116,25 @@ export async function runDevice(options: DeviceAloneOptions): Promise<void> {
     ciCertificates: [pki.ci.certificate],
     ...common,
   });
-  const kept = readState(options.state);
-  if (kept !== undefined) card.restore(kept);
+  restore(card, options.state);
   if (options.addInitialEim !== undefined) {
     const answer = card.transmit(requestIn(options.addInitialEim));
     console.log(`AddInitialEim: ${toHex(answer)}`);
   }
   const device = new Device({
     card,
-    eim: addressOf(options.eim),
+    eim: options.eim,
     credential:
       options.psk === undefined
         ? { type: 'certificate', trust: trustOfCard(card) }
-        : { type: 'psk', identity: options.identity, key: hex(options.psk) },
+        : { type: 'psk', identity: options.identity, key: options.psk },
     stack: options.stack,
     ...common,
     onStep: (step) => console.log(stepLine(step)),
   });
-  console.log(`EID ${labEid}`);
+  console.log(`EID ${labEid}, eIM ${addressText(options.eim)}`);
   try {
-    await device.connect();
+    await connect(device, options);
     for (;;) {
       await device.poll();
       card.reset();
@@ -136,17 +148,25 @@ export async function runDevice(options: DeviceAloneOptions): Promise<void> {
   console.log(profileTable(profilesOf(card)));
 }
 
-/** `[::1]:5684`, `127.0.0.1:5684` */
-function addressOf(text: string): Address {
-  const [, host = '', port = ''] = /^\[?([^\]]+)\]?:([0-9]{1,5})$/.exec(text) ?? [];
-  if (port === '') throw new LabError(`${text} is not host:port`);
-  return { address: host, port: Number(port) };
+async function connect(device: Device, { eim, psk }: DeviceAloneOptions): Promise<void> {
+  try {
+    await device.connect();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const look =
+      psk === undefined ? "is its certificate the card's" : 'are identity and PSK known there';
+    throw new LabError(
+      `no connection to the eIM at ${addressText(eim)} (${why}): does it listen there, ${look}?`,
+      { cause },
+    );
+  }
 }
 
-/** An AddInitialEimRequest from a file of DER or of hex. */
+/** An AddInitialEimRequest (`BF57…`) from a file of DER or of hex. */
 function requestIn(path: string): Uint8Array {
-  const content = new Uint8Array(readFileSync(path));
-  return content[0] === 0xbf ? content : hex(fromUtf8(content));
+  const content = derOrHex(new Uint8Array(readFileSync(path)));
+  if (content?.[0] === 0xbf && content[1] === 0x57) return content;
+  throw new LabError(`${path} is no AddInitialEimRequest: have it written by eim info --out`);
 }
 
 /** JSON of a snapshot; octets as `{ "hex": … }`. */
@@ -154,6 +174,18 @@ function stateText(state: unknown): string {
   return JSON.stringify(state, (_name, value: unknown) =>
     value instanceof Uint8Array ? { hex: toHex(value) } : value,
   );
+}
+
+/** Gives the card what the file holds; a card without a file is fresh. Throws LabError. */
+function restore(card: Euicc, path: string): void {
+  const kept = readState(path);
+  if (kept === undefined) return;
+  try {
+    card.restore(kept);
+  } catch (cause) {
+    if (!(cause instanceof EuiccStateError)) throw cause;
+    throw notState(path, cause);
+  }
 }
 
 function readState(path: string): unknown {
@@ -164,10 +196,22 @@ function readState(path: string): unknown {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-  return JSON.parse(text, (_name, value: unknown) => {
-    const octets: unknown = Reflect.get(Object(value), 'hex');
-    return typeof octets === 'string' ? hex(octets) : value;
-  });
+  try {
+    return JSON.parse(text, (_name, value: unknown) => {
+      const octets: unknown = Reflect.get(Object(value), 'hex');
+      return typeof octets === 'string' ? hex(octets) : value;
+    });
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError || cause instanceof BytesError)) throw cause;
+    throw notState(path, cause);
+  }
+}
+
+function notState(path: string, cause: Error): LabError {
+  return new LabError(
+    `${path} holds no state of the lab's eUICC (${cause.message}): move it away, or name another with --state`,
+    { cause },
+  );
 }
 
 function pause(milliseconds: number): Promise<void> {

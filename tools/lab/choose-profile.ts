@@ -27,13 +27,19 @@ export function chooseProfile(choice: {
       upp: makeProfile({ iccid, name: 'coap-eim lab', size: choice.size ?? usualSize }),
     };
   }
-  const content = new Uint8Array(readFileSync(choice.profile));
-  const text = Buffer.from(content).toString('latin1');
-  const upp = /^[0-9A-Fa-f\s]+$/.test(text) ? hex(text) : content;
+  const upp = derOrHex(new Uint8Array(readFileSync(choice.profile)));
+  if (upp === undefined) throw new LabError(`${choice.profile} has an odd number of hex digits`);
   try {
     return { upp, iccid: readProfile(upp).iccid };
   } catch (error) {
     if (!(error instanceof ProfileError)) throw error;
     throw new LabError(`${choice.profile} is no profile package: ${error.message}`);
   }
+}
+
+/** The octets of a file that holds DER, or hex text; undefined where a digit of the text is missing. */
+export function derOrHex(content: Uint8Array): Uint8Array | undefined {
+  const text = Buffer.from(content).toString('latin1');
+  if (!/^[0-9A-Fa-f\s]+$/.test(text)) return content;
+  return text.replace(/\s/g, '').length % 2 === 0 ? hex(text) : undefined;
 }

@@ -1,6 +1,14 @@
 /** `npm run lab`: the main job on loopback, or one part of it alone. */
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { runDevice, runLink, runSmdpp } from './alone.ts';
+import { Command, Option } from 'commander';
+import {
+  type DeviceAloneOptions,
+  type LinkAloneOptions,
+  runDevice,
+  runLink,
+  runSmdpp,
+  type SmdppAloneOptions,
+} from './alone.ts';
+import { address, matchingId, natural, port, psk, seconds, size } from './arguments.ts';
 import { chooseProfile } from './choose-profile.ts';
 import { runLab, StepFailed, step } from './lab.ts';
 import { startCapture } from './link/pcap.ts';
@@ -24,22 +32,34 @@ interface Options {
 
 const badInput = 2;
 
+const profile = () =>
+  new Option(
+    '--profile <file>',
+    'unprotected profile package (DER, as .der or hex text)',
+  ).conflicts('size');
+const sizeOption = () =>
+  new Option('--size <octets>', 'size of the profile that is made: 702 and more, 60k').argParser(
+    size,
+  );
+const stackOption = () =>
+  new Option('--stack <which>', "the device's CoAP and DTLS; node-coap knows PSK only")
+    .choices(['own', 'node-coap'])
+    .default('own');
+
 const program = new Command('npm run lab --')
+  // An option after `smdpp` or `device` is theirs, also where the whole lab has one of that name.
+  .enablePositionalOptions()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : badInput))
   .description('A profile lands: SM-DP+, eIM and one device on loopback, with real cryptography.')
   .option('--json', 'print one JSON document and nothing else')
-  .option('--profile <file>', 'unprotected profile package to download (DER, as .der or hex text)')
-  .option('--size <octets>', 'size of the profile that is made: 701 and more, 60k', size)
+  .addOption(profile())
+  .addOption(sizeOption())
   .addOption(
     new Option('--auth <how>', 'how device and eIM authenticate')
       .choices(['psk', 'cert'])
       .default('psk'),
   )
-  .addOption(
-    new Option('--stack <which>', "the device's CoAP and DTLS")
-      .choices(['own', 'node-coap'])
-      .default('own'),
-  )
+  .addOption(stackOption())
   .option('--coaps-port <port>', 'UDP port of the eIM, 0 for a free one', port, 0)
   .option('--rest-port <port>', 'TCP port of the eIM, 0 for a free one', port, 0)
   .option('--smdpp-port <port>', 'TCP port of the SM-DP+, 0 for a free one', port, 0)
@@ -48,7 +68,7 @@ const program = new Command('npm run lab --')
       .choices(Object.keys(linkProfiles))
       .default('lan'),
   )
-  .option('--seed <number>', 'what decides which datagrams are lost', Number, 1)
+  .option('--seed <number>', 'what decides which datagrams are lost', natural, 1)
   .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
   .action(main);
 
@@ -57,43 +77,63 @@ program
   .description('the SM-DP+ alone, until it is stopped')
   .option('--port <port>', 'TCP port', port, 8443)
   .option('--name <name>', 'what it calls itself in activation codes (default: address and port)')
-  .option('--profile <file>', 'unprotected profile package to offer')
-  .option('--size <octets>', 'size of the profile that is made', size)
-  .option('--matching-id <id>', 'matchingId of the profile', 'LAB')
-  .action(runSmdpp);
+  .addOption(profile())
+  .addOption(sizeOption())
+  .option('--matching-id <id>', 'matchingId of the profile', matchingId, 'LAB')
+  .action((options: SmdppAloneOptions) => alone(() => runSmdpp(options)));
 
 program
   .command('link')
   .description('the link alone: a relay between any client and any server')
-  .requiredOption('--server <host:port>', 'where the server listens')
+  .requiredOption('--server <host:port>', 'where the server listens', address)
   .addOption(
     new Option('--profile <name>', 'what the link is like')
       .choices(Object.keys(linkProfiles))
       .default('nbiot-good'),
   )
   .option('--port <port>', 'UDP port to listen on, 0 for a free one', port, 0)
-  .option('--seed <number>', 'what decides which datagrams are lost', Number, 1)
+  .option('--seed <number>', 'what decides which datagrams are lost', natural, 1)
   .option('--pcap <file>', 'write what passes, for Wireshark')
-  .action(runLink);
+  .action((options: LinkAloneOptions) => alone(() => runLink(options)));
 
 program
   .command('device')
   .description('one device alone: eUICC and IPA, polling an eIM')
-  .requiredOption('--eim <host:port>', 'where the eIM listens for devices')
+  .requiredOption('--eim <host:port>', 'where the eIM listens for devices', address)
   .option('--identity <identity>', 'PSK identity', 'lab-device')
-  .option('--psk <hex>', 'PSK; without it the eIM is authenticated by its certificate')
+  .option('--psk <hex>', 'PSK; without it the eIM is authenticated by its certificate', psk)
   .option('--add-initial-eim <file>', 'AddInitialEimRequest for a fresh eUICC (eim info --out)')
   .option('--state <file>', 'where the eUICC is kept between runs', 'lab-euicc.json')
-  .addOption(
-    new Option('--stack <which>', 'CoAP and DTLS').choices(['own', 'node-coap']).default('own'),
-  )
-  .option('--every <seconds>', 'poll again and again', Number)
-  .action(runDevice);
+  .addOption(stackOption())
+  .option('--every <seconds>', 'poll again and again', seconds)
+  .action((options: DeviceAloneOptions, command: Command) => {
+    if (options.stack === 'node-coap' && options.psk === undefined) {
+      command.error('error: --stack node-coap knows PSK only: give --psk');
+    }
+    return alone(() => runDevice(options));
+  });
 
+// `npm run lab -- --json | head -c 1`: who reads has enough; what was started is still taken down.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 await program.parseAsync();
 
-async function main(options: Options): Promise<void> {
+/** Runs one part; what ends it is told in one line. */
+async function alone(part: () => Promise<void>): Promise<void> {
+  try {
+    await part();
+  } catch (error) {
+    console.error(`Failed: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}
+
+async function main(options: Options, command: Command): Promise<void> {
   const { json, auth, stack, link, seed, pcap } = options;
+  if (stack === 'node-coap' && auth === 'cert') {
+    command.error('error: --stack node-coap knows PSK only: leave out --auth cert');
+  }
   const capture = pcap === undefined ? undefined : startCapture(pcap);
   const say = (line: string) => {
     if (json !== true) console.log(line);
@@ -126,17 +166,4 @@ async function main(options: Options): Promise<void> {
   } finally {
     await capture?.close();
   }
-}
-
-/** `60k`, `61440`. */
-function size(text: string): number {
-  const [, digits, kilo] = /^([0-9]{1,7})(k?)$/i.exec(text) ?? [];
-  if (digits === undefined)
-    throw new InvalidArgumentError('a number of octets, such as 12000 or 60k');
-  return Number(digits) * (kilo === '' ? 1 : 1024);
-}
-
-function port(text: string): number {
-  if (/^[0-9]{1,5}$/.test(text) && Number(text) < 65536) return Number(text);
-  throw new InvalidArgumentError('a port from 0 to 65535');
 }

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { toHex, utf8 } from '../../base/bytes.ts';
 import {
   DeviceAddition,
   DeviceRotation,
@@ -20,6 +21,7 @@ interface AddOptions {
   readonly certificate: readonly string[];
   readonly publicKey: readonly string[];
   readonly chain?: true;
+  readonly pskText?: string;
   readonly note?: string;
 }
 
@@ -59,6 +61,7 @@ function addAdding(device: Command, context: Context): void {
       [],
     )
     .option('--chain', 'certificates below an anchor of dtls.clientAnchors that name it')
+    .option('--psk-text <text>', "the same as text, as libcoap's tools take it; '-' as above")
     .option('--note <text>', 'a line for people')
     .addHelpText(
       'after',
@@ -72,9 +75,12 @@ Examples:
   openssl rand -hex 16 | tee psk | eim device add --identity meter-7 --psk -`,
     )
     .action(async (options: AddOptions, command: Command) => {
-      const { eid, psk, certificate, publicKey, ...given } = options;
+      const { eid, psk, pskText, certificate, publicKey, ...given } = options;
       const { client, output } = remote(context, command);
-      const key = await pskOf(psk, context);
+      if (given.identity === undefined && eid.length === 0) {
+        throw new CliError(ExitCode.badInput, 'a device needs a name: give --identity or --eid');
+      }
+      const key = await keyOf(context, { psk, pskText });
       const addition = checkTyped(
         DeviceAddition,
         {
@@ -89,7 +95,7 @@ Examples:
             : { publicKeys: await Promise.all(publicKey.map(pinIn)) }),
         },
         {
-          key: '--psk',
+          key: pskText === undefined ? '--psk' : '--psk-text',
           eids: '--eid',
           identity: '--identity',
           note: '--note',
@@ -254,4 +260,23 @@ async function pinIn(text: string): Promise<string> {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CliError(ExitCode.badInput, `${text} cannot be read: ${why}`, undefined, { cause });
   }
+}
+
+/** The PSK in hex; undefined where one is to be made. Throws CliError where it is given twice, or too short as text. */
+async function keyOf(
+  context: Context,
+  { psk, pskText }: { readonly psk: string | undefined; readonly pskText: string | undefined },
+): Promise<string | undefined> {
+  if (psk !== undefined && pskText !== undefined) {
+    throw new CliError(ExitCode.badInput, 'give --psk or --psk-text, not both');
+  }
+  const given = psk ?? pskText;
+  const key = given === '-' ? await readAll(context.stdin, longestPsk) : given;
+  if (pskText === undefined || key === undefined) return key?.trim();
+  const octets = utf8(key.replace(/\r?\n$/, ''));
+  if (octets.length < 16 || octets.length > 64) {
+    const complaint = `--psk-text: must be 16 to 64 octets of UTF-8, this has ${octets.length}`;
+    throw new CliError(ExitCode.badInput, complaint);
+  }
+  return toHex(octets);
 }

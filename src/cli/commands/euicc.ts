@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { EuiccChange, type EuiccView, eidText, type ProfileView } from '../../rest/api.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
+import { CliError, ExitCode } from '../exit.ts';
 import type { Output } from '../output.ts';
 
 interface SetOptions {
@@ -74,6 +75,12 @@ export function addEuicc(program: Command, context: Context): void {
           consumerEuicc: '--consumer-euicc',
         },
       );
+      if (Object.keys(change).length === 0) {
+        throw new CliError(
+          ExitCode.badInput,
+          'nothing to set: give --counter-value, --association-token or --consumer-euicc',
+        );
+      }
       show(output, await client.changeEuicc(eid, change));
     });
 }

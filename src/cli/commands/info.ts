@@ -22,7 +22,8 @@ export function addInfo(program: Command, context: Context): void {
       'after',
       `
 Files written: eim-configuration-data and add-initial-eim-request, each as .der and .hex,
-eim-certificate.pem (verifies eUICC Packages) and tls-certificate.pem (the DTLS server's).
+eim-signing.pem (certificate or public key that verifies eUICC Packages) and
+tls-certificate.pem (the DTLS server's).
 
 Example:
   eim info --out ./for-device
@@ -55,7 +56,7 @@ async function write(folder: string, info: InfoView): Promise<readonly string[]>
     ['eim-configuration-data.hex', `${info.eimConfigurationData}\n`],
     ['add-initial-eim-request.der', hex(info.addInitialEimRequest)],
     ['add-initial-eim-request.hex', `${info.addInitialEimRequest}\n`],
-    ['eim-certificate.pem', info.eimCertificate],
+    ['eim-signing.pem', info.eimCertificate],
     ['tls-certificate.pem', info.tlsCertificate],
   ];
   try {

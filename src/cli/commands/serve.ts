@@ -42,18 +42,21 @@ Examples:
     )
     .action(async (options: ServeOptions) => {
       const file = options.config ?? context.env.EIM_CONFIG ?? 'eim.yaml';
-      const { config, made } = configOf(file, context, flagsOf(options));
+      const { env } = context;
+      const flags = flagsOf(options);
+      const { config, made } = await configured(() => loadConfig({ file, env, flags }));
       if (made) context.stderr.write(`made ${file}: every setting is in it, with its default\n`);
       const { serve } = await import('../../main.ts');
-      const service = await serve(config);
+      const service = await configured(() => serve(config));
       await stopSignal();
       await service.close();
     });
 }
 
-function configOf(file: string, { env }: Context, flags: Readonly<Record<string, unknown>>) {
+/** Does what may find a mistake in the configuration, be it in a file that a setting names. */
+async function configured<Result>(work: () => Result | Promise<Result>): Promise<Result> {
   try {
-    return loadConfig({ file, env, flags });
+    return await work();
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
     throw new CliError(ExitCode.badInput, cause.message, undefined, { cause });

@@ -125,8 +125,12 @@ export class ProfileReader {
 
   /** What the package is, once all of it has come. Throws ProfileError where something is missing. */
   done(): Profile {
-    if (this.#header === undefined || !this.#has('end') || this.#rest.length > 0) {
+    if (this.#header === undefined || !this.#has('end')) {
       throw new ProfileError(PeStatus.invalidRequestFormat, undefined, 'no end');
+    }
+    if (this.#rest.length > 0) {
+      const complaint = `${this.#rest.length} octets after the end`;
+      throw new ProfileError(PeStatus.invalidRequestFormat, undefined, complaint);
     }
     return {
       ...this.#header,

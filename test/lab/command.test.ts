@@ -1,0 +1,153 @@
+/** The options of `npm run lab`: whose they are, and what is said of those that are wrong. */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, it } from 'node:test';
+import { iccidOfDigits } from '../../src/messages/ids.ts';
+import { top } from '../../tools/lab/eim-process.ts';
+import { makeProfile } from '../../tools/lab/profile/make.ts';
+import { newFolder } from '../support/folders.ts';
+
+const command = ['--import', 'tsx', join(top, 'tools', 'lab', 'main.ts')];
+
+interface Ended {
+  readonly code: unknown;
+  readonly stderr: string;
+}
+
+function run(...args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [...command, ...args], { cwd: top }, (error, _stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stderr }),
+    );
+  });
+}
+
+/** The first line that a part says; then the part is stopped. */
+async function firstLine(...args: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, [...command, ...args], { cwd: top });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  let first = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    first = line;
+    break;
+  }
+  child.kill('SIGTERM');
+  await ended;
+  return first;
+}
+
+function profileFile(content: Uint8Array | string): string {
+  const file = join(newFolder(), 'profile');
+  writeFileSync(file, content);
+  return file;
+}
+
+const profile = makeProfile({
+  iccid: iccidOfDigits('8988211000000123451'),
+  name: 'of a file',
+  size: 4321,
+});
+
+describe('an option that the whole lab has too', () => {
+  it('is the SM-DP+ alone its own: --size', async () => {
+    assert.match(await firstLine('smdpp', '--port', '0', '--size', '5000'), /of 5000 octets$/);
+  });
+
+  it('is the SM-DP+ alone its own: --profile', async () => {
+    const said = await firstLine('smdpp', '--port', '0', '--profile', profileFile(profile));
+    assert.match(said, /of 4321 octets$/);
+  });
+
+  it('is the device alone its own: --stack', async () => {
+    const { code, stderr } = await run('device', '--eim', '127.0.0.1:1', '--stack', 'node-coap');
+    assert.equal(code, 2);
+    assert.match(stderr, /node-coap knows PSK only: give --psk/);
+  });
+});
+
+describe('bad options', () => {
+  const refused: Readonly<Record<string, readonly [args: readonly string[], why: RegExp]>> = {
+    'a seed that is no number': [['--seed', 'x'], /--seed .*whole number/],
+    'a link that there is none of': [['--link', 'moon'], /--link .*nbiot-good/],
+    'a file and a size': [['--profile', 'x', '--size', '60k'], /--profile .*--size/],
+    'a stack that has no certificates': [
+      ['--stack', 'node-coap', '--auth', 'cert'],
+      /node-coap knows PSK only/,
+    ],
+    'a matchingId in lower case': [['smdpp', '--matching-id', 'lab'], /--matching-id .*capital/],
+    'a port beyond the last': [['smdpp', '--port', '65536'], /--port .*0 to 65535/],
+    'an eIM without its port': [['device', '--eim', 'localhost'], /--eim .*host:port/],
+    'a PSK that is no hex': [
+      ['device', '--eim', '127.0.0.1:1', '--psk', 'xyz'],
+      /--psk .*16 to 64 octets of hex/,
+    ],
+    'no time between polls': [
+      ['device', '--eim', '127.0.0.1:1', '--every', '0'],
+      /--every .*more than 0/,
+    ],
+  };
+  for (const [name, [args, why]] of Object.entries(refused)) {
+    it(`end with exit code 2 and the reason: ${name}`, async () => {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, why);
+    });
+  }
+});
+
+describe('bad files', () => {
+  const refused: Readonly<
+    Record<string, readonly [args: (file: string) => string[], content: string, why: RegExp]>
+  > = {
+    'a profile with octets behind it': [
+      (file) => ['--profile', file],
+      `${Buffer.from(profile).toString('hex')}010203`,
+      /profile is no profile package: 3 octets after the end/,
+    ],
+    'a profile without its last digit': [
+      (file) => ['smdpp', '--port', '0', '--profile', file],
+      Buffer.from(profile).toString('hex').slice(1),
+      /profile has an odd number of hex digits/,
+    ],
+    'a request that is no AddInitialEimRequest': [
+      (file) => ['device', '--eim', '127.0.0.1:1', '--add-initial-eim', file, '--state', 'none'],
+      'BF5500',
+      /is no AddInitialEimRequest: have it written by eim info --out/,
+    ],
+    'a state that is no JSON': [
+      (file) => ['device', '--eim', '127.0.0.1:1', '--state', file],
+      'not JSON',
+      /holds no state of the lab's eUICC .*--state/,
+    ],
+    'a state of something else': [
+      (file) => ['device', '--eim', '127.0.0.1:1', '--state', file],
+      '{}',
+      /holds no state of the lab's eUICC .*--state/,
+    ],
+  };
+  for (const [name, [args, content, why]] of Object.entries(refused)) {
+    it(`end with exit code 1 and the reason in one line: ${name}`, async () => {
+      const { code, stderr } = await run(...args(profileFile(content)));
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, why);
+      assert.equal(stderr.trim().split('\n').length, 1, stderr);
+    });
+  }
+
+  it('and an SM-DP+ whose port is taken says which', async () => {
+    const taken = spawn(process.execPath, [...command, 'smdpp', '--port', '0'], { cwd: top });
+    const ended = new Promise((resolve) => taken.once('exit', resolve));
+    for await (const line of createInterface({ input: taken.stdout })) {
+      const [, port = ''] = /127\.0\.0\.1:([0-9]+)/.exec(line) ?? [];
+      const { code, stderr } = await run('smdpp', '--port', port);
+      assert.equal(code, 1);
+      assert.match(stderr, new RegExp(`TCP port ${port} \\(EADDRINUSE\\).*--port`));
+      break;
+    }
+    taken.kill('SIGTERM');
+    await ended;
+  });
+});
