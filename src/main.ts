@@ -28,7 +28,6 @@ import { type ChainName, Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
 import { type Refusal, refused } from './fleet/offers.ts';
 import { certificates, type Identity, loadIdentity, read, type TlsTrust } from './identity.ts';
-import { LivePeers } from './live-peers.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
 import { Orders } from './orders/orders.ts';
@@ -158,13 +157,6 @@ export async function serve(
       },
     });
     opened.push(() => coap.close());
-    const live = new LivePeers<DtlsPeer>();
-    opened.push(
-      devices.onGone((name, why) => {
-        const connections = live.end(name);
-        if (connections > 0) log.info('connections ended', { device: name, why, connections });
-      }),
-    );
     let socket: UdpSocket | undefined;
     const dtls = new DtlsServer({
       credentials: dtlsCredentials(config, identity, devices),
@@ -176,14 +168,20 @@ export async function serve(
       limits: { halfOpen: config.dtls.handshakes, connections: config.dtls.connections },
       times: { handshake: config.dtls.handshakeTimeout, idle: config.dtls.idleLifetime },
       deliver: (peer, data) => coap.receive(peer, data),
-      opened: (peer) => live.opened(peer, identityOf(peer.credential)?.name),
-      closed: (peer) => {
-        live.closed(peer);
-        coap.forget(peer);
+      closed: (peer) => coap.forget(peer),
+      admits: (credential, since) => {
+        const proved = identityOf(credential);
+        return proved === undefined ? config.dtls.allowAnonymous : devices.stands(proved, since);
       },
       send: (datagram, to) => socket?.send(datagram, to),
     });
     opened.push(() => dtls.close());
+    opened.push(
+      devices.onGone((name, why) => {
+        const count = dtls.end(({ credential }) => identityOf(credential)?.name === name);
+        if (count > 0) log.info('connections ended', { device: name, why, connections: count });
+      }),
+    );
     socket = await listenUdp({
       host: config.coaps.host,
       port: config.coaps.port,

@@ -99,7 +99,7 @@ const tagLength = 3;
 /** Octets that chance decides, at the least. */
 const leastRandom = 2;
 
-export interface CidFactoryOptions {
+export interface TaggedCidsOptions {
   /** Octets of a connection ID. */
   readonly length: number;
   /** The first octets of each: which node of a cluster it belongs to. */
@@ -109,18 +109,26 @@ export interface CidFactoryOptions {
   readonly random: Random;
 }
 
+/** Makes connection IDs of one length, and knows its own. */
+export interface Cids {
+  readonly length: number;
+  make(): Uint8Array;
+  /** Whether one of its length is one of its own. */
+  knows(cid: Uint8Array): boolean;
+}
+
 /**
- * Makes connection IDs of one length, and knows its own.
+ * Connection IDs made of chance.
  *
  *   prefix(0..) random(2..) tag(3)     tag = HMAC-SHA-256(key, prefix random), cut
  *
  * They go in the clear and say nothing of the device. The tag tells at once one that is made up, so that strangers
  * who guess cannot have us look into the store: one guess in 16 million gets so far.
  */
-export class CidFactory {
-  readonly #options: CidFactoryOptions;
+export class TaggedCids implements Cids {
+  readonly #options: TaggedCidsOptions;
 
-  constructor(options: CidFactoryOptions) {
+  constructor(options: TaggedCidsOptions) {
     const least = options.prefix.length + leastRandom + tagLength;
     if (options.length < least || options.length > 32) {
       throw new RangeError(
@@ -140,7 +148,6 @@ export class CidFactory {
     return concat(head, this.#tag(head));
   }
 
-  /** Whether one of its length was made with its key. */
   knows(cid: Uint8Array): boolean {
     const end = cid.length - tagLength;
     return timingSafeEqual(this.#tag(cid.subarray(0, end)), cid.subarray(end));

@@ -46,9 +46,9 @@ export function prf(
   const labelled = concat(utf8(label), seed);
   const output = new Writer(length + 48);
   let a: Uint8Array = hmac(labelled);
-  for (let made = 0; made < length; made += a.length) {
+  for (let left = length; left > 0; left -= a.length) {
     output.bytes(hmac(a, labelled));
-    a = hmac(a);
+    if (left > a.length) a = hmac(a);
   }
   return output.done().slice(0, length);
 }

@@ -23,7 +23,7 @@ import { HandshakeError } from './alert.ts';
 import { keyOfAddress, keyOfCid } from './asleep.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
 import { type ConnectionFacts, factsOf } from './connection-facts.ts';
-import { CidFactory, type ConnectionIdPolicy } from './connection-id.ts';
+import { type Cids, type ConnectionIdPolicy, TaggedCids } from './connection-id.ts';
 import type { ConnectionStore } from './connection-store.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
 import type { DtlsCredentials, PeerCredential } from './credentials.ts';
@@ -97,6 +97,8 @@ export interface DtlsServerOptions {
     readonly prefix?: Uint8Array;
     /** Whether the code points of the drafts are answered. Default: no. */
     readonly drafts?: boolean;
+    /** For servers that share theirs; otherwise made of `random`, and known again by the key of what is kept. */
+    readonly cids?: Cids;
   };
   /** Absent: every handshake is a full one. */
   readonly resumption?: ResumptionSettings & {
@@ -139,7 +141,7 @@ export class DtlsServer {
   readonly #limits: DtlsLimits;
   readonly #cookies: Cookies;
   readonly #roster: Roster;
-  readonly #cids: CidFactory | undefined;
+  readonly #cids: Cids | undefined;
   readonly #sessions: Sessions | undefined;
   readonly #vault: Vault | undefined;
   /** Records that wait for their connection to come out of the store, by its key. */
@@ -160,8 +162,8 @@ export class DtlsServer {
     const admits = (credential: PeerCredential, since: number) => this.#admits(credential, since);
     const key = keyFor('connection IDs and sessions', kept?.key, random);
     if (connectionIds !== undefined) {
-      const prefix = connectionIds.prefix ?? new Uint8Array();
-      this.#cids = new CidFactory({ length: connectionIds.length, prefix, key, random });
+      const { length, prefix = new Uint8Array(), cids } = connectionIds;
+      this.#cids = cids ?? new TaggedCids({ length, prefix, key, random });
     }
     if (resumption !== undefined) {
       this.#sessions = new Sessions({ ...resumption, clock, random, vault, key, admits });

@@ -22,7 +22,7 @@ export interface Device extends Pins {
   /** PSKs, sealed; the oldest first, which goes when a newer one is used. */
   readonly keys: readonly Uint8Array[];
   readonly revoked?: number;
-  /** Connections from before this time stand no more: a credential was taken away then. */
+  /** Connections from before this time stand no more: a credential was taken away then. Absent: `added`. */
   readonly since?: number;
 }
 
@@ -75,10 +75,22 @@ export async function loadDevices(store: Store, box: SecretBox): Promise<LoadedD
   }
   if (changes.length > 0) await store.commit(changes);
   if ((await store.get(scrubs, 'due')) !== undefined) {
-    await store.scrub();
-    await store.commit([remove(scrubs, 'due')]);
+    await scrub(store, found);
   }
   return { devices: found, sealed };
+}
+
+/**
+ * Leaves no octet of the rows before. LevelDB may have written old and new row into one file, where they would stay
+ * side by side: so all are written once more, above that file, and merged with it.
+ */
+async function scrub(store: Store, devices: readonly Device[]): Promise<void> {
+  await store.scrub();
+  for (let at = 0; at < devices.length; at += batch) {
+    await store.commit(devices.slice(at, at + batch).map(putDevice));
+  }
+  await store.scrub();
+  await store.commit([remove(scrubs, 'due')]);
 }
 
 /** The device of a row; its `keys` are the row's own where there was nothing to seal. */

@@ -289,11 +289,18 @@ export class Devices {
    * (milliseconds since 1970).
    */
   stands({ kind, name }: PeerIdentity, since: number): boolean {
+    const byChain = kind === 'certificate' && this.#nameOf !== undefined;
     const device = this.#devices.get(name);
-    if (device === undefined) {
-      return kind === 'certificate' && this.#nameOf !== undefined && eidIn(name) !== undefined;
+    if (device === undefined) return byChain && eidIn(name) !== undefined;
+    if (device.revoked !== undefined || since < (device.since ?? device.added)) return false;
+    switch (kind) {
+      case 'psk':
+        return device.keys.length > 0;
+      case 'rawPublicKey':
+        return device.publicKeys.length > 0;
+      case 'certificate':
+        return device.certificates.length + device.publicKeys.length > 0 || byChain;
     }
-    return device.revoked === undefined && since >= (device.since ?? 0);
   }
 
   /** The EIDs that this peer may speak for and is bound to; none: it is bound to none. */
@@ -351,7 +358,6 @@ export class Devices {
       certificates: [...new Set(device.certificates)],
       publicKeys: [...new Set(device.publicKeys)],
       chain: device.chain ?? false,
-      ...(known === undefined ? {} : { since: now }),
     };
     for (const [field, pin] of pinsOf(kept)) {
       const owner = pins.get(pin) ?? this.#pins.get(pin);

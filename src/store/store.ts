@@ -62,8 +62,8 @@ export interface Store {
    */
   commit(changes: readonly Change[]): Promise<void>;
   /**
-   * Rewrites what is on the disk, so that no octet of a row that was replaced or removed is left there. Takes as long
-   * as a copy of the whole store; for what should never have been written.
+   * Merges what is on the disk: of a row that was written anew since the last call, nothing older is left there. Takes
+   * as long as a copy of the whole store; for what should never have been written (device-rows.ts).
    */
   scrub(): Promise<void>;
   /** Waits for commits under way, then lets go of the disk. */

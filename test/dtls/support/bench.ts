@@ -1,5 +1,5 @@
 /** A server on the test's bench: datagrams in by hand, answers in hand. */
-import type { Address } from '../../../src/base/address.ts';
+import { type Address, addressText } from '../../../src/base/address.ts';
 import { equal, utf8 } from '../../../src/base/bytes.ts';
 import { Drops, type LogLine, makeLog } from '../../../src/base/log.ts';
 import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from '../../../src/dtls/server.ts';
@@ -48,6 +48,14 @@ export class Bench {
     const sent = this.#sent;
     this.#sent = [];
     return sent.map(([datagram]) => datagram);
+  }
+
+  /** Of that, what went to one address; the rest stays. */
+  mail(to: Address): readonly Uint8Array[] {
+    const text = addressText(to);
+    const mine = this.#sent.filter(([, address]) => addressText(address) === text);
+    this.#sent = this.#sent.filter(([, address]) => addressText(address) !== text);
+    return mine.map(([datagram]) => datagram);
   }
 
   dropped(reason: string): number {
