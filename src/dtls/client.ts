@@ -169,6 +169,11 @@ export class DtlsClient {
     this.#connection.close('closed by us');
   }
 
+  /** Ends the connection with a fatal alert: it failed here, and its session must not be resumed. */
+  abort(): void {
+    this.#connection.abort('given up by us');
+  }
+
   #send(datagram: Uint8Array): void {
     this.#datagramsSent++;
     this.#bytesSent += datagram.length;
