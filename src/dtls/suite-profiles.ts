@@ -48,7 +48,6 @@ const strict: readonly CipherSuiteName[] = [
 ];
 
 export const suiteProfiles = { all, constrained, strict } as const;
-export type SuiteProfile = keyof typeof suiteProfiles;
 
 /** What holds where an owner does not choose. */
 export const defaultSuites = suiteProfiles.all;
