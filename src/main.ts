@@ -161,6 +161,7 @@ export async function serve(
     const dtls = new DtlsServer({
       credentials: dtlsCredentials(config, identity, devices),
       suites: config.dtls.suites ?? suiteProfiles[config.dtls.profile],
+      groups: config.dtls.groups,
       clock,
       random,
       log: logging.room('dtls'),

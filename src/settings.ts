@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { DurationError, parseDuration } from './base/duration.ts';
 import { type CipherSuiteName, isCipherSuiteName } from './dtls/cipher-suites.ts';
+import { defaultGroups, type NamedGroupName, namedGroups } from './dtls/named-groups.ts';
 
 /** One setting; `Value` is what Config holds. */
 export interface Setting<Value> {
@@ -78,6 +79,8 @@ const serverCertificate = z.strictObject({
 const suiteName = z.string().refine(isCipherSuiteName, {
   error: 'no cipher suite that this eIM has, by its name of the IANA registry',
 }) as z.ZodType<CipherSuiteName>;
+
+const groupNames = Object.keys(namedGroups) as NamedGroupName[];
 
 /** A regular expression, which must match the whole text. */
 const pattern: z.ZodType<RegExp> = z.string().transform((source, context) => {
@@ -382,6 +385,12 @@ export const settings = {
       optional(z.array(suiteName).min(1)),
       undefined,
       'Cipher suites by name, in the order of preference, in place of the profile: [TLS_PSK_WITH_AES_128_CCM_8, …].',
+    ),
+    groups: setting(
+      z.array(z.enum(groupNames)).min(1),
+      defaultGroups,
+      'Groups for ECDHE (RFC 8422 5.1.1). Of several, the order of the device decides. brainpoolP256r1 costs ten times the',
+      'processor time of the others: leave it out where no device has it alone.',
     ),
     pskHint: setting(
       optional(z.string().min(1).max(128)),

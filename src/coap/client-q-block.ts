@@ -62,7 +62,10 @@ export class QuickTransfer {
       }
     | undefined;
   #known: boolean;
+  /** Blocks that the server has confirmed. */
+  readonly #acknowledged = new Set<number>();
   #probe: Cancel | undefined;
+  #silence: Cancel | undefined;
 
   constructor(options: QuickTransferOptions) {
     const { body, szx } = options;
@@ -92,6 +95,7 @@ export class QuickTransfer {
   }
 
   #start(): void {
+    this.#waitAnew();
     const { transfer, body, szx } = this.#options;
     if (transfer.quickDownload !== undefined) {
       transfer.quickDownload.takeUp(this.#asking());
@@ -124,7 +128,11 @@ export class QuickTransfer {
     ];
     const payload = body.subarray(number * size, end);
     const type = confirm && this.#options.exchange.idle ? 'CON' : 'NON';
-    this.#send(type, options, payload, acknowledged);
+    this.#send(type, options, payload, () => {
+      if (!this.#acknowledged.has(number)) this.#waitAnew();
+      this.#acknowledged.add(number);
+      acknowledged?.();
+    });
     this.#probeLater();
   }
 
@@ -132,7 +140,7 @@ export class QuickTransfer {
   #probeLater(): void {
     const { clock, parameters, body, szx } = this.#options;
     this.#probe?.();
-    const wait = parameters.nonReceiveTimeout * 2 ** parameters.nonMaxRetransmit;
+    const wait = parameters.separateTimeout / 3;
     this.#probe = clock.after(wait, () => this.#sendBlock(countOf(body.length, szx) - 1, true));
   }
 
@@ -146,7 +154,7 @@ export class QuickTransfer {
     const tag = transfer.requestTag === undefined ? [] : [transfer.requestTag];
     const listener: Listener = {
       receive: (response) => this.#receive(response),
-      failed: (error) => this.#settle?.reject(error),
+      failed: (error) => this.#failed(error),
       ...(acknowledged === undefined ? {} : { acknowledged }),
     };
     const request = {
@@ -158,7 +166,21 @@ export class QuickTransfer {
     this.#watches.add(exchange.request(request, listener));
   }
 
+  /** A block has no response of its own: what counts is that nothing at all is heard for so long. */
+  #failed(error: CoapClientError): void {
+    if (error.kind !== 'no response') this.#settle?.reject(error);
+  }
+
+  #waitAnew(): void {
+    const { clock, parameters } = this.#options;
+    this.#silence?.();
+    this.#silence = clock.after(parameters.separateTimeout, () => {
+      this.#settle?.reject(new CoapClientError('no response', 'the server is silent'));
+    });
+  }
+
   #receive(response: Message): void {
+    this.#waitAnew();
     try {
       this.#take(response);
     } catch (error) {
@@ -233,6 +255,7 @@ export class QuickTransfer {
   #close(): void {
     this.#settle = undefined;
     this.#probe?.();
+    this.#silence?.();
     this.#sender?.stop();
     this.#options.transfer.quickDownload?.pause();
     for (const watch of this.#watches) watch.close();

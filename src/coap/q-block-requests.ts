@@ -35,7 +35,10 @@ interface Body {
   readonly options: readonly Option[];
   /** Of the block that came last: its token is the one to answer under (section 4.3, 5). */
   last: Pick<QBlockPart, 'reply' | 'room'>;
-  /** A block came as a NON; CONs are repeated until acknowledged, and need no word of ours (section 5). */
+  /**
+   * A block came as a NON, or the last one before others. A sender of nothing but CONs repeats those until they are
+   * acknowledged, in their order, and needs no word of ours (section 5).
+   */
   unconfirmed: boolean;
   outcome: Promise<Answer> | undefined;
 }
@@ -84,7 +87,7 @@ export class QBlockRequests {
       throw new CoapError(Code.requestEntityTooLarge, 'no room for the body', { size1: limit });
     }
     body.last = { reply: part.reply, room: part.room };
-    body.unconfirmed ||= !part.reply.confirmable;
+    body.unconfirmed ||= !part.reply.confirmable || !part.block.more;
     if (body.outcome !== undefined) return { type: 'again', outcome: body.outcome };
     if (body.receiver.take(part.block.number, part.payload) !== 'whole') return { type: 'waits' };
     return {

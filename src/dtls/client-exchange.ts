@@ -2,7 +2,7 @@
 import { utf8 } from '../base/bytes.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
 import { certificateTypeOf, checked, decodeCertificate, publicKeyOf } from './certificate-types.ts';
-import type { ClientContext } from './client-handshake.ts';
+import type { ClientContext } from './client-hellos.ts';
 import type { ClientCredential, ShownCertificate } from './credentials.ts';
 import { silence, type Turn } from './handshake.ts';
 import { pskPremaster, type Randoms } from './key-schedule.ts';

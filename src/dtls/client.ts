@@ -6,7 +6,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
-import { type ClientWishes, clientHandshake } from './client-handshake.ts';
+import { clientHandshake } from './client-handshake.ts';
+import type { ClientWishes } from './client-hellos.ts';
 import type { ClientSession } from './client-resumption.ts';
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts';
 import type { ClientCredential } from './credentials.ts';
@@ -167,6 +168,11 @@ export class DtlsClient {
 
   close(): void {
     this.#connection.close('closed by us');
+  }
+
+  /** Ends the connection with a fatal alert: it failed here, and its session must not be resumed. */
+  abort(): void {
+    this.#connection.abort('given up by us');
   }
 
   #send(datagram: Uint8Array): void {

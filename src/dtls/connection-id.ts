@@ -104,8 +104,11 @@ export interface TaggedCidsOptions {
   readonly length: number;
   /** The first octets of each: which node of a cluster it belongs to. */
   readonly prefix: Uint8Array;
-  /** For the tags; of 32 octets. The same one knows its connection IDs after a restart. */
-  readonly key: Uint8Array;
+  /**
+   * For the tags; of 32 octets each. Connection IDs are made with the first, and known by any: the same keys know them
+   * after a restart.
+   */
+  readonly keys: readonly [Uint8Array, ...(readonly Uint8Array[])];
   readonly random: Random;
 }
 
@@ -143,17 +146,18 @@ export class TaggedCids implements Cids {
   }
 
   make(): Uint8Array {
-    const { length, prefix, random } = this.#options;
+    const { length, prefix, random, keys } = this.#options;
     const head = concat(prefix, random(length - prefix.length - tagLength));
-    return concat(head, this.#tag(head));
+    return concat(head, tagOf(keys[0], head));
   }
 
   knows(cid: Uint8Array): boolean {
     const end = cid.length - tagLength;
-    return timingSafeEqual(this.#tag(cid.subarray(0, end)), cid.subarray(end));
+    const [head, tag] = [cid.subarray(0, end), cid.subarray(end)];
+    return this.#options.keys.some((key) => timingSafeEqual(tagOf(key, head), tag));
   }
+}
 
-  #tag(head: Uint8Array): Uint8Array {
-    return createHmac('sha256', this.#options.key).update(head).digest().subarray(0, tagLength);
-  }
+function tagOf(key: Uint8Array, head: Uint8Array): Uint8Array {
+  return createHmac('sha256', key).update(head).digest().subarray(0, tagLength);
 }

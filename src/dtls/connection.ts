@@ -230,6 +230,14 @@ export class Connection<Credential> {
     this.end(reason);
   }
 
+  /** Ends the connection and its session, and tells the peer (RFC 5246 §7.2.2). */
+  abort(reason: string): void {
+    if (this.#state === 'established') {
+      this.#alert(AlertLevel.fatal, AlertDescription.internalError);
+    }
+    this.end(reason);
+  }
+
   /** Ends the connection in silence. */
   end(reason: string, error?: Error): void {
     if (this.#state === 'ended') return;

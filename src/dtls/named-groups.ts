@@ -111,11 +111,6 @@ export const namedGroups = {
 
 export type NamedGroupName = keyof typeof namedGroups;
 
-/** Whether the text is the name of a group that we can do. */
-export function isNamedGroupName(text: string): text is NamedGroupName {
-  return Object.hasOwn(namedGroups, text);
-}
-
 /** A client's order of preference; a server takes its client's. */
 export const defaultGroups: readonly NamedGroupName[] = ['secp256r1', 'x25519', 'brainpoolP256r1'];
 

@@ -192,8 +192,8 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     this.#from = from.address;
     this.#fromLength = from.length;
     this.countIn(from);
-    const reason =
-      this.#connection?.receive(record) ?? (this.#ended ? 'connection has ended' : undefined);
+    const connection = this.#connection;
+    const reason = connection === undefined ? 'connection has ended' : connection.receive(record);
     if (reason !== undefined) this.#counts.drop(reason);
     return reason;
   }

@@ -160,13 +160,13 @@ export class DtlsServer {
     if (kept !== undefined) this.#vault = new Vault({ ...kept, clock, random, log, lookups });
     const vault = this.#vault;
     const admits = (credential: PeerCredential, since: number) => this.#admits(credential, since);
-    const key = keyFor('connection IDs and sessions', kept?.key, random);
+    const keys = tagKeys(kept, random);
     if (connectionIds !== undefined) {
       const { length, prefix = new Uint8Array(), cids } = connectionIds;
-      this.#cids = cids ?? new TaggedCids({ length, prefix, key, random });
+      this.#cids = cids ?? new TaggedCids({ length, prefix, keys, random });
     }
     if (resumption !== undefined) {
-      this.#sessions = new Sessions({ ...resumption, clock, random, vault, key, admits });
+      this.#sessions = new Sessions({ ...resumption, clock, random, vault, keys, admits });
     }
     this.#roster = new Roster({
       settings: {
@@ -365,7 +365,7 @@ export class DtlsServer {
 
   /**
    * Whether a hello without a cookie is answered all the same: it resumes a session, from the IP address where that
-   * was last. Whoever forges one can have no more than a resumption's first flight, hardly longer than the hello, sent
+   * was last. Whoever forges one can have no more than a resumption's first flight, less than twice the hello, sent
    * to the very device whose session it is; and only while few handshakes are under way.
    */
   #mayTrust(session: Session | undefined, { address }: Address): boolean {
@@ -488,10 +488,16 @@ interface Awaited {
   readonly from: From;
 }
 
-/** A key for one purpose, out of the one for what is kept; otherwise one for this run. */
-function keyFor(purpose: string, key: Uint8Array | undefined, random: Random): Uint8Array {
-  if (key === undefined) return random(32);
-  return new Uint8Array(hkdfSync('sha256', key, new Uint8Array(), utf8(`coap-eim ${purpose}`), 32));
+/** The keys of connection IDs and session IDs, out of those of what is kept; otherwise one for this run. */
+function tagKeys(
+  kept: DtlsServerOptions['kept'],
+  random: Random,
+): readonly [Uint8Array, ...(readonly Uint8Array[])] {
+  if (kept === undefined) return [random(32)];
+  const { key, formerKeys = [] } = kept;
+  const made = (from: Uint8Array) =>
+    new Uint8Array(hkdfSync('sha256', from, new Uint8Array(), utf8('coap-eim dtls tags'), 32));
+  return [made(key), ...formerKeys.map(made)];
 }
 
 function isClientHello({ type, epoch, fragment }: DtlsRecord): boolean {

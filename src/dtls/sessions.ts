@@ -57,8 +57,8 @@ export interface SessionsOptions extends ResumptionSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly vault: Vault | undefined;
-  /** For the tags, of 32 octets. */
-  readonly key: Uint8Array;
+  /** For the tags, of 32 octets each: IDs are made with the first, and known by any. */
+  readonly keys: readonly [Uint8Array, ...(readonly Uint8Array[])];
   /** Whether what a peer proved at that time, in milliseconds since 1970, still holds. */
   admits(credential: PeerCredential, since: number): boolean;
 }
@@ -96,7 +96,7 @@ export class Sessions {
   }
 
   idOf(name: Uint8Array): Uint8Array {
-    return concat(name, this.#tag(name));
+    return concat(name, tagOf(this.#options.keys[0], name));
   }
 
   /** Whether a client that offers these extensions gets a ticket. */
@@ -197,13 +197,14 @@ export class Sessions {
   #nameIn(id: Uint8Array): Uint8Array | undefined {
     if (id.length !== sessionIdLength) return undefined;
     const name = id.subarray(0, sessionNameLength);
-    return timingSafeEqual(this.#tag(name), id.subarray(sessionNameLength)) ? name : undefined;
+    const tag = id.subarray(sessionNameLength);
+    const isOurs = this.#options.keys.some((key) => timingSafeEqual(tagOf(key, name), tag));
+    return isOurs ? name : undefined;
   }
+}
 
-  #tag(name: Uint8Array): Uint8Array {
-    const mac = createHmac('sha256', this.#options.key).update('session').update(name);
-    return mac.digest().subarray(0, tagLength);
-  }
+function tagOf(key: Uint8Array, name: Uint8Array): Uint8Array {
+  return createHmac('sha256', key).update('session').update(name).digest().subarray(0, tagLength);
 }
 
 function read(octets: Uint8Array): Session | undefined {

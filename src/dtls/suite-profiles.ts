@@ -41,14 +41,13 @@ const all: readonly CipherSuiteName[] = [
   'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256',
 ];
 
-/** The two suites of ECDHE_ECDSA with AES-GCM: what GSMA asks of an eIM (docs/interpretation-log.md, suites). */
+/** What GSMA asks of an eIM: see docs/interpretation-log.md#suites-that-gsma-asks-for. */
 const strict: readonly CipherSuiteName[] = [
   'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
   'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
 ];
 
 export const suiteProfiles = { all, constrained, strict } as const;
-export type SuiteProfile = keyof typeof suiteProfiles;
 
 /** What holds where an owner does not choose. */
 export const defaultSuites = suiteProfiles.all;

@@ -306,24 +306,35 @@ describe('RFC 9177 appendix A: confirmable messages', () => {
 
   it('A.1: Q-Block1, blocks repeated by their sender, never asked for', async () => {
     const { peer, clock, requests } = talk();
-    const body = bodyOf(octets(4));
+    const body = bodyOf(octets(5));
     const says = (i: number) =>
-      peer.says({
-        ...CON,
-        mid: 5 + i,
-        token: `f${4 + i}`,
-        requestTag: '0b',
-        ...part(body, i),
-      });
+      peer.says({ ...CON, mid: 5 + i, token: `f${4 + i}`, requestTag: '0b', ...part(body, i) });
     for (const i of [0, 3]) {
       says(i);
       await peer.hears({ type: 'ACK', code: '0.00', mid: 5 + i });
     }
     await clock.turn(200_000);
     await peer.hearsNothing();
-    for (const i of [1, 2]) says(i);
-    await peer.hears({ type: 'ACK', code: '0.00', mid: 6 });
-    await peer.hears({ type: 'ACK', code: '2.04', mid: 7 });
+    for (const i of [1, 2]) {
+      says(i);
+      await peer.hears({ type: 'ACK', code: '0.00', mid: 5 + i });
+    }
+    says(4);
+    await peer.hears({ type: 'ACK', code: '2.04', mid: 9 });
+    assert.deepEqual(requests[0]?.body, body);
+  });
+
+  it('Q-Block1 with its first and last block as CONs: the one between is asked for', async () => {
+    const { peer, clock, requests } = conversation();
+    const body = bodyOf(octets(3));
+    for (const i of [0, 2]) {
+      peer.says({ ...CON, mid: i, token: `0${i}`, requestTag: '0b', ...part(body, i) });
+      await peer.hears({ type: 'ACK', code: '0.00', mid: i });
+    }
+    await clock.turn(1_000);
+    await peer.hears({ type: 'NON', token: '02', ...missing(1) });
+    peer.says({ ...CON, mid: 3, token: '03', requestTag: '0b', ...part(body, 1) });
+    await peer.hears({ type: 'ACK', code: '2.04', mid: 3 });
     assert.deepEqual(requests[0]?.body, body);
   });
 

@@ -1,7 +1,7 @@
 /** The conformance page and the tests name each other. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { filledIn, idsOf, pagePath } from '../../tools/conformance/page.ts';
+import { filledIn, idsOf, liesIn, pagePath } from '../../tools/conformance/page.ts';
 import { testsById } from '../../tools/conformance/tests-by-id.ts';
 import { page } from './markdown.ts';
 
@@ -34,8 +34,29 @@ describe(pagePath, () => {
     assert.deepEqual([...ids].sort(), due.sort());
   });
 
-  it('names the tests that there are, and what is open (else: npm run conformance)', () => {
-    assert.equal(text, filledIn(text, tests));
+  it('names no test that there is not, and says rightly what holds (else: npm run conformance)', () => {
+    assert.deepEqual(liesIn(text, tests), []);
+  });
+
+  it('is what npm run conformance leaves as it is', () => {
+    const filled = filledIn(text, tests);
+    assert.deepEqual(liesIn(filled, tests), []);
+    assert.equal(filledIn(filled, tests), filled);
+  });
+
+  it('would be caught lying', () => {
+    const named = tests.get('D01')?.[0]?.name ?? assert.fail('no test of D01');
+    const [first = '', ...rest] = named.split(' ');
+    const lie = filledIn(text, tests).replace(named, [`${first}s`, ...rest].join(' '));
+    assert.match(liesIn(lie, tests).join(), /^D01: dtls/);
+    assert.match(
+      liesIn(text, new Map([...tests].filter(([id]) => id !== 'D05'))).join(),
+      /D05: holds/,
+    );
+    assert.match(
+      liesIn(text.replace(/(\| D02 .*)holds \|/, '$1open |'), tests).join(),
+      /D02: open/,
+    );
   });
 
   it('says of every row whether it holds or is open', () => {

@@ -293,7 +293,7 @@ describe('connection IDs agreed on', () => {
   }
 
   it('tell themselves from made-up ones', () => {
-    const options = { length: 8, prefix: Uint8Array.of(3), key: new Uint8Array(32) };
+    const options = { length: 8, prefix: Uint8Array.of(3), keys: [new Uint8Array(32)] as const };
     const cids = new TaggedCids({ ...options, random: seededRandom(1) });
     const cid = cids.make();
     assert.ok(cids.knows(cid));

@@ -165,6 +165,7 @@ describe('a connection', () => {
     assert.deepEqual(answer, [[ContentType.alert, close]]);
     assert.deepEqual(bench.closed, [[bench.peer, 'closed by the peer']]);
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 0 });
+    assert.deepEqual(bench.drops.all(), {});
     assert.equal(bench.clock.pending, 0);
   });
 

@@ -106,6 +106,19 @@ for (const program of ['coap-client-openssl', 'coap-client-gnutls']) {
       });
     }
 
+    it('D30: switches to the identity that goes with the hint', async (test) => {
+      const hints = file('other,dev8,wrongPSK\nfleet,dev9,secretPSK\n');
+      const credentials = { ...psk, pskHint: 'fleet' };
+      for (const suite of [
+        'TLS_PSK_WITH_AES_128_CCM_8',
+        'TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256',
+      ] as const) {
+        const as = [...byKey, '-h', hints];
+        const peer = await ask(test, program, as, credentials, { suites: [suite] });
+        assert.deepEqual(peer, { type: 'psk', identity: 'dev9' }, suite);
+      }
+    });
+
     it('connects with the old PSK while there is a new one', async (test) => {
       const used: string[] = [];
       const peer = await ask(test, program, byKey, {

@@ -6,7 +6,7 @@ import { Euiccs } from '../../src/fleet/euiccs.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import type { Order, Outcome } from '../../src/orders/order.ts';
 import { Orders } from '../../src/orders/orders.ts';
-import type { Desk, Info } from '../../src/rest/desk.ts';
+import type { Desk, Info, TlsTrust } from '../../src/rest/desk.ts';
 import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { testBox } from '../support/box.ts';
@@ -52,7 +52,9 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
     orders: new Orders({ ...common, random: seededRandom(1) }),
     euiccs: new Euiccs(common),
     devices: await Devices.open({ ...common, box: testBox() }),
-    info: () => info,
+    // Another octet where the key is to be trusted: enough to tell the two apart.
+    info: (trust?: TlsTrust) =>
+      trust === 'key' ? { ...info, eimConfigurationData: Uint8Array.of(0x30, 0x01) } : info,
     clock: systemClock,
     random: seededRandom(2),
     log: common.log,

@@ -11,26 +11,31 @@ export function serverCredential(): LabCredential {
   return loadLabPki().eimTls;
 }
 
-export type HandshakeKind = 'psk' | 'ecdsa';
+export type HandshakeKind = 'psk' | 'ecdsa' | 'pskResumed' | 'ecdsaResumed';
 
 interface Kind {
   readonly title: string;
   readonly suite: CipherSuiteName;
   readonly credential: ClientCredential;
+  /** Abbreviated, by session ID. */
+  readonly resumed: boolean;
 }
 
+const withPsk = {
+  suite: 'TLS_PSK_WITH_AES_128_CCM_8',
+  credential: { type: 'psk', ...psk },
+} as const;
+const withCertificate = {
+  suite: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8',
+  // The server is measured: whether it is the right one is not asked.
+  credential: { type: 'certificate', trust: () => {} },
+} as const;
+
 export const handshakeKinds: Readonly<Record<HandshakeKind, Kind>> = {
-  psk: {
-    title: 'PSK',
-    suite: 'TLS_PSK_WITH_AES_128_CCM_8',
-    credential: { type: 'psk', ...psk },
-  },
-  ecdsa: {
-    title: 'ECDHE-ECDSA P-256',
-    suite: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8',
-    // The server is measured: whether it is the right one is not asked.
-    credential: { type: 'certificate', trust: () => {} },
-  },
+  psk: { title: 'PSK', ...withPsk, resumed: false },
+  ecdsa: { title: 'ECDHE-ECDSA P-256', ...withCertificate, resumed: false },
+  pskResumed: { title: 'PSK, resumed', ...withPsk, resumed: true },
+  ecdsaResumed: { title: 'ECDHE-ECDSA P-256, resumed', ...withCertificate, resumed: true },
 };
 
-export const kindNames: readonly HandshakeKind[] = ['psk', 'ecdsa'];
+export const kindNames = Object.keys(handshakeKinds) as HandshakeKind[];

@@ -5,10 +5,11 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { DtlsClient } from '../../src/dtls/client.ts';
+import type { ClientSession } from '../../src/dtls/client-resumption.ts';
 import { built } from './built.ts';
 import { type HandshakeKind, handshakeKinds } from './handshake-kinds.ts';
 
-export interface LoadResult {
+export interface Work {
   readonly handshakes: number;
   readonly failures: number;
   /** From the first hello to the last answer. */
@@ -20,104 +21,93 @@ export interface LoadResult {
 const { DtlsClient: BuiltClient } =
   await built<typeof import('../../src/dtls/client.ts')>('dtls/client.js');
 
+/** So many failures, with no handshake between them, end a client's turn. */
+const mostFailures = 2;
 /** Of a datagram in a handshake, roughly; the length hardly counts. */
 const echoOctets = 100;
 
-/** So many failures, with no handshake between them, end a client's turn. */
-const mostFailures = 2;
+/** Clients of one server. */
+export class Load {
+  readonly #sockets: readonly Socket[];
+  readonly #kind: HandshakeKind | 'echo';
+  readonly #sessions = new Map<Socket, ClientSession>();
 
-/** Has `clients` of them at work for so long. */
-export async function load(
-  kind: HandshakeKind,
-  port: number,
-  { clients, seconds }: { clients: number; seconds: number },
-): Promise<LoadResult> {
-  const started = process.hrtime.bigint();
-  const elapsed = () => Number(process.hrtime.bigint() - started) / 1e9;
-  let handshakes = 0;
-  let failures = 0;
-  let why: string | undefined;
-  const one = async () => {
-    const slot = await Slot.open(port);
-    for (let vain = 0; elapsed() < seconds && vain < mostFailures; ) {
-      try {
-        await slot.shake(kind);
-        handshakes++;
-        vain = 0;
-      } catch (error) {
-        failures++;
-        vain++;
-        why = error instanceof Error ? error.message : String(error);
+  private constructor(kind: HandshakeKind | 'echo', sockets: readonly Socket[]) {
+    this.#kind = kind;
+    this.#sockets = sockets;
+  }
+
+  static async open(kind: HandshakeKind | 'echo', port: number, clients: number): Promise<Load> {
+    const open = async () => {
+      const socket = createSocket('udp4');
+      socket.connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.on('error', () => {}); // a server that is not there is met as silence
+      return socket;
+    };
+    return new Load(kind, await Promise.all(Array.from({ length: clients }, open)));
+  }
+
+  /** Has all of them at work for so long. */
+  async work(seconds: number): Promise<Work> {
+    const started = process.hrtime.bigint();
+    const elapsed = () => Number(process.hrtime.bigint() - started) / 1e9;
+    let handshakes = 0;
+    let failures = 0;
+    let why: string | undefined;
+    const one = async (socket: Socket) => {
+      for (let vain = 0; elapsed() < seconds && vain < mostFailures; ) {
+        try {
+          if (this.#kind === 'echo') await echo(socket);
+          else await this.#shake(socket, this.#kind);
+          handshakes++;
+          vain = 0;
+        } catch (error) {
+          failures++;
+          vain++;
+          why = error instanceof Error ? error.message : String(error);
+        }
       }
-    }
-    slot.close();
-  };
-  await Promise.all(Array.from({ length: clients }, one));
-  return { handshakes, failures, seconds: elapsed(), ...(why === undefined ? {} : { why }) };
-}
-
-/** Has `clients` sockets send a datagram each time the last was said back; `handshakes` counts exchanges. */
-export async function loadEcho(
-  port: number,
-  { clients, seconds }: { clients: number; seconds: number },
-): Promise<LoadResult> {
-  const started = process.hrtime.bigint();
-  const elapsed = () => Number(process.hrtime.bigint() - started) / 1e9;
-  const datagram = new Uint8Array(echoOctets);
-  let handshakes = 0;
-  const one = async () => {
-    const socket = createSocket('udp4');
-    socket.connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    await new Promise<void>((resolve) => {
-      socket.on('message', () => {
-        handshakes++;
-        if (elapsed() < seconds) socket.send(datagram);
-        else resolve();
-      });
-      socket.send(datagram);
-    });
-    socket.close();
-  };
-  await Promise.all(Array.from({ length: clients }, one));
-  return { handshakes, failures: 0, seconds: elapsed() };
-}
-
-class Slot {
-  readonly #socket: Socket;
-  #client: DtlsClient | undefined;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('message', (datagram) => this.#client?.receive(datagram));
+    };
+    await Promise.all(this.#sockets.map(one));
+    return { handshakes, failures, seconds: elapsed(), ...(why === undefined ? {} : { why }) };
   }
 
-  static async open(port: number): Promise<Slot> {
-    const socket = createSocket('udp4');
-    socket.connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    socket.on('error', () => {}); // a server that has gone is met as silence
-    return new Slot(socket);
+  close(): void {
+    for (const socket of this.#sockets) socket.close();
   }
 
-  async shake(kind: HandshakeKind): Promise<void> {
-    const { suite, credential } = handshakeKinds[kind];
-    const client = new BuiltClient({
+  async #shake(socket: Socket, kind: HandshakeKind): Promise<void> {
+    const { suite, credential, resumed } = handshakeKinds[kind];
+    const session = resumed ? this.#sessions.get(socket) : undefined;
+    const client: DtlsClient = new BuiltClient({
       credential,
       suites: [suite],
       clock: systemClock,
       random: systemRandom,
       log: silentLog(),
       times: { handshake: 5000 },
-      send: (datagram) => this.#socket.send(datagram),
+      ...(session === undefined ? {} : { resume: session }),
+      send: (datagram) => socket.send(datagram),
       deliver: () => {},
     });
-    this.#client = client;
-    await client.connect();
-    client.close();
+    const listener = (datagram: Uint8Array) => client.receive(datagram);
+    socket.on('message', listener);
+    try {
+      await client.connect();
+    } finally {
+      client.close();
+      socket.off('message', listener);
+    }
+    if (session !== undefined && !client.resumed) {
+      throw new Error('the server did not resume the session');
+    }
+    if (resumed && client.session === undefined) throw new Error('the server gave no session');
+    if (client.session !== undefined) this.#sessions.set(socket, client.session);
   }
+}
 
-  close(): void {
-    this.#socket.close();
-  }
+async function echo(socket: Socket): Promise<void> {
+  socket.send(new Uint8Array(echoOctets));
+  await once(socket, 'message');
 }

@@ -19,6 +19,7 @@ const server = new DtlsServer({
     psk: (asked) => (identity.equals(asked) ? [psk.key] : []),
     certificates: [{ chain: [certificate], key }],
   },
+  resumption: { lifetime: 3_600_000, tickets: false, ceiling: 100_000, skipCookie: false },
   clock: systemClock,
   random: systemRandom,
   log: silentLog(),

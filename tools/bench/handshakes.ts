@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { cpuOf, hasCpuBooks } from './cpu.ts';
 import { type HandshakeKind, handshakeKinds, kindNames } from './handshake-kinds.ts';
-import { type LoadResult, load, loadEcho } from './handshake-load.ts';
+import { Load } from './handshake-load.ts';
 import { primitivesOf } from './handshake-primitives.ts';
 import { type ServerUnderTest, startChild, startLibcoap } from './handshake-servers.ts';
 
@@ -20,20 +20,20 @@ export interface HandshakesOptions {
 /** At work at a time: enough that the server never waits for a client. */
 const clients = 16;
 /** Seconds before the first round, for code to get warm. */
-const warmUp = 1;
+const warmUp = 0.8;
 /** Seconds of CPU that a measurement of primitives takes, each round. */
-const primitiveSeconds = 0.2;
+const primitiveSeconds = 0.15;
 /** Datagrams of a handshake each way: two hellos, flight 5, close_notify, and what answers each. */
 const exchanges = 4;
 
 /** The aims: what the CPU of ours may be, as a multiple of what it is held against. */
 const aims = { ecdsaOfPrimitives: 2.5, pskOfLibcoap: 1 };
 
-/** One server with one kind of handshake; `turn` has it work for so many seconds. */
+/** One server with one kind of handshake. */
 interface Contestant {
   readonly kind: HandshakeKind | 'echo';
   readonly server: ServerUnderTest;
-  turn(seconds: number): Promise<LoadResult>;
+  readonly load: Load;
   readonly perSecond: number[];
   /** Microseconds of the server's CPU, of one handshake. */
   readonly cpu: number[];
@@ -65,7 +65,7 @@ export async function benchHandshakes(options: HandshakesOptions): Promise<void>
               server: server.name,
               perSecond: middle(perSecond),
               cpu: middle(cpu),
-              primitives: middle(primitives[kind]),
+              primitives: middle(primitives.get(kind) ?? []),
             },
           ],
     );
@@ -80,24 +80,22 @@ export async function benchHandshakes(options: HandshakesOptions): Promise<void>
 async function contest(started: ServerUnderTest[]) {
   const contestants: Contestant[] = [];
   const missing = new Set<string>();
-  const enter = (kind: HandshakeKind, server: ServerUnderTest) => {
+  const enter = async (kind: Contestant['kind'], server: ServerUnderTest) => {
     started.push(server);
-    const turn = (seconds: number) => load(kind, server.port, { clients, seconds });
-    contestants.push({ kind, server, turn, perSecond: [], cpu: [] });
+    const load = await Load.open(kind, server.port, clients);
+    contestants.push({ kind, server, load, perSecond: [], cpu: [] });
   };
   const ours = await startChild('ours');
   for (const kind of kindNames) {
-    enter(kind, ours);
+    await enter(kind, ours);
+    if (handshakeKinds[kind].resumed) continue; // what coap-server resumes is its TLS library's affair
     for (const library of ['openssl', 'gnutls'] as const) {
       const server = await startLibcoap(library, kind);
       if (server === undefined) missing.add(`coap-server-${library}`);
-      else enter(kind, server);
+      else await enter(kind, server);
     }
   }
-  const server = await startChild('echo');
-  started.push(server);
-  const turn = (seconds: number) => loadEcho(server.port, { clients, seconds });
-  contestants.push({ kind: 'echo', server, turn, perSecond: [], cpu: [] });
+  await enter('echo', await startChild('echo'));
   return { contestants, missing };
 }
 
@@ -105,23 +103,24 @@ async function contest(started: ServerUnderTest[]) {
 async function rounds(
   contestants: readonly Contestant[],
   options: HandshakesOptions,
-): Promise<Readonly<Record<HandshakeKind, readonly number[]>>> {
+): Promise<ReadonlyMap<Contestant['kind'], readonly number[]>> {
   await wait(200);
-  for (const { server, turn } of contestants) {
-    const { handshakes, why } = await turn(warmUp);
-    if (handshakes === 0) throw new Error(`no handshake with ${server.name}: ${why}`);
+  for (const { kind, server, load } of contestants) {
+    const { handshakes, why } = await load.work(warmUp);
+    if (handshakes === 0) throw new Error(`no handshake with ${server.name} (${kind}): ${why}`);
   }
-  const primitives: Record<HandshakeKind, number[]> = { psk: [], ecdsa: [] };
+  const primitives = new Map(kindNames.map((kind): [HandshakeKind, number[]] => [kind, []]));
   for (let round = 0; round < options.rounds; round++) {
-    for (const kind of kindNames) primitives[kind].push(primitivesOf(kind, primitiveSeconds));
-    for (const { server, turn, perSecond, cpu } of contestants) {
+    for (const [kind, taken] of primitives) taken.push(primitivesOf(kind, primitiveSeconds));
+    for (const { kind, server, load, perSecond, cpu } of contestants) {
       const before = cpuOf(server.pid);
-      const { handshakes, failures, seconds, why } = await turn(options.seconds);
-      if (failures > 0) throw new Error(`${failures} failures with ${server.name}: ${why}`);
+      const { handshakes, failures, seconds, why } = await load.work(options.seconds);
+      if (failures > 0) throw new Error(`${failures} failures, ${server.name} (${kind}): ${why}`);
       perSecond.push(handshakes / seconds);
       cpu.push((cpuOf(server.pid) - before) / handshakes);
     }
   }
+  for (const { load } of contestants) load.close();
   return primitives;
 }
 

@@ -2,7 +2,7 @@
 import type { Address } from '../../src/base/address.ts';
 import { equal, utf8 } from '../../src/base/bytes.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { DtlsClient } from '../../src/dtls/client.ts';
+import { DtlsClient, type DtlsClientOptions } from '../../src/dtls/client.ts';
 import type { ClientCredential, DtlsCredentials } from '../../src/dtls/credentials.ts';
 import { Bench, psk } from '../../test/dtls/support/bench.ts';
 import { RawClient, type RawClientOptions } from '../../test/dtls/support/raw-client.ts';
@@ -33,6 +33,8 @@ export interface Live {
 }
 
 const mostSeen = 300;
+/** Octets of the server's connection IDs. */
+export const cidLength = 8;
 
 export class World extends Bench {
   readonly live: Live[] = [];
@@ -45,7 +47,12 @@ export class World extends Bench {
 
   constructor() {
     const out: (readonly [Uint8Array, Address])[] = [];
-    super({ credentials, send: (datagram, to) => out.push([datagram, to]) });
+    super({
+      credentials,
+      connectionIds: { length: cidLength, drafts: true },
+      resumption: { lifetime: 86_400_000, tickets: true, ceiling: 100, skipCookie: true },
+      send: (datagram, to) => out.push([datagram, to]),
+    });
     this.#out = out;
   }
 
@@ -73,12 +80,17 @@ export class World extends Bench {
   }
 
   /** A client of ours that connects and stays. */
-  async join(credential: ClientCredential, seed: number): Promise<Live> {
+  async join(
+    credential: ClientCredential,
+    seed: number,
+    wishes: Pick<DtlsClientOptions, 'connectionId' | 'resume' | 'tickets'> = {},
+  ): Promise<Live> {
     const address = { address: '192.0.2.1', port: 1000 + this.live.length };
     const heard: Uint8Array[] = [];
     const ended: string[] = [];
     const client = new DtlsClient({
       credential,
+      ...wishes,
       clock: this.clock,
       random: seededRandom(seed),
       log: silentLog(),

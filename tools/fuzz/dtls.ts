@@ -54,9 +54,13 @@ export async function fuzzDtls(
   const chance = new Chance(seededNumbers(seed));
   const world = new World();
   const alarms = world.clock.pending;
-  await world.join({ type: 'psk', ...psk }, seed);
-  await world.join({ type: 'psk', ...psk }, seed + 1);
-  await world.join({ type: 'certificate', trust: () => {} }, seed + 2);
+  const withPsk = { type: 'psk', ...psk } as const;
+  const connectionId = { own: Uint8Array.of(0xc1, 0xd0) };
+  const { client } = await world.join(withPsk, seed);
+  const { session } = client;
+  await world.join(withPsk, seed + 1, { connectionId, tickets: true });
+  await world.join({ type: 'certificate', trust: () => {} }, seed + 2, { connectionId });
+  await world.join(withPsk, seed + 3, session === undefined ? {} : { resume: session });
   const raw = (port: number): Kept => {
     const address = { address: '198.51.100.1', port };
     const client = world.rawClient({ seed: chance.below(1e9), from: address }).connect();
@@ -89,6 +93,7 @@ export async function fuzzDtls(
     hold(world.errors().length === 0, `our fault: ${JSON.stringify(world.errors())}`);
     hold(world.opened.length === connections, 'somebody got in');
     hold(!world.closed.some(([{ id }]) => ours.has(id)), 'a live connection was lost');
+    if (chance.happens(0.04)) talk(world, chance.of(world.live), seed);
     if (chance.happens(0.03)) await world.turn(chance.below(4000));
   }
 
@@ -99,19 +104,7 @@ export async function fuzzDtls(
 
 /** Each live connection carries data both ways. */
 function checkAlive(world: World, { kept }: Round, seed: number): void {
-  for (const { client, address, heard, ended } of world.live) {
-    const fail = (what: string) => new FuzzFailure(`port ${address.port}: ${what}\nseed ${seed}`);
-    if (ended.length > 0) throw fail(`the client ended: ${ended}`);
-    const before = world.delivered.length;
-    client.send(utf8('up'));
-    world.pump();
-    const [peer] = world.delivered[before] ?? [];
-    if (peer === undefined) throw fail('nothing was delivered');
-    const had = heard.length;
-    peer.send(utf8('down'));
-    world.pump();
-    if (heard.length !== had + 1) throw fail('nothing came back');
-  }
+  for (const live of world.live) talk(world, live, seed);
   for (const { client, address } of kept) {
     const before = world.delivered.length;
     client.say(client.data('up'));
@@ -119,6 +112,21 @@ function checkAlive(world: World, { kept }: Round, seed: number): void {
       throw new FuzzFailure(`port ${address.port}: nothing was delivered\nseed ${seed}`);
     }
   }
+}
+
+/** A live connection carries data both ways, and the answer goes where its client is. */
+function talk(world: World, { client, address, heard, ended }: Live, seed: number): void {
+  const fail = (what: string) => new FuzzFailure(`port ${address.port}: ${what}\nseed ${seed}`);
+  if (ended.length > 0) throw fail(`the client ended: ${ended}`);
+  const before = world.delivered.length;
+  client.send(utf8('up'));
+  world.pump();
+  const [peer] = world.delivered[before] ?? [];
+  if (peer === undefined) throw fail('nothing was delivered');
+  const had = heard.length;
+  peer.send(utf8('down'));
+  world.pump();
+  if (heard.length !== had + 1) throw fail('nothing came back');
 }
 
 async function checkNothingLeft(world: World, alarms: number, seed: number): Promise<void> {
