@@ -3,7 +3,7 @@ import type { Address } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
 import { addressGroup } from './ip.ts';
 import type { ServerConnection } from './server-connection.ts';
-import type { DtlsLimits } from './settings.ts';
+import type { DtlsLimits, DtlsTimes } from './settings.ts';
 
 /**
  * An address has at most one handshake at a time, and at most one connection that is found by it: the connection
@@ -12,17 +12,21 @@ import type { DtlsLimits } from './settings.ts';
  */
 export class Connections {
   readonly #limits: DtlsLimits;
+  /** Milliseconds after which a handshake that is not done may make way. */
+  readonly #hanging: number;
+  /** The one that began first, first. */
   readonly #handshakes = new Map<string, ServerConnection>();
-  /** How many of the handshakes come from each group of addresses. */
-  readonly #groups = new Map<string, number>();
+  /** The handshakes of each group of addresses, in the same order. */
+  readonly #groups = new Map<string, Set<ServerConnection>>();
   readonly #byAddress = new Map<string, ServerConnection>();
   /** By connection ID those about to be, too. */
   readonly #byKey = new Map<string, ServerConnection>();
   /** The established ones, the one unused for longest first. */
   readonly #established = new Set<ServerConnection>();
 
-  constructor(limits: DtlsLimits) {
+  constructor(limits: DtlsLimits, times: Pick<DtlsTimes, 'hanging'>) {
     this.#limits = limits;
+    this.#hanging = times.hanging;
   }
 
   get handshakes(): number {
@@ -51,14 +55,23 @@ export class Connections {
     return this.#established;
   }
 
-  /** Why no handshake may begin now; undefined where one may. */
-  refusal(address: Address): string | undefined {
+  /**
+   * Why no handshake may begin `now` (milliseconds since 1970); undefined where one may. Handshakes that hang make way:
+   * whoever begins many and finishes none keeps others out only as long as that takes.
+   */
+  refusal(address: Address, now: number): string | undefined {
     // The handshake at the same address makes way for the new one.
     const replaced = this.#handshakes.has(keyOf(address)) ? 1 : 0;
-    if (this.#handshakes.size - replaced >= this.#limits.halfOpen) return 'too many handshakes';
-    const fromGroup = this.#groups.get(addressGroup(address.address)) ?? 0;
-    if (fromGroup - replaced >= this.#limits.halfOpenPerAddress) {
+    const group = this.#groups.get(addressGroup(address.address)) ?? new Set();
+    if (
+      group.size - replaced >= this.#limits.halfOpenPerAddress &&
+      !this.#giveUp(group.values(), now)
+    ) {
       return 'too many handshakes from one address';
+    }
+    const begun = this.#handshakes.size - replaced;
+    if (begun >= this.#limits.halfOpen && !this.#giveUp(this.#handshakes.values(), now)) {
+      return 'too many handshakes';
     }
     return undefined;
   }
@@ -66,7 +79,7 @@ export class Connections {
   begin(connection: ServerConnection): void {
     this.#handshakes.set(keyOf(connection.address), connection);
     const group = addressGroup(connection.address.address);
-    this.#groups.set(group, (this.#groups.get(group) ?? 0) + 1);
+    this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(connection));
   }
 
   /** The records that lead to this key are this connection's. */
@@ -128,9 +141,16 @@ export class Connections {
     if (this.#handshakes.get(key) !== connection) return;
     this.#handshakes.delete(key);
     const group = addressGroup(connection.address.address);
-    const left = (this.#groups.get(group) ?? 1) - 1;
-    if (left > 0) this.#groups.set(group, left);
-    else this.#groups.delete(group);
+    const others = this.#groups.get(group);
+    others?.delete(connection);
+    if (others?.size === 0) this.#groups.delete(group);
+  }
+
+  /** Ends the first of these handshakes if it has taken too long; says whether it did. */
+  #giveUp([first]: Iterable<ServerConnection>, now: number): boolean {
+    if (first === undefined || now - first.began < this.#hanging) return false;
+    first.connection?.end('made way for another handshake', new Error('made way'));
+    return true;
   }
 }
 

@@ -59,7 +59,7 @@ export class Roster implements ConnectionHost {
     const { limits, times, random, vault } = options;
     this.#options = options;
     this.keeps = vault !== undefined;
-    this.awake = new Connections(limits);
+    this.awake = new Connections(limits, times);
     const [a = 0, b = 0, c = 0, d = 0] = random(4);
     this.#asleep = new Asleep((a << 24) | (b << 16) | (c << 8) | d);
     this.#park = Math.min(times.park, times.evictable, times.idle);
@@ -80,7 +80,7 @@ export class Roster implements ConnectionHost {
         return 'too many connections';
       }
     }
-    return this.awake.refusal(address);
+    return this.awake.refusal(address, this.now());
   }
 
   /** A connection that is about to be, and what does its work. */
