@@ -12,6 +12,7 @@ import {
   type Step,
   WaitQuery,
 } from './api.ts';
+import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';
 import { euiccPatch } from './euicc-order.ts';
@@ -32,6 +33,7 @@ export function v1Routes(desk: Desk, waiting: Waiting, waitLimit: number): reado
     ...orderRoutes(desk, waiting, waitLimit),
     ...deviceRoutes(desk),
     ...euiccRoutes(desk),
+    ...connectionRoutes(desk),
   ];
 }
 
