@@ -6,10 +6,11 @@
  *                                                      rest ─────────────────▶ orders, fleet
  * ```
  */
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BoundedMap } from './base/bounded-map.ts';
+import { hex, toHex } from './base/bytes.ts';
 import { type Cancel, systemClock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import { systemRandom } from './base/random.ts';
@@ -18,8 +19,9 @@ import { CoapServer } from './coap/server.ts';
 import { type Config, ConfigError } from './config.ts';
 import { AlertDescription, HandshakeError } from './dtls/alert.ts';
 import type { DtlsCredentials, PeerCredential, ShownCertificate } from './dtls/credentials.ts';
-import { type DtlsPeer, DtlsServer } from './dtls/server.ts';
+import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from './dtls/server.ts';
 import { suiteProfiles } from './dtls/suite-profiles.ts';
+import { forgetConnections, openConnectionStore } from './dtls-store.ts';
 import { Es9Client } from './es9/client.ts';
 import { Https, type HttpsOptions } from './es9/https.ts';
 import { handleEsipa } from './esipa/coap.ts';
@@ -52,7 +54,8 @@ export interface Service {
 
 /** Peers whose last polled EID is remembered, and for how long, in milliseconds. */
 const polls = { ceiling: 100_000, lifetime: 24 * 3600 * 1000 };
-const day = 24 * 3600 * 1000;
+const hour = 3600 * 1000;
+const day = 24 * hour;
 
 /** Starts an eIM; throws what cannot be opened, with what to do. */
 export async function serve(
@@ -158,6 +161,7 @@ export async function serve(
     });
     opened.push(() => coap.close());
     let socket: UdpSocket | undefined;
+    if (!config.dtls.persist) await forgetConnections(store);
     const dtls = new DtlsServer({
       credentials: dtlsCredentials(config, identity, devices),
       suites: config.dtls.suites ?? suiteProfiles[config.dtls.profile],
@@ -166,8 +170,19 @@ export async function serve(
       random,
       log: logging.room('dtls'),
       mtu: config.dtls.mtu,
-      limits: { halfOpen: config.dtls.handshakes, connections: config.dtls.connections },
-      times: { handshake: config.dtls.handshakeTimeout, idle: config.dtls.idleLifetime },
+      limits: {
+        halfOpen: config.dtls.handshakes,
+        connections: config.dtls.connections,
+        awake: config.dtls.awake,
+      },
+      times: {
+        handshake: config.dtls.handshakeTimeout,
+        park: config.dtls.parkAfter,
+        idle: config.dtls.idleLifetime,
+      },
+      ...lastingOptions(config),
+      ...(config.dtls.persist ? { kept: await openConnectionStore(store, box, random) } : {}),
+      ...(config.dtls.keyLog === undefined ? {} : { keyLog: keyLogTo(config.dtls.keyLog, log) }),
       deliver: (peer, data) => coap.receive(peer, data),
       closed: (peer) => coap.forget(peer),
       admits: (credential, since) => {
@@ -177,6 +192,8 @@ export async function serve(
       send: (datagram, to) => socket?.send(datagram, to),
     });
     opened.push(() => dtls.close());
+    await dtls.ready();
+    if (config.dtls.persist) opened.push(every(hour, () => sweepConnections(dtls, log), log));
     opened.push(
       devices.onGone((name, why) => {
         const count = dtls.end(({ credential }) => identityOf(credential)?.name === name);
@@ -194,7 +211,7 @@ export async function serve(
     opened.push(() => socket?.close());
     const coaps = { host: address.address, port: address.port };
     const rest = await startRest(
-      { orders, euiccs, devices, clock, random, log: logging.room('rest'), info },
+      { orders, euiccs, devices, dtls, clock, random, log: logging.room('rest'), info },
       config.rest,
     );
     opened.push(() => rest.close());
@@ -241,6 +258,41 @@ function dtlsCredentials({ dtls }: Config, identity: Identity, devices: Devices)
     ...(shown ? { certificates: [identity.tls, ...identity.otherTls] } : {}),
     clientAuthentication: { mode, check: (offer) => nameOfClient(devices, offer) },
   };
+}
+
+/** Connection IDs and sessions to resume: what a DTLS connection has beyond its address. */
+function lastingOptions({ dtls }: Config): Pick<DtlsServerOptions, 'connectionIds' | 'resumption'> {
+  const connectionIds = {
+    length: dtls.cidLength,
+    prefix: hex(dtls.cidPrefix),
+    drafts: dtls.draftConnectionIds,
+  };
+  const resumption = {
+    lifetime: dtls.resumeFor,
+    ceiling: dtls.sessions,
+    tickets: dtls.tickets,
+    skipCookie: dtls.cookielessResumption,
+  };
+  return {
+    ...(dtls.cidLength > 0 ? { connectionIds } : {}),
+    ...(dtls.resumeFor > 0 ? { resumption } : {}),
+  };
+}
+
+/** Writes secrets in the form of the NSS key log, which Wireshark reads. */
+function keyLogTo(path: string, log: Log): (clientRandom: Uint8Array, master: Uint8Array) => void {
+  log.warn('dtls.keyLog is set: the secrets of ALL connections are written to a file', { path });
+  const write = (line: string) => appendFileSync(path, `${line}\n`, { mode: 0o600 });
+  write('# coap-eim: whoever reads this reads all that devices send and get');
+  return (clientRandom, master) => {
+    log.warn('the secret of a connection was written to the key log', { path });
+    write(`CLIENT_RANDOM ${toHex(clientRandom).toLowerCase()} ${toHex(master).toLowerCase()}`);
+  };
+}
+
+async function sweepConnections(dtls: DtlsServer, log: Log): Promise<void> {
+  const kept = await dtls.sweepStore();
+  log.debug('connections and sessions in the store', { kept });
 }
 
 /** The name of the device whose certificate or key this is. Throws HandshakeError. */

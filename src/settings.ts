@@ -408,8 +408,72 @@ export const settings = {
       '130s',
       'A handshake that is not done by then is given up.',
     ),
-    connections: setting(count, 100_000, 'Most connections; each takes some 5 kB at first.'),
-    idleLifetime: setting(duration, '7d', 'A connection unused for so long ends.'),
+    connections: setting(
+      count,
+      100_000,
+      'Most connections in memory, asleep or awake. Beyond, the idlest are left to the store alone; without dtls.persist,',
+      'one that was idle for 30m ends in favour of a new one, and where none was, the new one is refused.',
+    ),
+    awake: setting(
+      count,
+      10_000,
+      'Most connections awake, of some 2 kB each; beyond, the idlest go to sleep, where each takes some 230 octets.',
+    ),
+    parkAfter: setting(
+      duration,
+      '60s',
+      'A connection unused for so long goes to sleep; the next record wakes it.',
+    ),
+    idleLifetime: setting(
+      duration,
+      '7d',
+      'A connection unused for so long ends. Longer than devices sleep.',
+    ),
+    persist: setting(
+      flag,
+      true,
+      'Connections outlive a restart: they are in the store, encrypted, and what a device asks is looked at when the store',
+      'has its record. false: each restart costs every device a handshake, and what is in the store is deleted.',
+    ),
+    cidLength: setting(
+      z.union([z.literal(0), z.int().min(6).max(32)]),
+      8,
+      'Octets of the connection IDs given to devices (RFC 9146), so that they are found at any address: at least 5 more',
+      'than dtls.cidPrefix has. A longer one is longer in each record. 0: none are given, and none taken.',
+    ),
+    cidPrefix: setting(
+      z.string().regex(/^([0-9A-Fa-f]{2}){0,4}$/, 'up to 4 octets in hex'),
+      '',
+      'First octets of each connection ID, in hex: in a cluster, which node it belongs to.',
+    ),
+    draftConnectionIds: setting(
+      flag,
+      false,
+      'true: connection IDs under the code points of drafts before RFC 9146 too (53; 254 in mbedTLS 2). For old fleets.',
+    ),
+    resumeFor: setting(
+      duration,
+      '7d',
+      'How long after its full handshake a session may be resumed, by ID or by ticket (RFC 5246 F.1.4 suggests a day, which',
+      'devices that report daily would just miss). 0s: never.',
+    ),
+    sessions: setting(count, 100_000, 'Most sessions to be resumed by ID that are kept in memory.'),
+    tickets: setting(
+      flag,
+      true,
+      'Devices that ask for a session ticket (RFC 5077) get one in place of a session ID. It costs some 150 octets each way,',
+      'and nothing here.',
+    ),
+    cookielessResumption: setting(
+      flag,
+      true,
+      'A resumption from the IP address where its session was last takes no cookie, which saves a round trip, while few',
+      'handshakes are under way: its first flight goes to that very device and is less than twice its hello.',
+    ),
+    keyLog: optionalPath(
+      'File that the secrets of all connections are written to (NSS key log), for Wireshark. Whoever reads it reads all that',
+      'devices send and get: for laboratories only.',
+    ),
   },
   log: {
     level: setting(

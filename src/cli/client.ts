@@ -1,6 +1,8 @@
 /** The eIM's REST API /v1 as calls. Every failure is a CliError that says what to do. */
 import type {
   ApiErrorCode,
+  ConnectionList,
+  ConnectionView,
   DeviceAddition,
   DeviceBatchView,
   DeviceList,
@@ -126,6 +128,18 @@ export class Client {
 
   changeEuicc(eid: string, change: EuiccChange): Promise<EuiccView> {
     return this.#ask(`/v1/euiccs/${encodeURIComponent(eid)}`, { method: 'PATCH', body: change });
+  }
+
+  connections(query: Request['query'] = {}): Promise<ConnectionList> {
+    return this.#ask('/v1/dtls', { query });
+  }
+
+  connection(id: string): Promise<ConnectionView> {
+    return this.#ask(`/v1/dtls/${encodeURIComponent(id)}`);
+  }
+
+  closeConnection(id: string): Promise<void> {
+    return this.#ask(`/v1/dtls/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   /** The eIM is believed to answer in the shape that rest/api.ts states: both are of one version. */

@@ -11,6 +11,7 @@ import { decode, emptyMessage, encode, type Message, MessageFormatError } from '
 import { type Option, OptionNumber, optionOf, recognise } from './options.ts';
 import { type Delivery, Outbox } from './outbox.ts';
 import type { CoapParameters } from './parameters.ts';
+import type { RoundTrip } from './round-trip.ts';
 
 /** Why a request got no response. */
 export type CoapClientErrorKind =
@@ -46,6 +47,8 @@ export interface ClientExchangeOptions {
   readonly random: Random;
   readonly log: Log;
   readonly parameters: CoapParameters;
+  /** ACK_TIMEOUT comes from it, and each exchange teaches it. */
+  readonly roundTrip: RoundTrip;
 }
 
 /** What has gone over the wire. */
@@ -122,6 +125,7 @@ export class ClientExchange {
       clock: options.clock,
       random: options.random,
       parameters: options.parameters,
+      roundTrip: options.roundTrip,
       ceiling: waitingRequests,
       send: (message, retransmission) => this.#send(message, retransmission),
     });

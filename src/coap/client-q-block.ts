@@ -95,20 +95,22 @@ export class QuickTransfer {
   }
 
   #start(): void {
-    this.#waitAnew();
     const { transfer, body, szx } = this.#options;
     if (transfer.quickDownload !== undefined) {
+      this.#waitAnew();
       transfer.quickDownload.takeUp(this.#asking());
       return;
     }
     if (this.#sender === undefined) {
       const wanted = blockOption(OptionNumber.qBlock2, { number: 0, more: true, szx });
-      this.#send('CON', [wanted], body);
+      this.#send('CON', [wanted], body, () => this.#waitAnew());
       return;
     }
     transfer.requestTag ??= this.#options.newRequestTag();
-    if (this.#known) this.#sender.start(transfer.quickUploaded);
-    else this.#sendBlock(0, true, () => this.#begin());
+    if (this.#known) {
+      this.#waitAnew();
+      this.#sender.start(transfer.quickUploaded);
+    } else this.#sendBlock(0, true, () => this.#begin());
   }
 
   /** The server has taken block 0: it knows RFC 9177, and gets the rest. */
@@ -227,12 +229,12 @@ export class QuickTransfer {
   }
 
   #takeBlock(response: Message, block: Block): void {
-    const { transfer, limit, clock, parameters } = this.#options;
+    const { transfer, limit, clock, parameters, link } = this.#options;
     this.#sender?.stop();
     this.#probe?.();
     let download = transfer.quickDownload;
     if (download === undefined) {
-      download = new QuickDownload(response, block, limit, clock, parameters);
+      download = new QuickDownload(response, block, limit, clock, parameters, link.roundTrip);
       transfer.quickDownload = download;
       download.begin(this.#asking());
     }

@@ -65,8 +65,12 @@ export class CoapClient {
     this.#options = options;
     this.#parameters = { ...defaultParameters, ...options.parameters };
     this.#limit = options.responseBody ?? defaultLimits.responseBody;
-    this.#exchange = new ClientExchange({ ...options, parameters: this.#parameters });
     this.#link = new Link(this.#parameters);
+    this.#exchange = new ClientExchange({
+      ...options,
+      parameters: this.#parameters,
+      roundTrip: this.#link.roundTrip,
+    });
     this.#quick = options.quick === true ? 'perhaps' : 'no';
     const [high = 0, low = 0] = options.random(2);
     this.#requestTag = high * 256 + low;

@@ -4,12 +4,12 @@
 export interface CoapParameters {
   /**
    * ACK_TIMEOUT, ms: how long our CON waits for its ACK before it goes out again (RFC 7252 section 4.8, default 2 s).
-   * At least the round trip: 10 s for NB-IoT. The server begins with it, and learns each peer's from its round trips.
+   * At least the round trip: 10 s for NB-IoT. It is where one begins; each peer's is learned from its round trips.
    */
   readonly ackTimeout: number;
-  /** Server: ms that a learned ACK_TIMEOUT never falls below (section 4.8.1; default 2 s). */
+  /** Ms that a learned ACK_TIMEOUT never falls below (section 4.8.1; default 2 s). */
   readonly ackTimeoutLeast: number;
-  /** Server: ms that a learned ACK_TIMEOUT never exceeds; longer waits are a peer's sleep (default 30 s). */
+  /** Ms that a learned ACK_TIMEOUT never exceeds; longer waits are a peer's sleep (default 30 s). */
   readonly ackTimeoutMost: number;
   /** ACK_RANDOM_FACTOR: the first wait is ackTimeout times a number from 1 to this (section 4.8, default 1.5). */
   readonly ackRandomFactor: number;

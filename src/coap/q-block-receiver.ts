@@ -3,8 +3,9 @@
  * client's Q-Block2. It says when the sender may go on, and which blocks are to be sent again (section 7.2):
  * ```
  *   the last hole before the end of a set is filled   → continueFrom(next set)
- *   a block of a later set, and holes before that set → ask(holes), at once
- *   the end of the set, and holes before it           → ask(holes), after nonReorderTimeout
+ *   a block of a later set, and holes before that set → ask(holes), at once where two blocks have overtaken them
+ *   the end of the set, and holes before it, or the
+ *   end does not follow as the blocks before it did   → ask(holes), after nonReorderTimeout
  *   silence                                           → ask(holes), after NON_RECEIVE_TIMEOUT, 2×, 4×, 8×
  *   silence still, 16×                                → giveUp()
  * ```
@@ -14,6 +15,7 @@ import type { Cancel, Clock } from '../base/clock.ts';
 import { sizeOf } from './block.ts';
 import type { CoapParameters } from './parameters.ts';
 import { countOf, endOfSet } from './q-block.ts';
+import type { RoundTrip } from './round-trip.ts';
 
 export interface QBlockReceiverOptions {
   readonly clock: Clock;
@@ -21,6 +23,8 @@ export interface QBlockReceiverOptions {
   /** Octets of the body. */
   readonly size: number;
   readonly szx: number;
+  /** Of the link to the sender. */
+  readonly roundTrip: RoundTrip;
   /** All blocks before `next`, the first of a set, are here. */
   readonly continueFrom: (next: number) => void;
   /** Ascending numbers, at most MAX_PAYLOADS. */
@@ -29,8 +33,14 @@ export interface QBlockReceiverOptions {
   readonly giveUp: () => void;
 }
 
-/** How many of the times between two blocks a silence must last before it says that blocks are lost. */
-const patience = { reordered: 2, silent: 4 };
+/**
+ * How long a silence must last before it says that blocks are lost: times between two blocks, and round trips, which
+ * what we said last may need to be answered.
+ */
+const patience = { reordered: 3, silent: 4, answered: 2 };
+
+/** Blocks that must have come after one before it counts as lost and not as late: links jitter by a block or so. */
+const overtakers = 2;
 
 export class QBlockReceiver {
   /** Blocks of the body. */
@@ -116,7 +126,9 @@ export class QBlockReceiver {
 
   #askForEarlierSets(number: number): void {
     const start = number - (number % this.#options.parameters.maxPayloads);
-    const fresh = this.#holes(start).filter((hole) => !this.#asked.has(hole));
+    const fresh = this.#holes(start).filter(
+      (hole) => !this.#asked.has(hole) && hole + overtakers <= this.#highest,
+    );
     if (fresh.length > 0) this.#ask(fresh);
   }
 
@@ -149,11 +161,17 @@ export class QBlockReceiver {
     const { maxPayloads, nonReorderTimeout, nonReceiveTimeout } = this.#options.parameters;
     this.#cancel?.();
     const end = endOfSet(this.#highest, this.count, maxPayloads);
-    const overtaken =
-      this.#highest + 1 === end && this.#holes(end).some((hole) => !this.#asked.has(hole));
-    const wait = overtaken
-      ? Math.min(nonReceiveTimeout, Math.max(nonReorderTimeout, patience.reordered * this.#spacing))
-      : Math.max(nonReceiveTimeout, patience.silent * this.#spacing) * 2 ** this.#rounds;
+    const soon = Math.max(nonReorderTimeout, patience.reordered * this.#spacing);
+    const late = Math.max(
+      nonReceiveTimeout,
+      patience.silent * this.#spacing,
+      patience.answered * (this.#options.roundTrip.mean ?? 0),
+    );
+    const left = end - this.#highest - 1;
+    // What is left of a set follows as the blocks before it did, unless it is lost.
+    const follows = left > 0 && this.#spacing > 0 && this.#rounds === 0;
+    const overtaken = left === 0 && this.#holes(end).some((hole) => !this.#asked.has(hole));
+    const wait = follows || overtaken ? soon + left * this.#spacing : late * 2 ** this.#rounds;
     this.#cancel = this.#options.clock.after(wait, () => this.#silence());
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Answer } from './answer.ts';
 import { type Block, blockOption } from './block.ts';
 import { CoapError, Code } from './codes.ts';
+import type { Links } from './link.ts';
 import { type Option, OptionNumber, optionOf, ownOptions, uintOf, uintOption } from './options.ts';
 import type { CoapLimits, CoapParameters } from './parameters.ts';
 import { encodeMissing, missingBlocksFormat } from './q-block.ts';
@@ -16,6 +17,7 @@ export interface QBlockRequestsOptions {
   readonly clock: Clock;
   readonly parameters: CoapParameters;
   readonly limits: CoapLimits;
+  readonly links: Links;
 }
 
 /** One message with Q-Block1. */
@@ -124,6 +126,7 @@ export class QBlockRequests {
         parameters,
         size,
         szx,
+        roundTrip: this.#options.links.of(peer).roundTrip,
         continueFrom: (next) => {
           if (!body.last.reply.confirmable) body.last.reply.send(continueTo(next, szx), drop);
         },

@@ -3,8 +3,8 @@
  * of MAX_PAYLOADS at a time, the next one when the receiver says so, or when the link must have drained (section 7.2).
  *
  * The wait between two sets without a word is at least NON_TIMEOUT_RANDOM and the peer's round trip, and at least what
- * the set takes at the rate that the link is known to carry: a slow link is kept full, and never floods. Each set that
- * nothing is heard of makes the next wait four times as long.
+ * the set takes at the rate that the link is known to carry: a slow link is kept full, and never floods. Once nothing is
+ * heard of two sets the waits are eight times as long.
  */
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
@@ -26,8 +26,8 @@ export interface QBlockSenderOptions {
 
 /** Octets that carry a block: UDP, IP, DTLS and CoAP. */
 const overhead = 90;
-/** How much longer the wait gets with each set that nothing is heard of. */
-const backOff = 4;
+/** How much longer the wait is while nothing is heard of two sets. */
+const backOff = 8;
 
 export class QBlockSender {
   readonly #options: QBlockSenderOptions;
@@ -124,7 +124,7 @@ export class QBlockSender {
     const silentSets = Math.ceil((this.#next - this.#heard) / parameters.maxPayloads);
     const wait =
       Math.max(this.#nonTimeout, link.roundTrip.mean ?? 0, drained) *
-      backOff ** Math.max(0, silentSets - 1);
+      (silentSets > 1 ? backOff : 1);
     const left = this.#set.at + wait - clock.now();
     this.#cancel = clock.after(Math.max(0, left), () => this.#sendSet());
   }

@@ -7,6 +7,7 @@ import type { Message } from './message.ts';
 import { OptionNumber, uintOf } from './options.ts';
 import type { CoapParameters } from './parameters.ts';
 import { QBlockReceiver } from './q-block-receiver.ts';
+import type { RoundTrip } from './round-trip.ts';
 
 /** Whoever asks the server for more; a download may outlive it. */
 export interface Asking {
@@ -30,6 +31,7 @@ export class QuickDownload {
     limit: number,
     clock: Clock,
     parameters: CoapParameters,
+    roundTrip: RoundTrip,
   ) {
     const size = uintOf(first.options, OptionNumber.size2);
     if (size === undefined) throw new CoapClientError('malformed', 'Q-Block2 without Size2');
@@ -43,6 +45,7 @@ export class QuickDownload {
       parameters,
       size,
       szx,
+      roundTrip,
       continueFrom: (number) => this.#asking?.ask([{ number, more: true, szx }]),
       ask: (missing) => this.#ask(missing),
       giveUp: () => {

@@ -8,8 +8,8 @@ import { addressOctets } from './ip.ts';
 import { type KeptConnection, packConnection, unpackConnection } from './kept-connection.ts';
 import { Slab } from './slab.ts';
 
-/** Octets that a connection of AES-128 with a connection ID and an EID for identity takes, and some more. */
-const slotLength = 256;
+/** Octets that a connection with connection IDs and an EID for identity takes, and some more. */
+const slotLength = 208;
 
 /** Lists of the slab. */
 const lists = { anonymous: 0, proved: 1 } as const;

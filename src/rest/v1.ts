@@ -13,6 +13,7 @@ import {
   type Step,
   WaitQuery,
 } from './api.ts';
+import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';
 import { euiccPatch } from './euicc-order.ts';
@@ -33,6 +34,7 @@ export function v1Routes(desk: Desk, waiting: Waiting, waitLimit: number): reado
     ...orderRoutes(desk, waiting, waitLimit),
     ...deviceRoutes(desk),
     ...euiccRoutes(desk),
+    ...connectionRoutes(desk),
   ];
 }
 

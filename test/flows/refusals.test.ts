@@ -22,7 +22,7 @@ const refused = {
   'octets after the message': [concat(mine, hex('00')), '4.00'],
   'a function that there is not': [tlv(0xbf7f, tlv(0x80, hex('01'))), '4.00'],
   '70,000 octets': [bodyOf(70_000), '4.13'],
-  'a poll for an EID of 15 octets': [poll(eidOctets(eid).subarray(1)), '4.00'],
+  'a poll for an EID of 15 octets': [poll(eidOctets(eid).subarray(1)), '2.05', 3],
   'a poll for an EID that is no number': [poll(new Uint8Array(16).fill(0xab)), '2.05', 3],
   'a poll for an EID of somebody else': [others, '2.05', 2],
 } as const;

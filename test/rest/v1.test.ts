@@ -504,3 +504,37 @@ describe('/v1/euiccs', () => {
     assert.equal((await get(`${eim.url}/v1/euiccs/${eid}`)).status, 404);
   });
 });
+
+describe('/v1/dtls', () => {
+  const list = async (query = '') => (await get(`${eim.url}/v1/dtls${query}`)).body;
+  const ids = (body: unknown) =>
+    (at(body, 'connections') as readonly unknown[]).map((one) => at(one, 'id'));
+  const idOf = (n: number) => `6D6A5C1E0F3B9A27C4D8E00${n}`;
+
+  it('lists connections, page by page, and says how many there are', async () => {
+    const first = await list('?limit=2');
+    assert.deepEqual(ids(first), [idOf(1), idOf(2)]);
+    assert.equal(at(first, 'next'), idOf(2));
+    const second = await list(`?limit=2&after=${idOf(2)}`);
+    assert.deepEqual(ids(second), [idOf(3)]);
+    assert.equal(at(second, 'next'), undefined);
+    assert.equal(at(second, 'asleep'), 1);
+    assert.deepEqual(ids(await list('?identity=dev1')), [idOf(1)]);
+    assert.equal((await get(`${eim.url}/v1/dtls?limit=0`)).status, 400);
+  });
+
+  it('shows one, an anonymous one without a name', async () => {
+    const { status, body } = await get(`${eim.url}/v1/dtls/${idOf(3)}`);
+    assert.equal(status, 200);
+    assert.equal(at(body, 'credential'), 'anonymous');
+    assert.ok(!('identity' in (body as object)));
+    assert.equal((await get(`${eim.url}/v1/dtls/none`)).status, 404);
+  });
+
+  it('ends one, once', async () => {
+    const url = `${eim.url}/v1/dtls/${idOf(1)}`;
+    assert.equal((await send('DELETE', url)).status, 204);
+    assert.equal((await send('DELETE', url)).status, 404);
+    assert.deepEqual(ids(await list()), [idOf(2), idOf(3)]);
+  });
+});

@@ -125,7 +125,7 @@ function addLooking(device: Command, context: Context): void {
       if (output.json) {
         return output.document({ devices, ...(after === undefined ? {} : { next: after }) });
       }
-      if (devices.length === 0) return output.note('no devices: eim device add --eid …');
+      if (devices.length === 0) return output.note('no devices yet: eim device add --eid …');
       output.table(
         ['identity', 'by', 'eids', 'added', 'note'],
         devices.map((one) => [
