@@ -163,7 +163,7 @@ export async function serve(
     let socket: UdpSocket | undefined;
     if (!config.dtls.persist) await forgetConnections(store);
     const dtls = new DtlsServer({
-      credentials: dtlsCredentials(config, identity, devices),
+      credentials: dtlsCredentials(config, identity, devices, log),
       suites: config.dtls.suites ?? suiteProfiles[config.dtls.profile],
       groups: config.dtls.groups,
       clock,
@@ -183,7 +183,12 @@ export async function serve(
       ...lastingOptions(config),
       ...(config.dtls.persist ? { kept: await openConnectionStore(store, box, random) } : {}),
       ...(config.dtls.keyLog === undefined ? {} : { keyLog: keyLogTo(config.dtls.keyLog, log) }),
-      deliver: (peer, data) => coap.receive(peer, data),
+      deliver: (peer, data) => {
+        const proved = identityOf(peer.credential);
+        // Revoked while its handshake was under way.
+        if (proved !== undefined && !devices.stands(proved, clock.now())) peer.close();
+        else coap.receive(peer, data);
+      },
       closed: (peer) => coap.forget(peer),
       admits: (credential, since) => {
         const proved = identityOf(credential);
@@ -246,14 +251,29 @@ export async function serve(
 }
 
 /** What the DTLS server shows and whom it takes. */
-function dtlsCredentials({ dtls }: Config, identity: Identity, devices: Devices): DtlsCredentials {
+function dtlsCredentials(
+  { dtls }: Config,
+  identity: Identity,
+  devices: Devices,
+  log: Log,
+): DtlsCredentials {
   // Without anonymous peers, a certificate is shown only to devices that show one themselves.
   const asked = dtls.clientAuthentication !== 'none';
   const mode = asked && !dtls.allowAnonymous ? 'required' : dtls.clientAuthentication;
   const shown = asked || dtls.allowAnonymous;
   return {
     psk: (pskIdentity) => devices.pskOf(pskIdentity),
-    pskUsed: (name, key) => void devices.pskUsed(name, key),
+    pskUsed(name, key) {
+      if (!devices.hasPsk(name, key)) {
+        throw new HandshakeError(AlertDescription.decryptError, 'the PSK is good no more');
+      }
+      devices.pskUsed(name, key).catch((error: unknown) => {
+        log.error('the old PSK of a device is not dropped yet', {
+          device: name,
+          why: String(error),
+        });
+      });
+    },
     ...(dtls.pskHint === undefined ? {} : { pskHint: dtls.pskHint }),
     ...(shown ? { certificates: [identity.tls, ...identity.otherTls] } : {}),
     clientAuthentication: { mode, check: (offer) => nameOfClient(devices, offer) },

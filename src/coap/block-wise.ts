@@ -159,11 +159,11 @@ export class BlockWise<P extends CoapPeer> {
   #more(message: RequestMessage<P>, blocks: BlockOptions, kept: Kept): Answer | undefined {
     const { peer, reply } = message;
     const { block2 } = blocks;
-    const szx = this.#szx(peer);
     if (block2 !== undefined) {
       this.#learn(kept, block2, this.#options.links.of(peer));
-      return blockOfResponse(kept.response, block2, szx, asksSize(message));
+      return blockOfResponse(kept.response, block2, this.#szx(peer), asksSize(message));
     }
+    const szx = this.#szx(peer);
     const [first] = blocks.qBlock2;
     const quick =
       kept.quick !== undefined && first?.szx === kept.quick.szx

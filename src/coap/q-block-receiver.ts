@@ -3,7 +3,7 @@
  * client's Q-Block2. It says when the sender may go on, and which blocks are to be sent again (section 7.2):
  * ```
  *   the last hole before the end of a set is filled   → continueFrom(next set)
- *   a block of a later set, and holes before that set → ask(holes), at once where two blocks have overtaken them
+ *   two blocks of a later set, and holes before it    → ask(holes), at once
  *   the end of the set, and holes before it, or the
  *   end does not follow as the blocks before it did   → ask(holes), after nonReorderTimeout
  *   silence                                           → ask(holes), after NON_RECEIVE_TIMEOUT, 2×, 4×, 8×
@@ -39,7 +39,7 @@ export interface QBlockReceiverOptions {
  */
 const patience = { reordered: 3, silent: 4, answered: 2 };
 
-/** Blocks that must have come after one before it counts as lost and not as late: links jitter by a block or so. */
+/** Blocks of a later set that must have come before earlier ones count as lost: links jitter by a block or so. */
 const overtakers = 2;
 
 export class QBlockReceiver {
@@ -126,9 +126,8 @@ export class QBlockReceiver {
 
   #askForEarlierSets(number: number): void {
     const start = number - (number % this.#options.parameters.maxPayloads);
-    const fresh = this.#holes(start).filter(
-      (hole) => !this.#asked.has(hole) && hole + overtakers <= this.#highest,
-    );
+    if (this.#highest < start - 1 + overtakers) return;
+    const fresh = this.#holes(start).filter((hole) => !this.#asked.has(hole));
     if (fresh.length > 0) this.#ask(fresh);
   }
 

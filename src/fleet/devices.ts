@@ -250,6 +250,12 @@ export class Devices {
     return [];
   }
 
+  /** Whether this is a PSK of the device still: it may have been taken away while a handshake was under way. */
+  hasPsk(identity: string, key: Uint8Array): boolean {
+    const device = this.#devices.get(identity);
+    return device !== undefined && this.#opened(device).some((one) => same(one, key));
+  }
+
   /** The device has proved that it has this key: older ones are of no more use, and go. */
   pskUsed(identity: string, key: Uint8Array): Promise<void> {
     const device = this.#devices.get(identity);

@@ -226,6 +226,7 @@ describe('a PSK that changes', () => {
     assert.deepEqual(keys(one), [keyB, keyA], 'the old one is still in use');
     await one.devices.pskUsed('m', keyB);
     assert.deepEqual(keys(one), [keyB]);
+    assert.ok(one.devices.hasPsk('m', keyB) && !one.devices.hasPsk('m', keyA));
     assert.deepEqual(keys(await fleet(undefined, one.store)), [keyB], 'also after a restart');
     assert.deepEqual(one.gone, [], 'its connections live on');
   });

@@ -180,14 +180,21 @@ describe('getEimPackage, who may ask', () => {
     assert.deepEqual(await rig.poll(dev2, otherEid), nothing);
   });
 
-  it('serves nothing to a PSK that was removed, though its connection stands', async () => {
-    const rig = await Rig.with({ settings: { boundEidsOpen: true } });
-    await rig.eim.devices.add(device);
-    assert.deepEqual(await rig.poll(dev1), nothing);
-    await rig.eim.devices.remove('dev1');
-    assert.deepEqual(await rig.poll(dev1), { type: 'eimPackageError', value: 2 });
-    assert.deepEqual(await rig.poll(caller), nothing);
-  });
+  for (const kind of ['certificate', 'rawPublicKey'] as const) {
+    it(`serves an EID that a ${kind} covers to it alone, until it is revoked`, async () => {
+      const rig = await Rig.with();
+      const pins = { certificates: ['AB'.repeat(32)], publicKeys: ['CD'.repeat(32)] };
+      await rig.eim.devices.add({ identity: 'pinned', eids: [eid], ...pins });
+      const pinned = { peerId: 'connection 5', identity: { kind, name: 'pinned' } };
+      const stranger = { peerId: 'connection 6', identity: { kind, name: 'nobody' } };
+      const refused = { type: 'eimPackageError', value: 2 } as const;
+      assert.deepEqual(await rig.poll(pinned), nothing);
+      assert.deepEqual(await rig.poll(pinned, otherEid), refused);
+      for (const other of [caller, stranger]) assert.deepEqual(await rig.poll(other), refused);
+      await rig.eim.devices.revoke('pinned');
+      for (const all of [pinned, caller]) assert.deepEqual(await rig.poll(all), refused);
+    });
+  }
 
   it('serves it to others too where that is set', async () => {
     const rig = await Rig.with({ settings: { boundEidsOpen: true } });
