@@ -15,7 +15,9 @@ import { type Cancel, systemClock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
+import type { CoapPeer } from './coap/request.ts';
 import { CoapServer } from './coap/server.ts';
+import { coapStore, sweepCoapStore } from './coap-store.ts';
 import { type Config, ConfigError } from './config.ts';
 import { AlertDescription, HandshakeError } from './dtls/alert.ts';
 import type { DtlsCredentials, PeerCredential, ShownCertificate } from './dtls/credentials.ts';
@@ -135,23 +137,34 @@ export async function serve(
     opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
     opened.push(every(day, () => sweepTransactions(eim), log));
 
-    const coap = new CoapServer<DtlsPeer>({
-      handle: (request) => handleEsipa(eim, config.esipa, callerOf(request.peer), request),
+    opened.push(every(day, () => sweepCoapStore(store, clock.now()), log));
+    const coap = new CoapServer<CoapDevice>({
+      handle: (request) => handleEsipa(eim, config.esipa, request.peer.caller, request),
       clock,
       random,
       log: logging.room('coap'),
+      store: coapStore(store),
       parameters: {
         ackTimeout: config.coap.ackTimeout,
+        ackTimeoutLeast: config.coap.ackTimeoutLeast,
+        ackTimeoutMost: config.coap.ackTimeoutMost,
         ackRandomFactor: config.coap.ackRandomFactor,
         maxRetransmit: config.coap.maxRetransmit,
         emptyAckAfter: config.coap.emptyAckDelay,
         exchangeLifetime: config.coap.exchangeLifetime,
         blockSize: config.coap.blockSize,
+        qBlock: config.coap.qBlock,
+        maxPayloads: config.coap.maxPayloads,
+        nonTimeout: config.coap.nonTimeout,
+        nonReceiveTimeout: config.coap.nonReceiveTimeout,
+        nonPartialTimeout: config.coap.exchangeLifetime,
+        linkRate: config.coap.linkRate / 8,
       },
       limits: {
         requestBody: config.coap.bodyLimit,
         bodyLifetime: config.coap.bodyLifetime,
         answerLifetime: config.coap.bodyLifetime,
+        storedLifetime: config.coap.answerStored,
       },
     });
     opened.push(() => coap.close());
@@ -182,9 +195,9 @@ export async function serve(
         const proved = identityOf(peer.credential);
         // Revoked while its handshake was under way.
         if (proved !== undefined && !devices.stands(proved, clock.now())) peer.close();
-        else coap.receive(peer, data);
+        else coap.receive(coapDevice(peer), data);
       },
-      closed: (peer) => coap.forget(peer),
+      closed: (peer) => coap.forget(coapDevice(peer)),
       admits: (credential, since) => {
         const proved = identityOf(credential);
         return proved === undefined ? config.dtls.allowAnonymous : devices.stands(proved, since);
@@ -346,6 +359,22 @@ function identityOf(credential: PeerCredential): PeerIdentity | undefined {
   return credential.type === 'anonymous'
     ? undefined
     : { kind: credential.type, name: credential.identity };
+}
+
+/** A connection as CoAP and what is above it see it. */
+interface CoapDevice extends CoapPeer {
+  readonly caller: Caller;
+}
+
+function coapDevice(peer: DtlsPeer): CoapDevice {
+  const identity = identityOf(peer.credential);
+  return {
+    id: peer.id,
+    maxPayload: peer.maxPayload,
+    ...(identity === undefined ? {} : { identity: identity.name }),
+    caller: callerOf(peer),
+    send: (message) => peer.send(message),
+  };
 }
 
 /** What the procedures see of a connection. */
