@@ -15,7 +15,9 @@ import { type Cancel, systemClock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
+import type { CoapPeer } from './coap/request.ts';
 import { CoapServer } from './coap/server.ts';
+import { coapStore, sweepCoapStore } from './coap-store.ts';
 import { type Config, ConfigError } from './config.ts';
 import { AlertDescription, HandshakeError } from './dtls/alert.ts';
 import type { DtlsCredentials, PeerCredential, ShownCertificate } from './dtls/credentials.ts';
@@ -76,15 +78,6 @@ export async function serve(
     if (euiccRoots.length === 0) {
       log.warn('euicc.roots is empty: no eUICC can be proven; name the CI certificates to trust');
     }
-    if (config.es9.roots.length === 0 && !config.es9.insecure) {
-      log.warn(
-        'es9.roots is empty: SM-DP+s are believed only by a ca of es9.hosts; name their roots',
-      );
-    }
-    if (config.eim.fqdn === undefined) {
-      const told = identity.fqdn;
-      log.warn("eim.fqdn is not set: eUICCs are told this machine's name; set it", { told });
-    }
     const store = await LevelStore.open(join(config.dataFolder, 'store'));
     opened.push(() => store.close());
     const euiccs = new Euiccs({
@@ -140,23 +133,38 @@ export async function serve(
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
     };
-    const coap = new CoapServer<DtlsPeer>({
-      handle: (request) => handleEsipa(eim, config.esipa, callerOf(request.peer), request),
+    opened.push(orders.keepSwept());
+    opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
+    opened.push(every(day, () => sweepTransactions(eim), log));
+
+    opened.push(every(day, () => sweepCoapStore(store, clock.now()), log));
+    const coap = new CoapServer<CoapDevice>({
+      handle: (request) => handleEsipa(eim, config.esipa, request.peer.caller, request),
       clock,
       random,
       log: logging.room('coap'),
+      store: coapStore(store),
       parameters: {
         ackTimeout: config.coap.ackTimeout,
+        ackTimeoutLeast: config.coap.ackTimeoutLeast,
+        ackTimeoutMost: config.coap.ackTimeoutMost,
         ackRandomFactor: config.coap.ackRandomFactor,
         maxRetransmit: config.coap.maxRetransmit,
         emptyAckAfter: config.coap.emptyAckDelay,
         exchangeLifetime: config.coap.exchangeLifetime,
         blockSize: config.coap.blockSize,
+        qBlock: config.coap.qBlock,
+        maxPayloads: config.coap.maxPayloads,
+        nonTimeout: config.coap.nonTimeout,
+        nonReceiveTimeout: config.coap.nonReceiveTimeout,
+        nonPartialTimeout: config.coap.exchangeLifetime,
+        linkRate: config.coap.linkRate / 8,
       },
       limits: {
         requestBody: config.coap.bodyLimit,
         bodyLifetime: config.coap.bodyLifetime,
         answerLifetime: config.coap.bodyLifetime,
+        storedLifetime: config.coap.answerStored,
       },
     });
     opened.push(() => coap.close());
@@ -187,9 +195,9 @@ export async function serve(
         const proved = identityOf(peer.credential);
         // Revoked while its handshake was under way.
         if (proved !== undefined && !devices.stands(proved, clock.now())) peer.close();
-        else coap.receive(peer, data);
+        else coap.receive(coapDevice(peer), data);
       },
-      closed: (peer) => coap.forget(peer),
+      closed: (peer) => coap.forget(coapDevice(peer)),
       admits: (credential, since) => {
         const proved = identityOf(credential);
         return proved === undefined ? config.dtls.allowAnonymous : devices.stands(proved, since);
@@ -220,10 +228,6 @@ export async function serve(
       config.rest,
     );
     opened.push(() => rest.close());
-    // What recurs begins once both sides listen: a start that fails before has touched nothing.
-    opened.push(orders.keepSwept());
-    opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
-    opened.push(every(day, () => sweepTransactions(eim), log));
     log.info('ready', { coaps: `${coaps.host}:${coaps.port}`, rest: rest.url });
     return { coaps, rest: { url: rest.url }, close };
 
@@ -355,6 +359,22 @@ function identityOf(credential: PeerCredential): PeerIdentity | undefined {
   return credential.type === 'anonymous'
     ? undefined
     : { kind: credential.type, name: credential.identity };
+}
+
+/** A connection as CoAP and what is above it see it. */
+interface CoapDevice extends CoapPeer {
+  readonly caller: Caller;
+}
+
+function coapDevice(peer: DtlsPeer): CoapDevice {
+  const identity = identityOf(peer.credential);
+  return {
+    id: peer.id,
+    maxPayload: peer.maxPayload,
+    ...(identity === undefined ? {} : { identity: identity.name }),
+    caller: callerOf(peer),
+    send: (message) => peer.send(message),
+  };
 }
 
 /** What the procedures see of a connection. */

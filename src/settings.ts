@@ -298,6 +298,17 @@ export const settings = {
       duration,
       '10s',
       'ACK_TIMEOUT of our own confirmable messages (RFC 7252 4.8, there 2s): at least the round trip, 10s for NB-IoT.',
+      "It is where one begins; each device's is learned from its round trips.",
+    ),
+    ackTimeoutLeast: setting(
+      duration,
+      '2s',
+      'A learned ACK_TIMEOUT is never less (RFC 7252 4.8.1).',
+    ),
+    ackTimeoutMost: setting(
+      duration,
+      '30s',
+      "A learned ACK_TIMEOUT is never more; longer waits are a device's sleep.",
     ),
     ackRandomFactor: setting(z.number().min(1).max(3), 1.5, 'ACK_RANDOM_FACTOR (RFC 7252 4.8).'),
     maxRetransmit: setting(z.int().min(0).max(8), 4, 'MAX_RETRANSMIT (RFC 7252 4.8).'),
@@ -326,6 +337,38 @@ export const settings = {
       blockSize,
       1024,
       'Largest block, in octets: 16 to 1024, a power of 2 (RFC 7959 2.2); a device may ask for smaller ones.',
+    ),
+    answerStored: setting(
+      duration,
+      '24h',
+      "How long a device that proved who it is may go on with an answer in blocks from the store: a device's longest",
+      'sleep in the middle of a download.',
+    ),
+    qBlock: setting(
+      flag,
+      true,
+      'Devices may ask for Q-Block1 and Q-Block2 (RFC 9177); false: 4.02, and they go on by Block1 and Block2.',
+    ),
+    maxPayloads: setting(
+      z.int().min(1).max(100),
+      10,
+      'MAX_PAYLOADS (RFC 9177 7.2): blocks that leave in one go; the same here and on the devices.',
+    ),
+    nonTimeout: setting(
+      duration,
+      '2s',
+      'NON_TIMEOUT (RFC 9177 7.2): least wait between two such sets while the device is silent.',
+    ),
+    nonReceiveTimeout: setting(
+      duration,
+      '4s',
+      'NON_RECEIVE_TIMEOUT (RFC 9177 7.2): silence after which missing blocks are asked for; 1s or more above 1.5 times',
+      'nonTimeout.',
+    ),
+    linkRate: setting(
+      z.int().min(1000),
+      26_000,
+      "Bits a second that a device's link is taken to carry until it has shown more or less: sets leave no faster.",
     ),
   },
   dtls: {
