@@ -248,5 +248,18 @@ function checkTogether(config: Config): void {
   if (key !== undefined && certificate === undefined) {
     problems.push('eim.tls.certificate: must be set, since eim.tls.key is');
   }
+  const { secret, dtls } = config;
+  if (secret.key !== undefined && secret.keyFile !== undefined) {
+    problems.push('secret.keyFile: must not be set, since secret.key is');
+  }
+  const leastCid = dtls.cidPrefix.length / 2 + 5;
+  if (dtls.cidLength > 0 && dtls.cidLength < leastCid) {
+    problems.push(`dtls.cidLength: must be 0, or ${leastCid} or more with this dtls.cidPrefix`);
+  }
+  if (dtls.clientAnchors.length > 0 && dtls.clientAuthentication === 'none') {
+    problems.push(
+      'dtls.clientAuthentication: must be optional or required, since dtls.clientAnchors is set',
+    );
+  }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
 }

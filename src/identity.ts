@@ -21,19 +21,38 @@ import { AddInitialEimRequest } from './messages/es10.ts';
 import { EimSigner } from './trust/eim-signer.ts';
 import { selfSigned } from './trust/self-signed.ts';
 
+/** A certificate of the DTLS server. */
+export interface ServerIdentity {
+  /** DER, leaf first. */
+  readonly chain: readonly Uint8Array[];
+  readonly key: KeyObject;
+  /** Server names that it is for; absent: for every name that no other is for. */
+  readonly serverNames?: readonly string[];
+}
+
+/** What eUICCs are told to trust of the DTLS server. */
+export type TlsTrust = Config['eim']['tls']['trust'];
+
 export interface Identity {
   readonly signer: EimSigner;
-  readonly tls: { readonly chain: readonly Uint8Array[]; readonly key: KeyObject };
+  readonly tls: ServerIdentity;
+  /** Besides `tls`. */
+  readonly otherTls: readonly ServerIdentity[];
   /** Where devices find this eIM: host, or host:port. */
   readonly fqdn: string;
-  /** SGP.32 2.11.1.1.1, `30…`. */
-  readonly eimConfigurationData: Uint8Array;
-  /** SGP.32 5.9.4, `BF57…`: for an eUICC that has no eIM yet. */
-  readonly addInitialEimRequest: Uint8Array;
+  /** What eUICCs are told; what they are to trust is as configured where it is not given. */
+  introduction(trust?: TlsTrust): Introduction;
   /** PEM: the signing certificate, or the bare public key. */
   readonly signingPem: string;
   /** PEM, leaf first. */
   readonly tlsPem: string;
+}
+
+export interface Introduction {
+  /** SGP.32 2.11.1.1.1, `30…`. */
+  readonly eimConfigurationData: Uint8Array;
+  /** SGP.32 5.9.4, `BF57…`: for an eUICC that has no eIM yet. */
+  readonly addInitialEimRequest: Uint8Array;
 }
 
 const years = 365.25 * 24 * 3600 * 1000;
@@ -55,17 +74,16 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
     key: privateKey('eim.signing.key', eim.signing.key ?? made(config, 'eim-signing.key.pem', log)),
     certificate: eim.signing.certificate,
   };
-  const tlsKey = privateKey('eim.tls.key', eim.tls.key ?? made(config, 'eim-tls.key.pem', log));
+  const tlsKey = privateKey(
+    'eim.tls.key',
+    eim.tls.key ?? made(config, 'eim-tls.key.pem', log),
+    serverCurves,
+  );
   const tlsPem =
     eim.tls.certificate === undefined
       ? madeCertificate(config, tlsKey, host, { clock, random, log })
       : read('eim.tls.certificate', eim.tls.certificate);
-  const chain = certificates('eim.tls.certificate', tlsPem);
-  const [leaf] = chain;
-  if (leaf === undefined) throw new ConfigError('eim.tls.certificate: holds no certificate');
-  if (!new X509Certificate(leaf).checkPrivateKey(tlsKey)) {
-    throw new ConfigError('eim.tls.certificate: is not the certificate of eim.tls.key');
-  }
+  const { chain, leaf } = chainOf('eim.tls', tlsPem, tlsKey);
   const signer = EimSigner.of(signing.key);
   const signingPem =
     signing.certificate === undefined
@@ -83,7 +101,7 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
     throw new ConfigError('eim.signing.certificate: is not the certificate of eim.signing.key');
   }
   const fqdn = eim.fqdn ?? hostname();
-  const configuration: EimConfigurationData = {
+  const configuration = (trust: TlsTrust): EimConfigurationData => ({
     eimId: eim.id,
     eimFqdn: fqdn,
     eimIdType: idTypes[eim.idType],
@@ -93,21 +111,68 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
       signingCertificate === undefined
         ? { type: 'eimPublicKey', value: signer.publicKeyInfo }
         : { type: 'eimCertificate', value: signingCertificate },
-    trustedPublicKeyDataTls: { type: 'trustedCertificateTls', value: leaf },
+    trustedPublicKeyDataTls:
+      trust === 'key'
+        ? { type: 'trustedEimPkTls', value: spkiOf(tlsKey) }
+        : { type: 'trustedCertificateTls', value: leaf },
     eimSupportedProtocol: ['eimRetrieveCoaps'],
     indirectProfileDownload: true,
-  };
+  });
   return {
     signer,
     tls: { chain, key: tlsKey },
+    otherTls: config.dtls.certificates.map((one, i) => serverIdentity(one, i)),
     fqdn,
-    eimConfigurationData: EimConfigurationData.encode(configuration),
-    addInitialEimRequest: AddInitialEimRequest.encode({
-      eimConfigurationDataList: [configuration],
-    }),
+    introduction(trust = eim.tls.trust) {
+      const told = configuration(trust);
+      return {
+        eimConfigurationData: EimConfigurationData.encode(told),
+        addInitialEimRequest: AddInitialEimRequest.encode({ eimConfigurationDataList: [told] }),
+      };
+    },
     signingPem,
     tlsPem,
   };
+}
+
+/** Curves of DTLS server keys: all that node:crypto signs ECDHE_ECDSA's parameters with here. */
+const serverCurves = ['prime256v1', 'brainpoolP256r1'] as const;
+
+/** The certificates of a PEM text, which must be of this key. */
+function chainOf(
+  section: string,
+  pem: string,
+  key: KeyObject,
+): { readonly chain: readonly Uint8Array[]; readonly leaf: Uint8Array } {
+  const chain = certificates(`${section}.certificate`, pem);
+  const [leaf] = chain;
+  if (leaf === undefined) throw new ConfigError(`${section}.certificate: holds no certificate`);
+  if (!new X509Certificate(leaf).checkPrivateKey(key)) {
+    throw new ConfigError(`${section}.certificate: is not the certificate of ${section}.key`);
+  }
+  return { chain, leaf };
+}
+
+function serverIdentity(
+  one: Config['dtls']['certificates'][number],
+  index: number,
+): ServerIdentity {
+  const section = `dtls.certificates.${index}`;
+  const key = privateKey(`${section}.key`, one.key, serverCurves);
+  const pem = read(`${section}.certificate`, one.certificate);
+  const { chain, leaf } = chainOf(section, pem, key);
+  const serverNames = one.names ?? dnsNames(leaf);
+  return { chain, key, ...(serverNames.length === 0 ? {} : { serverNames }) };
+}
+
+function dnsNames(certificate: Uint8Array): readonly string[] {
+  const { subjectAltName = '' } = new X509Certificate(certificate);
+  return [...subjectAltName.matchAll(/DNS:([^,"\s]+)/g)].map(([, name = '']) => name.toLowerCase());
+}
+
+/** SubjectPublicKeyInfo of a private key, DER. */
+function spkiOf(key: KeyObject): Uint8Array {
+  return new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }));
 }
 
 const idTypes = {
@@ -123,7 +188,7 @@ function made(config: Config, name: string, log: Log): string {
     generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
       .privateKey.export({ format: 'pem', type: 'pkcs8' })
       .toString();
-  if (makeFile(config, path, key, 0o600)) log.info('made a key', { file: path });
+  if (makeFile(config.dataFolder, path, key, 0o600)) log.info('made a key', { file: path });
   return path;
 }
 
@@ -145,7 +210,7 @@ function madeCertificate(
         notAfter: new Date(now + madeValidity),
       }),
     ).toString();
-  if (makeFile(config, path, certificate, 0o644)) {
+  if (makeFile(config.dataFolder, path, certificate, 0o644)) {
     log.info('made a self-signed DTLS certificate', { file: path, host });
   }
   return read('eim.tls.certificate', path);
@@ -162,41 +227,45 @@ function hostOf(fqdn: string): string {
  * Makes a file of the data folder that must not be there yet; false where it is. Whole and on the disk, or not there
  * at all: devices may know this eIM by it from now on.
  */
-function makeFile(config: Config, path: string, text: () => string, mode: number): boolean {
-  if (existsSync(path)) return false;
+export function makeFile(folder: string, path: string, text: () => string, mode: number): boolean {
+  if (exists(path)) return false;
   const draft = `${path}.${process.pid}`;
   try {
-    mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
-    writeFileSync(draft, text(), { mode, flush: true });
-    return linked(draft, path);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(draft, text(), { mode, flush: true });
+      // Unlike a rename, it does not take the place of what another process made meanwhile.
+      linkSync(draft, path);
+    } finally {
+      rmSync(draft, { force: true });
+    }
+    return true;
   } catch (cause) {
+    // Another process made it meanwhile.
+    if (exists(path)) return false;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ConfigError(`dataFolder: ${path} cannot be made: ${why}`, { cause });
   }
 }
 
-/** Gives a draft its name, unless another process has taken that meanwhile, which a rename would overwrite. */
-function linked(draft: string, path: string): boolean {
-  try {
-    linkSync(draft, path);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    rmSync(draft);
-  }
+export function exists(path: string): boolean {
+  return existsSync(path);
 }
 
-function privateKey(setting: string, path: string): KeyObject {
+function privateKey(
+  setting: string,
+  path: string,
+  curves: readonly string[] = ['prime256v1'],
+): KeyObject {
   const pem = read(setting, path);
   try {
     const key = createPrivateKey(pem);
-    if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
+    if (curves.includes(key.asymmetricKeyDetails?.namedCurve ?? '')) return key;
   } catch (cause) {
     throw new ConfigError(`${setting}: ${path} holds no private key in PEM`, { cause });
   }
-  throw new ConfigError(`${setting}: ${path} is not a key of P-256`);
+  const due = curves.length === 1 ? 'P-256' : 'P-256 or brainpoolP256r1';
+  throw new ConfigError(`${setting}: ${path} is not a key of ${due}`);
 }
 
 /** The certificates of a PEM text, DER. */

@@ -6,23 +6,32 @@
  *                                                      rest ─────────────────▶ orders, fleet
  * ```
  */
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BoundedMap } from './base/bounded-map.ts';
+import { hex, toHex } from './base/bytes.ts';
 import { type Cancel, systemClock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
+import type { CoapPeer } from './coap/request.ts';
 import { CoapServer } from './coap/server.ts';
+import { coapStore, sweepCoapStore } from './coap-store.ts';
 import { type Config, ConfigError } from './config.ts';
-import { type DtlsPeer, DtlsServer } from './dtls/server.ts';
+import { AlertDescription, HandshakeError } from './dtls/alert.ts';
+import type { DtlsCredentials, PeerCredential, ShownCertificate } from './dtls/credentials.ts';
+import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from './dtls/server.ts';
+import { suiteProfiles } from './dtls/suite-profiles.ts';
+import { forgetConnections, openConnectionStore } from './dtls-store.ts';
 import { Es9Client } from './es9/client.ts';
 import { Https, type HttpsOptions } from './es9/https.ts';
 import { handleEsipa } from './esipa/coap.ts';
-import { Devices } from './fleet/devices.ts';
+import type { PeerIdentity } from './fleet/device.ts';
+import { type ChainName, Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
-import { certificates, loadIdentity, read } from './identity.ts';
+import { type Refusal, refused } from './fleet/offers.ts';
+import { certificates, type Identity, loadIdentity, read, type TlsTrust } from './identity.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
 import { Orders } from './orders/orders.ts';
@@ -30,7 +39,9 @@ import type { Caller, Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
 import { startRest } from './rest/server.ts';
+import { openSecrets } from './secrets.ts';
 import { LevelStore } from './store/level.ts';
+import { DeviceAnchors, DeviceChainError, type NameRule } from './trust/device-chain.ts';
 import { Roots } from './trust/roots.ts';
 import { listenUdp, type UdpSocket } from './udp.ts';
 
@@ -45,7 +56,8 @@ export interface Service {
 
 /** Peers whose last polled EID is remembered, and for how long, in milliseconds. */
 const polls = { ceiling: 100_000, lifetime: 24 * 3600 * 1000 };
-const day = 24 * 3600 * 1000;
+const hour = 3600 * 1000;
+const day = 24 * hour;
 
 /** Starts an eIM; throws what cannot be opened, with what to do. */
 export async function serve(
@@ -66,15 +78,6 @@ export async function serve(
     if (euiccRoots.length === 0) {
       log.warn('euicc.roots is empty: no eUICC can be proven; name the CI certificates to trust');
     }
-    if (config.es9.roots.length === 0 && !config.es9.insecure) {
-      log.warn(
-        'es9.roots is empty: SM-DP+s are believed only by a ca of es9.hosts; name their roots',
-      );
-    }
-    if (config.eim.fqdn === undefined) {
-      const told = identity.fqdn;
-      log.warn("eim.fqdn is not set: eUICCs are told this machine's name; set it", { told });
-    }
     const store = await LevelStore.open(join(config.dataFolder, 'store'));
     opened.push(() => store.close());
     const euiccs = new Euiccs({
@@ -87,7 +90,20 @@ export async function serve(
         consumerEuicc: config.euicc.consumerEuicc,
       },
     });
-    const devices = await Devices.open({ store, clock, log: logging.room('fleet') });
+    const box = await openSecrets({ config, store, random, log });
+    const nameOf = deviceNames(config);
+    const devices = await Devices.open({
+      store,
+      clock,
+      log: logging.room('fleet'),
+      box,
+      ...(nameOf === undefined ? {} : { nameOf }),
+    });
+    if (devices.anyPins && config.dtls.clientAuthentication === 'none') {
+      log.warn(
+        'devices with certificates or public keys cannot prove them: set dtls.clientAuthentication',
+      );
+    }
     const orders = new Orders({
       store,
       clock,
@@ -117,44 +133,86 @@ export async function serve(
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
     };
-    const coap = new CoapServer<DtlsPeer>({
-      handle: (request) => handleEsipa(eim, config.esipa, callerOf(request.peer), request),
+    opened.push(orders.keepSwept());
+    opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
+    opened.push(every(day, () => sweepTransactions(eim), log));
+
+    opened.push(every(day, () => sweepCoapStore(store, clock.now()), log));
+    const coap = new CoapServer<CoapDevice>({
+      handle: (request) => handleEsipa(eim, config.esipa, request.peer.caller, request),
       clock,
       random,
       log: logging.room('coap'),
+      store: coapStore(store),
       parameters: {
         ackTimeout: config.coap.ackTimeout,
+        ackTimeoutLeast: config.coap.ackTimeoutLeast,
+        ackTimeoutMost: config.coap.ackTimeoutMost,
         ackRandomFactor: config.coap.ackRandomFactor,
         maxRetransmit: config.coap.maxRetransmit,
         emptyAckAfter: config.coap.emptyAckDelay,
         exchangeLifetime: config.coap.exchangeLifetime,
         blockSize: config.coap.blockSize,
+        qBlock: config.coap.qBlock,
+        maxPayloads: config.coap.maxPayloads,
+        nonTimeout: config.coap.nonTimeout,
+        nonReceiveTimeout: config.coap.nonReceiveTimeout,
+        nonPartialTimeout: config.coap.exchangeLifetime,
+        linkRate: config.coap.linkRate / 8,
       },
       limits: {
         requestBody: config.coap.bodyLimit,
         bodyLifetime: config.coap.bodyLifetime,
         answerLifetime: config.coap.bodyLifetime,
+        storedLifetime: config.coap.answerStored,
       },
     });
     opened.push(() => coap.close());
     let socket: UdpSocket | undefined;
+    if (!config.dtls.persist) await forgetConnections(store);
     const dtls = new DtlsServer({
-      credentials: {
-        psk: (pskIdentity) => devices.pskOf(pskIdentity),
-        ...(config.dtls.pskHint === undefined ? {} : { pskHint: config.dtls.pskHint }),
-        ...(config.dtls.allowAnonymous ? { certificate: identity.tls } : {}),
-      },
+      credentials: dtlsCredentials(config, identity, devices, log),
+      suites: config.dtls.suites ?? suiteProfiles[config.dtls.profile],
+      groups: config.dtls.groups,
       clock,
       random,
       log: logging.room('dtls'),
       mtu: config.dtls.mtu,
-      limits: { halfOpen: config.dtls.handshakes, connections: config.dtls.connections },
-      times: { handshake: config.dtls.handshakeTimeout, idle: config.dtls.idleLifetime },
-      deliver: (peer, data) => coap.receive(peer, data),
-      closed: (peer) => coap.forget(peer),
+      limits: {
+        halfOpen: config.dtls.handshakes,
+        connections: config.dtls.connections,
+        awake: config.dtls.awake,
+      },
+      times: {
+        handshake: config.dtls.handshakeTimeout,
+        park: config.dtls.parkAfter,
+        idle: config.dtls.idleLifetime,
+      },
+      ...lastingOptions(config),
+      ...(config.dtls.persist ? { kept: await openConnectionStore(store, box, random) } : {}),
+      ...(config.dtls.keyLog === undefined ? {} : { keyLog: keyLogTo(config.dtls.keyLog, log) }),
+      deliver: (peer, data) => {
+        const proved = identityOf(peer.credential);
+        // Revoked while its handshake was under way.
+        if (proved !== undefined && !devices.stands(proved, clock.now())) peer.close();
+        else coap.receive(coapDevice(peer), data);
+      },
+      closed: (peer) => coap.forget(coapDevice(peer)),
+      admits: (credential, since) => {
+        const proved = identityOf(credential);
+        return proved === undefined ? config.dtls.allowAnonymous : devices.stands(proved, since);
+      },
       send: (datagram, to) => socket?.send(datagram, to),
     });
     opened.push(() => dtls.close());
+    await dtls.ready();
+    if (config.dtls.persist) opened.push(every(hour, () => sweepConnections(dtls, log), log));
+    opened.push(
+      devices.onGone((name, why) => {
+        const count = dtls.end(({ credential }) => identityOf(credential)?.name === name);
+        if (count > 0) log.info('connections ended', { device: name, why, connections: count });
+      }),
+    );
     socket = await listenUdp({
       host: config.coaps.host,
       port: config.coaps.port,
@@ -166,18 +224,14 @@ export async function serve(
     opened.push(() => socket?.close());
     const coaps = { host: address.address, port: address.port };
     const rest = await startRest(
-      { orders, euiccs, devices, clock, random, log: logging.room('rest'), info },
+      { orders, euiccs, devices, dtls, clock, random, log: logging.room('rest'), info },
       config.rest,
     );
     opened.push(() => rest.close());
-    // What recurs begins once both sides listen: a start that fails before has touched nothing.
-    opened.push(orders.keepSwept());
-    opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
-    opened.push(every(day, () => sweepTransactions(eim), log));
     log.info('ready', { coaps: `${coaps.host}:${coaps.port}`, rest: rest.url });
     return { coaps, rest: { url: rest.url }, close };
 
-    function info() {
+    function info(trust?: TlsTrust) {
       return {
         version: packageVersion(),
         hostname: hostname(),
@@ -185,8 +239,7 @@ export async function serve(
         eimId: config.eim.id,
         eimFqdn: identity.fqdn,
         coaps,
-        eimConfigurationData: identity.eimConfigurationData,
-        addInitialEimRequest: identity.addInitialEimRequest,
+        ...identity.introduction(trust),
         eimCertificate: identity.signingPem,
         tlsCertificate: identity.tlsPem,
         rootCiCertificates: config.euicc.roots.map((path) => read('euicc.roots', path)),
@@ -201,11 +254,133 @@ export async function serve(
   }
 }
 
+/** What the DTLS server shows and whom it takes. */
+function dtlsCredentials(
+  { dtls }: Config,
+  identity: Identity,
+  devices: Devices,
+  log: Log,
+): DtlsCredentials {
+  // Without anonymous peers, a certificate is shown only to devices that show one themselves.
+  const asked = dtls.clientAuthentication !== 'none';
+  const mode = asked && !dtls.allowAnonymous ? 'required' : dtls.clientAuthentication;
+  const shown = asked || dtls.allowAnonymous;
+  return {
+    psk: (pskIdentity) => devices.pskOf(pskIdentity),
+    pskUsed(name, key) {
+      if (!devices.hasPsk(name, key)) {
+        throw new HandshakeError(AlertDescription.decryptError, 'the PSK is good no more');
+      }
+      devices.pskUsed(name, key).catch((error: unknown) => {
+        log.error('the old PSK of a device is not dropped yet', {
+          device: name,
+          why: String(error),
+        });
+      });
+    },
+    ...(dtls.pskHint === undefined ? {} : { pskHint: dtls.pskHint }),
+    ...(shown ? { certificates: [identity.tls, ...identity.otherTls] } : {}),
+    clientAuthentication: { mode, check: (offer) => nameOfClient(devices, offer) },
+  };
+}
+
+/** Connection IDs and sessions to resume: what a DTLS connection has beyond its address. */
+function lastingOptions({ dtls }: Config): Pick<DtlsServerOptions, 'connectionIds' | 'resumption'> {
+  const connectionIds = {
+    length: dtls.cidLength,
+    prefix: hex(dtls.cidPrefix),
+    drafts: dtls.draftConnectionIds,
+  };
+  const resumption = {
+    lifetime: dtls.resumeFor,
+    ceiling: dtls.sessions,
+    tickets: dtls.tickets,
+    skipCookie: dtls.cookielessResumption,
+  };
+  return {
+    ...(dtls.cidLength > 0 ? { connectionIds } : {}),
+    ...(dtls.resumeFor > 0 ? { resumption } : {}),
+  };
+}
+
+/** Writes secrets in the form of the NSS key log, which Wireshark reads. */
+function keyLogTo(path: string, log: Log): (clientRandom: Uint8Array, master: Uint8Array) => void {
+  log.warn('dtls.keyLog is set: the secrets of ALL connections are written to a file', { path });
+  const write = (line: string) => appendFileSync(path, `${line}\n`, { mode: 0o600 });
+  write('# coap-eim: whoever reads this reads all that devices send and get');
+  return (clientRandom, master) => {
+    log.warn('the secret of a connection was written to the key log', { path });
+    write(`CLIENT_RANDOM ${toHex(clientRandom).toLowerCase()} ${toHex(master).toLowerCase()}`);
+  };
+}
+
+async function sweepConnections(dtls: DtlsServer, log: Log): Promise<void> {
+  const kept = await dtls.sweepStore();
+  log.debug('connections and sessions in the store', { kept });
+}
+
+/** The name of the device whose certificate or key this is. Throws HandshakeError. */
+function nameOfClient(devices: Devices, offer: ShownCertificate): string {
+  const verdict = devices.checkClient(offer);
+  if ('identity' in verdict) return verdict.identity.name;
+  throw new HandshakeError(AlertDescription[alerts[verdict.refused]], verdict.why);
+}
+
+const alerts = {
+  malformed: 'badCertificate',
+  expired: 'certificateExpired',
+  revoked: 'certificateRevoked',
+  unknownCa: 'unknownCa',
+  unknown: 'certificateUnknown',
+} as const satisfies { readonly [R in Refusal]: keyof typeof AlertDescription };
+
+/** How a certificate below a configured anchor names its device; undefined where there are no anchors. */
+function deviceNames({
+  dtls,
+}: Config): ((chain: readonly Uint8Array[], now: number) => ChainName) | undefined {
+  if (dtls.clientAnchors.length === 0) return undefined;
+  const anchors = DeviceAnchors.of(pemFiles('dtls.clientAnchors', dtls.clientAnchors));
+  const { clientName: place, clientNamePattern: pattern } = dtls;
+  const rule: NameRule = { place, ...(pattern === undefined ? {} : { pattern }) };
+  return (chain, now) => {
+    try {
+      return { name: anchors.nameOf(chain, rule, now) };
+    } catch (error) {
+      if (!(error instanceof DeviceChainError)) throw error;
+      const { code, message } = error;
+      const plain = code === 'invalid' ? 'malformed' : code === 'name' ? 'unknown' : code;
+      return refused(plain, message);
+    }
+  };
+}
+
+/** Who a peer proved to be; undefined where it proved nothing. */
+function identityOf(credential: PeerCredential): PeerIdentity | undefined {
+  return credential.type === 'anonymous'
+    ? undefined
+    : { kind: credential.type, name: credential.identity };
+}
+
+/** A connection as CoAP and what is above it see it. */
+interface CoapDevice extends CoapPeer {
+  readonly caller: Caller;
+}
+
+function coapDevice(peer: DtlsPeer): CoapDevice {
+  const identity = identityOf(peer.credential);
+  return {
+    id: peer.id,
+    maxPayload: peer.maxPayload,
+    ...(identity === undefined ? {} : { identity: identity.name }),
+    caller: callerOf(peer),
+    send: (message) => peer.send(message),
+  };
+}
+
 /** What the procedures see of a connection. */
 function callerOf({ id, credential }: DtlsPeer): Caller {
-  return credential.type === 'psk'
-    ? { peerId: id, pskIdentity: credential.identity }
-    : { peerId: id };
+  const identity = identityOf(credential);
+  return { peerId: id, ...(identity === undefined ? {} : { identity }) };
 }
 
 function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {

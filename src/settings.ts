@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import { DurationError, parseDuration } from './base/duration.ts';
+import { type CipherSuiteName, isCipherSuiteName } from './dtls/cipher-suites.ts';
+import { defaultGroups, type NamedGroupName, namedGroups } from './dtls/named-groups.ts';
 
 /** One setting; `Value` is what Config holds. */
 export interface Setting<Value> {
@@ -65,6 +67,31 @@ function onePath(value: unknown, absolute: (path: string) => string): unknown {
   return typeof value === 'string' ? absolute(value) : value;
 }
 
+/** A DTLS server certificate besides that of eim.tls. */
+const serverCertificate = z.strictObject({
+  /** PEM files. */
+  key: text,
+  certificate: text,
+  /** Server names that it is for; absent: those of its subjectAltName. */
+  names: z.array(text).min(1).optional(),
+});
+
+const suiteName = z.string().refine(isCipherSuiteName, {
+  error: 'no cipher suite that this eIM has, by its name of the IANA registry',
+}) as z.ZodType<CipherSuiteName>;
+
+const groupNames = Object.keys(namedGroups) as NamedGroupName[];
+
+/** A regular expression, which must match the whole text. */
+const pattern: z.ZodType<RegExp> = z.string().transform((source, context) => {
+  try {
+    return new RegExp(source, 'u');
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is no regular expression' });
+    return z.NEVER;
+  }
+});
+
 /** Where a name of an SM-DP+ address leads, in place of DNS and port 443. */
 const es9Host = z.strictObject({
   address: text.optional(),
@@ -78,6 +105,20 @@ export const settings = {
     './data',
     'Folder of the store, and of the keys and certificates made on first start. One process at a time.',
   ),
+  secret: {
+    key: setting(
+      optional(text),
+      undefined,
+      'Key of the secrets in the store (PSKs and the like), 32 octets in hex or base64: best given in the environment.',
+    ),
+    keyFile: optionalPath(
+      'File with that key. Neither set: secret.key in the data folder, made on first start. Elsewhere it also protects',
+      'copies of the whole data folder.',
+    ),
+    formerKeyFiles: paths(
+      'Files with keys of before: what they sealed is sealed anew on the next start; then they can go.',
+    ),
+  },
   coaps: {
     host: setting(
       text,
@@ -128,10 +169,16 @@ export const settings = {
     },
     tls: {
       key: optionalPath(
-        'PEM file of the private key of the DTLS server certificate (P-256). Not set: made on first start.',
+        'PEM file of the private key of the DTLS server (P-256 or brainpoolP256r1). Not set: made on first start.',
       ),
       certificate: optionalPath(
         'PEM file of the DTLS server certificate, leaf first. Not set: self-signed, made on first start.',
+      ),
+      trust: setting(
+        z.enum(['certificate', 'key']),
+        'certificate',
+        'What eUICCs are told to trust (trustedPublicKeyDataTls, SGP.32 2.11.1.1.1): the certificate, or its bare key,',
+        'which outlives a renewal, and is all that a device with raw public keys needs. `eim info --tls-trust` gives either.',
       ),
     },
   },
@@ -223,7 +270,7 @@ export const settings = {
     boundEidsOpen: setting(
       flag,
       false,
-      "true: an EID that a device's PSK covers may also be spoken for without that PSK.",
+      'true: an EID that a device is bound to may also be spoken for by others.',
     ),
   },
   orders: {
@@ -251,6 +298,17 @@ export const settings = {
       duration,
       '10s',
       'ACK_TIMEOUT of our own confirmable messages (RFC 7252 4.8, there 2s): at least the round trip, 10s for NB-IoT.',
+      "It is where one begins; each device's is learned from its round trips.",
+    ),
+    ackTimeoutLeast: setting(
+      duration,
+      '2s',
+      'A learned ACK_TIMEOUT is never less (RFC 7252 4.8.1).',
+    ),
+    ackTimeoutMost: setting(
+      duration,
+      '30s',
+      "A learned ACK_TIMEOUT is never more; longer waits are a device's sleep.",
     ),
     ackRandomFactor: setting(z.number().min(1).max(3), 1.5, 'ACK_RANDOM_FACTOR (RFC 7252 4.8).'),
     maxRetransmit: setting(z.int().min(0).max(8), 4, 'MAX_RETRANSMIT (RFC 7252 4.8).'),
@@ -280,12 +338,102 @@ export const settings = {
       1024,
       'Largest block, in octets: 16 to 1024, a power of 2 (RFC 7959 2.2); a device may ask for smaller ones.',
     ),
+    answerStored: setting(
+      duration,
+      '24h',
+      "How long a device that proved who it is may go on with an answer in blocks from the store: a device's longest",
+      'sleep in the middle of a download.',
+    ),
+    qBlock: setting(
+      flag,
+      true,
+      'Devices may ask for Q-Block1 and Q-Block2 (RFC 9177); false: 4.02, and they go on by Block1 and Block2.',
+    ),
+    maxPayloads: setting(
+      z.int().min(1).max(100),
+      10,
+      'MAX_PAYLOADS (RFC 9177 7.2): blocks that leave in one go; the same here and on the devices.',
+    ),
+    nonTimeout: setting(
+      duration,
+      '2s',
+      'NON_TIMEOUT (RFC 9177 7.2): least wait between two such sets while the device is silent.',
+    ),
+    nonReceiveTimeout: setting(
+      duration,
+      '4s',
+      'NON_RECEIVE_TIMEOUT (RFC 9177 7.2): silence after which missing blocks are asked for; 1s or more above 1.5 times',
+      'nonTimeout.',
+    ),
+    linkRate: setting(
+      z.int().min(1000),
+      26_000,
+      "Bits a second that a device's link is taken to carry until it has shown more or less: sets leave no faster.",
+    ),
   },
   dtls: {
     allowAnonymous: setting(
       flag,
       true,
-      'Devices without a PSK may connect, with the server alone authenticated by its certificate (SGP.32 2.6).',
+      'Devices that prove nothing may connect, with the server alone authenticated by its certificate (SGP.32 2.6).',
+    ),
+    clientAuthentication: setting(
+      z.enum(['none', 'optional', 'required']),
+      'none',
+      'Whether devices that come without a PSK are asked for a certificate or raw public key (RFC 5246 7.4.4). none, for',
+      'asking costs octets in each handshake; optional where some devices have one, required where all have.',
+    ),
+    clientAnchors: paths(
+      'PEM files of the CAs that device certificates may lead to. Empty: only pinned certificates and keys are taken.',
+    ),
+    clientName: setting(
+      z.enum(['serialNumber', 'commonName', 'dns', 'uri']),
+      'serialNumber',
+      'Where such a certificate names its device: in the subject (serialNumber, commonName) or in subjectAltName (dns,',
+      'uri). An EID speaks for itself; any other name must be that of a device added with --chain.',
+    ),
+    clientNamePattern: setting(
+      optional(pattern),
+      undefined,
+      'Regular expression that the whole name must match; its first group, if it has one, is the name.',
+      "For urn:imei-eid:8904…: 'urn:imei-eid:([0-9]{32})'.",
+    ),
+    certificates: {
+      ...setting(
+        z.array(serverCertificate).max(64),
+        [],
+        'More server certificates, for devices that ask for another name (server_name) or curve than that of eim.tls:',
+        'list of {key, certificate, names}; without names, those of its subjectAltName.',
+      ),
+      paths: (value: unknown, absolute: (path: string) => string): unknown =>
+        Array.isArray(value)
+          ? value.map((one: unknown) =>
+              isRecord(one)
+                ? {
+                    ...one,
+                    key: onePath(one.key, absolute),
+                    certificate: onePath(one.certificate, absolute),
+                  }
+                : one,
+            )
+          : value,
+    },
+    profile: setting(
+      z.enum(['all', 'constrained', 'strict']),
+      'all',
+      'Cipher suites, in the order of preference: all; constrained (RFC 7925 4: AES-128 as AEAD); strict (ECDHE_ECDSA',
+      'with AES-GCM alone, as GSMA asks of an eIM; no PSK).',
+    ),
+    suites: setting(
+      optional(z.array(suiteName).min(1)),
+      undefined,
+      'Cipher suites by name, in the order of preference, in place of the profile: [TLS_PSK_WITH_AES_128_CCM_8, …].',
+    ),
+    groups: setting(
+      z.array(z.enum(groupNames)).min(1),
+      defaultGroups,
+      'Groups for ECDHE (RFC 8422 5.1.1). Of several, the order of the device decides. brainpoolP256r1 costs ten times the',
+      'processor time of the others: leave it out where no device has it alone.',
     ),
     pskHint: setting(
       optional(z.string().min(1).max(128)),
@@ -303,8 +451,72 @@ export const settings = {
       '130s',
       'A handshake that is not done by then is given up.',
     ),
-    connections: setting(count, 100_000, 'Most connections; each takes some 5 kB at first.'),
-    idleLifetime: setting(duration, '7d', 'A connection unused for so long ends.'),
+    connections: setting(
+      count,
+      100_000,
+      'Most connections in memory, asleep or awake. Beyond, the idlest are left to the store alone; without dtls.persist,',
+      'one that was idle for 30m ends in favour of a new one, and where none was, the new one is refused.',
+    ),
+    awake: setting(
+      count,
+      10_000,
+      'Most connections awake, of some 2 kB each; beyond, the idlest go to sleep, where each takes some 230 octets.',
+    ),
+    parkAfter: setting(
+      duration,
+      '60s',
+      'A connection unused for so long goes to sleep; the next record wakes it.',
+    ),
+    idleLifetime: setting(
+      duration,
+      '7d',
+      'A connection unused for so long ends. Longer than devices sleep.',
+    ),
+    persist: setting(
+      flag,
+      true,
+      'Connections outlive a restart: they are in the store, encrypted, and what a device asks is looked at when the store',
+      'has its record. false: each restart costs every device a handshake, and what is in the store is deleted.',
+    ),
+    cidLength: setting(
+      z.union([z.literal(0), z.int().min(6).max(32)]),
+      8,
+      'Octets of the connection IDs given to devices (RFC 9146), so that they are found at any address: at least 5 more',
+      'than dtls.cidPrefix has. A longer one is longer in each record. 0: none are given, and none taken.',
+    ),
+    cidPrefix: setting(
+      z.string().regex(/^([0-9A-Fa-f]{2}){0,4}$/, 'up to 4 octets in hex'),
+      '',
+      'First octets of each connection ID, in hex: in a cluster, which node it belongs to.',
+    ),
+    draftConnectionIds: setting(
+      flag,
+      false,
+      'true: connection IDs under the code points of drafts before RFC 9146 too (53; 254 in mbedTLS 2). For old fleets.',
+    ),
+    resumeFor: setting(
+      duration,
+      '7d',
+      'How long after its full handshake a session may be resumed, by ID or by ticket (RFC 5246 F.1.4 suggests a day, which',
+      'devices that report daily would just miss). 0s: never.',
+    ),
+    sessions: setting(count, 100_000, 'Most sessions to be resumed by ID that are kept in memory.'),
+    tickets: setting(
+      flag,
+      true,
+      'Devices that ask for a session ticket (RFC 5077) get one in place of a session ID. It costs some 150 octets each way,',
+      'and nothing here.',
+    ),
+    cookielessResumption: setting(
+      flag,
+      true,
+      'A resumption from the IP address where its session was last takes no cookie, which saves a round trip, while few',
+      'handshakes are under way: its first flight goes to that very device and is less than twice its hello.',
+    ),
+    keyLog: optionalPath(
+      'File that the secrets of all connections are written to (NSS key log), for Wireshark. Whoever reads it reads all that',
+      'devices send and get: for laboratories only.',
+    ),
   },
   log: {
     level: setting(

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { addDevice } from '../src/cli/commands/device.ts';
+import { addDtls } from '../src/cli/commands/dtls.ts';
 import { addEuicc } from '../src/cli/commands/euicc.ts';
 import { addInfo } from '../src/cli/commands/info.ts';
 import { addOrder } from '../src/cli/commands/order.ts';
@@ -55,7 +56,8 @@ function eim(): Command {
     .configureOutput({ writeOut: () => {}, writeErr: () => {} });
   const { stdin, stdout, stderr } = process;
   const context = { stdin, stdout, stderr, env: {}, now: Date.now };
-  for (const add of [addServe, addInfo, addOrder, addDevice, addEuicc]) add(program, context);
+  for (const add of [addServe, addInfo, addOrder, addDevice, addEuicc, addDtls])
+    add(program, context);
   idle(program);
   return program;
 }

@@ -1,19 +1,20 @@
 /** Who the eIM is: what the configuration names, and what is made on first start. */
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { concat, toHex } from '../src/base/bytes.ts';
 import { type LogLine, makeLog } from '../src/base/log.ts';
 import { type Config, loadConfig } from '../src/config.ts';
-import { certificates, loadIdentity } from '../src/identity.ts';
+import { certificates, loadIdentity, type TlsTrust } from '../src/identity.ts';
 import { EimConfigurationData } from '../src/messages/eco.ts';
 import { AddInitialEimResponse } from '../src/messages/es10.ts';
 import { ecPublicKey } from '../src/trust/ec-key.ts';
 import { verifyEcdsa } from '../src/trust/ecdsa.ts';
 import { tokenTlv } from '../src/trust/eim-signer.ts';
 import { Euicc } from '../tools/lab/euicc/euicc.ts';
+import { issueCertificate } from '../tools/lab/pki/issue.ts';
 import { type LabCredential, labEid, loadLabPki } from '../tools/lab/pki/lab-pki.ts';
 import { newFolder } from './support/folders.ts';
 import { HandClock } from './support/hand-clock.ts';
@@ -66,7 +67,10 @@ describe('an identity that the configuration leaves open', () => {
     ]);
     const second = load(flags);
     assert.deepEqual(second.lines, []);
-    assert.deepEqual(second.identity.eimConfigurationData, first.identity.eimConfigurationData);
+    assert.deepEqual(
+      second.identity.introduction().eimConfigurationData,
+      first.identity.introduction().eimConfigurationData,
+    );
     assert.deepEqual(second.identity.tls.chain, first.identity.tls.chain);
     assert.equal(second.identity.tlsPem, first.identity.tlsPem);
   });
@@ -142,7 +146,7 @@ describe('an identity that the configuration names', () => {
     assert.deepEqual(lines, []);
     assert.throws(() => readdirSync(dataFolder), { code: 'ENOENT' });
     assert.deepEqual(identity.tls.chain, [pki.eimTls.certificate]);
-    const configuration = EimConfigurationData.decode(identity.eimConfigurationData);
+    const configuration = EimConfigurationData.decode(identity.introduction().eimConfigurationData);
     assert.deepEqual(configuration.eimPublicKeyData, {
       type: 'eimCertificate',
       value: pki.eimSign.certificate,
@@ -169,7 +173,9 @@ describe('an identity that the configuration names', () => {
 
   it('signs with the key that eUICCs are told', () => {
     const { identity } = load({ dataFolder: newFolder() });
-    const { eimPublicKeyData } = EimConfigurationData.decode(identity.eimConfigurationData);
+    const { eimPublicKeyData } = EimConfigurationData.decode(
+      identity.introduction().eimConfigurationData,
+    );
     assert.ok(eimPublicKeyData?.type === 'eimPublicKey');
     const key = ecPublicKey(eimPublicKeyData.value.slice(-65), 'prime256v1');
     const data = Uint8Array.of(0x30, 0x00);
@@ -201,7 +207,7 @@ describe('an identity that the configuration names', () => {
     ],
     'a TLS key of another curve': [
       { 'eim.tls.key': written({ key: p384 }).key, 'eim.tls.certificate': tls.certificate },
-      /^eim\.tls\.key: .* not a key of P-256$/,
+      /^eim\.tls\.key: .* not a key of P-256 or brainpoolP256r1$/,
     ],
     'a certificate of another key': [
       { 'eim.tls.key': written({ key: otherKey }).key, 'eim.tls.certificate': tls.certificate },
@@ -246,7 +252,7 @@ describe('what eUICCs are told', () => {
       'eim.fqdn': 'eim.example.com:5684',
       'euicc.counterStart': 41,
     });
-    const configuration = EimConfigurationData.decode(identity.eimConfigurationData);
+    const configuration = EimConfigurationData.decode(identity.introduction().eimConfigurationData);
     assert.equal(configuration.eimId, '2.999.77');
     assert.equal(configuration.eimIdType, 1);
     assert.equal(configuration.eimFqdn, 'eim.example.com:5684');
@@ -266,7 +272,9 @@ describe('what eUICCs are told', () => {
       clock: new HandClock(),
       random: seededRandom(2),
     });
-    const answer = AddInitialEimResponse.decode(euicc.transmit(identity.addInitialEimRequest));
+    const answer = AddInitialEimResponse.decode(
+      euicc.transmit(identity.introduction().addInitialEimRequest),
+    );
     assert.deepEqual(answer, {
       type: 'addInitialEimOk',
       value: [{ type: 'associationToken', value: 1 }],
@@ -284,5 +292,105 @@ describe('certificates of a PEM file', () => {
       toHex(pki.eum.certificate),
     ]);
     assert.deepEqual(certificates('x', ''), []);
+  });
+});
+
+describe('the DTLS server', () => {
+  const brainpoolKey = generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }).privateKey;
+  const profile = {
+    subject: [['CN', 'eim']],
+    notBefore: new Date(Date.UTC(2025, 0, 1)),
+    notAfter: new Date(Date.UTC(2060, 0, 1)),
+    keyUsage: 'digitalSignature',
+    ski: false,
+  } as const;
+  const named = issueCertificate({
+    ...profile,
+    names: [{ dns: 'A.example.com' }, { ip: '192.0.2.1' }, { dns: 'b.example.com' }],
+  });
+  const nameless = issueCertificate(profile, undefined, brainpoolKey);
+
+  it('has more certificates, for the names that they or the configuration say', () => {
+    const [one, two] = [written(named), written(nameless)];
+    const { identity } = load({
+      dataFolder: newFolder(),
+      'dtls.certificates': [one, two, { ...two, names: ['c.example.com'] }],
+    });
+    assert.deepEqual(
+      identity.otherTls.map(({ serverNames, chain }) => [serverNames, chain[0]]),
+      [
+        [['a.example.com', 'b.example.com'], named.certificate],
+        [undefined, nameless.certificate],
+        [['c.example.com'], nameless.certificate],
+      ],
+    );
+    assert.equal(identity.tls.serverNames, undefined);
+  });
+
+  it('may be on brainpoolP256r1, with a certificate made or given', () => {
+    const { key, certificate } = written(nameless);
+    const flags = {
+      dataFolder: newFolder(),
+      'eim.tls.key': key,
+      'eim.tls.certificate': certificate,
+    };
+    const { identity } = load(flags);
+    assert.equal(identity.tls.key.asymmetricKeyDetails?.namedCurve, 'brainpoolP256r1');
+  });
+
+  it('is refused with a certificate of another key, by its place in the list', () => {
+    const one = written(named);
+    const wrong = { key: one.key, certificate: written(nameless).certificate };
+    assert.throws(() => load({ dataFolder: newFolder(), 'dtls.certificates': [one, wrong] }), {
+      name: 'ConfigError',
+      message: 'dtls.certificates.1.certificate: is not the certificate of dtls.certificates.1.key',
+    });
+  });
+
+  it('is to be trusted by its certificate or its key, as configured or as asked', () => {
+    const dataFolder = newFolder();
+    const told = (flags: object, trust?: TlsTrust) => {
+      const { identity } = load({ dataFolder, ...flags });
+      const { eimConfigurationData, addInitialEimRequest } = identity.introduction(trust);
+      const { trustedPublicKeyDataTls } = EimConfigurationData.decode(eimConfigurationData);
+      assert.ok(Buffer.from(addInitialEimRequest).includes(Buffer.from(eimConfigurationData)));
+      return trustedPublicKeyDataTls;
+    };
+    const { identity } = load({ dataFolder });
+    const spki = createPublicKey(identity.tls.key).export({ format: 'der', type: 'spki' });
+    const key = { type: 'trustedEimPkTls', value: new Uint8Array(spki) };
+    const certificate = { type: 'trustedCertificateTls', value: identity.tls.chain[0] };
+    assert.deepEqual(told({}), certificate);
+    assert.deepEqual(told({}, 'key'), key);
+    assert.deepEqual(told({ 'eim.tls.trust': 'key' }), key);
+    assert.deepEqual(told({ 'eim.tls.trust': 'key' }, 'certificate'), certificate);
+  });
+});
+
+describe('settings of device credentials', () => {
+  const cases: readonly (readonly [string, unknown, RegExp])[] = [
+    ['dtls.clientAnchors', ['ca.pem'], /^dtls\.clientAuthentication: must be optional or required/],
+    ['dtls.clientNamePattern', '(', /^dtls\.clientNamePattern: is no regular expression/],
+    ['dtls.clientName', 'emailAddress', /^dtls\.clientName: /],
+    ['dtls.suites', ['TLS_NULL_WITH_NULL_NULL'], /^dtls\.suites\.0: no cipher suite that/],
+    ['dtls.suites', [], /^dtls\.suites: /],
+    ['dtls.profile', 'weak', /^dtls\.profile: /],
+    ['dtls.certificates', [{ key: 'k.pem' }], /^dtls\.certificates\.0\.certificate: /],
+    ['eim.tls.trust', 'both', /^eim\.tls\.trust: /],
+  ];
+  for (const [key, value, message] of cases) {
+    it(`refuse ${key}: ${JSON.stringify(value)}`, () => {
+      assert.throws(() => configOf({ [key]: value }), { name: 'ConfigError', message });
+    });
+  }
+
+  it('take a list of suites, and paths relative to the working folder', () => {
+    const suites = ['TLS_PSK_WITH_AES_128_CCM_8', 'TLS_PSK_WITH_AES_128_GCM_SHA256'];
+    const { dtls } = configOf({
+      'dtls.suites': suites,
+      'dtls.certificates': [{ key: 'k.pem', certificate: '/c.pem' }],
+    });
+    assert.deepEqual(dtls.suites, suites);
+    assert.deepEqual(dtls.certificates, [{ key: resolve('k.pem'), certificate: '/c.pem' }]);
   });
 });

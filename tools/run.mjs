@@ -1,6 +1,6 @@
 /**
- * `npm run lab`, `npm run eim`, `npm test` from a fresh checkout: installs what package-lock.json names when that is
- * missing or stale, builds what is missing or stale, then runs. Needs nothing but Node and npm.
+ * `npm run lab`, `eim`, `bench` and `fuzz`, and `npm test`, from a fresh checkout: installs what package-lock.json
+ * names when that is missing or stale, builds what is missing or stale, then runs. Needs nothing but Node and npm.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 install();
-if (what === 'lab') run('node', ['--import', 'tsx', 'tools/lab/main.ts', ...args], build);
+if (what === 'lab' || what === 'bench') run('node', tool(what), build);
+else if (what === 'fuzz') run('node', tool(what), () => {});
 else if (what === 'eim') run('node', ['dist/cli/main.js', ...args], build);
 else if (what === 'test') {
   const named = args.filter((arg) => !arg.startsWith('-'));
@@ -29,7 +30,7 @@ else if (what === 'test') {
     ...args.filter((arg) => arg.startsWith('-')),
   ];
   run('node', ['--import', 'tsx', '--test', ...options, ...files], build);
-} else fail(`tools/run.mjs: 'lab', 'eim' or 'test', not '${what ?? ''}'`);
+} else fail(`tools/run.mjs: 'lab', 'eim', 'bench', 'fuzz' or 'test', not '${what ?? ''}'`);
 
 /**
  * Installs the versions of package-lock.json, unless node_modules already is what it asks for. `npm install` and not
@@ -78,6 +79,10 @@ function build() {
 /** What a file holds; undefined where there is none. */
 function written(path) {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+function tool(name) {
+  return ['--import', 'tsx', `tools/${name}/main.ts`, ...args];
 }
 
 function tests(folder) {

@@ -1,7 +1,10 @@
 /** The eIM's REST API /v1 as calls. Every failure is a CliError that says what to do. */
 import type {
   ApiErrorCode,
+  ConnectionList,
+  ConnectionView,
   DeviceAddition,
+  DeviceBatchView,
   DeviceList,
   DeviceView,
   EuiccChange,
@@ -24,6 +27,18 @@ export interface ClientOptions {
 export interface PostedOrder {
   readonly eid: string;
   readonly steps: readonly unknown[];
+}
+
+export interface PostedBatch {
+  readonly devices: readonly DeviceAddition[];
+  readonly dryRun: boolean;
+  readonly replace: boolean;
+}
+
+export interface PostedRotation {
+  /** Hex. */
+  readonly key?: string;
+  readonly dropOld?: boolean;
 }
 
 interface Request {
@@ -49,8 +64,8 @@ export class Client {
     this.#token = options.token;
   }
 
-  info(): Promise<InfoView> {
-    return this.#ask('/v1/info');
+  info(query: Request['query'] = {}): Promise<InfoView> {
+    return this.#ask('/v1/info', { query });
   }
 
   submit(order: PostedOrder): Promise<OrderView> {
@@ -78,8 +93,21 @@ export class Client {
     return this.#ask('/v1/devices', { method: 'POST', body: device });
   }
 
-  devices(): Promise<DeviceList> {
-    return this.#ask('/v1/devices');
+  addDevices(batch: PostedBatch): Promise<DeviceBatchView> {
+    return this.#ask('/v1/devices/batch', { method: 'POST', body: batch });
+  }
+
+  devices(query: Request['query'] = {}): Promise<DeviceList> {
+    return this.#ask('/v1/devices', { query });
+  }
+
+  rotateDevice(identity: string, rotation: PostedRotation): Promise<NewDeviceView> {
+    const path = `/v1/devices/${encodeURIComponent(identity)}/rotate`;
+    return this.#ask(path, { method: 'POST', body: rotation });
+  }
+
+  revokeDevice(identity: string): Promise<DeviceView> {
+    return this.#ask(`/v1/devices/${encodeURIComponent(identity)}/revoke`, { method: 'POST' });
   }
 
   device(identity: string): Promise<DeviceView> {
@@ -100,6 +128,18 @@ export class Client {
 
   changeEuicc(eid: string, change: EuiccChange): Promise<EuiccView> {
     return this.#ask(`/v1/euiccs/${encodeURIComponent(eid)}`, { method: 'PATCH', body: change });
+  }
+
+  connections(query: Request['query'] = {}): Promise<ConnectionList> {
+    return this.#ask('/v1/dtls', { query });
+  }
+
+  connection(id: string): Promise<ConnectionView> {
+    return this.#ask(`/v1/dtls/${encodeURIComponent(id)}`);
+  }
+
+  closeConnection(id: string): Promise<void> {
+    return this.#ask(`/v1/dtls/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   /** The eIM is believed to answer in the shape that rest/api.ts states: both are of one version. */

@@ -68,3 +68,19 @@ export function checkTyped<Value>(
     throw new CliError(ExitCode.badInput, option ? `${option}: ${error.message}` : error.message);
   }
 }
+
+/** Standard input, whole, or cut after so many characters. */
+export async function readAll(
+  stream: NodeJS.ReadStream,
+  longest = Number.POSITIVE_INFINITY,
+): Promise<string> {
+  const parts: string[] = [];
+  let length = 0;
+  stream.setEncoding('utf8');
+  for await (const chunk of stream) {
+    parts.push(String(chunk));
+    length += String(chunk).length;
+    if (length > longest) break;
+  }
+  return parts.join('').trim();
+}

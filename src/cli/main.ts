@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDevice } from './commands/device.ts';
+import { addDtls } from './commands/dtls.ts';
 import { addEuicc } from './commands/euicc.ts';
 import { addInfo } from './commands/info.ts';
 import { addOrder } from './commands/order.ts';
@@ -29,6 +30,7 @@ function makeProgram(context: Context): Command {
   addOrder(program, context);
   addDevice(program, context);
   addEuicc(program, context);
+  addDtls(program, context);
   return program;
 }
 

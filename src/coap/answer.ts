@@ -8,6 +8,10 @@ export interface Answer {
   readonly code: Code;
   readonly options: readonly Option[];
   readonly payload: Uint8Array;
+  /** The peer is to react to it with the next request of a transfer. */
+  readonly goesOn?: boolean;
+  /** Called when it has left, or, where it had to be confirmed, when it has arrived. */
+  readonly sent?: () => void;
 }
 
 /** Characters of a diagnostic payload (RFC 7252 section 5.5.2): short enough for any link. */

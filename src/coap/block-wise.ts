@@ -1,51 +1,64 @@
 /**
- * Block-wise transfer, the server's side (RFC 7959): no room but this one knows that bodies come and go in blocks.
+ * Block-wise transfer, the server's side (RFC 7959, RFC 9177): no room but this one knows that bodies come and go in
+ * blocks.
  * ```
- *   Block1 n/1 ──▶ RequestBodies ──▶ 2.31                    (section 2.5)
- *   Block1 n/0 ──▶ RequestBodies ──▶ handler ──▶ first block of the answer, the rest in ResponseBodies (section 3.3)
- *   Block2 n>0 ──▶ ResponseBodies ──▶ block n                (section 2.4)
+ *   Block1 n/1    ──▶ RequestBodies  ──▶ 2.31                (RFC 7959 section 2.5)
+ *   Block1 n/0    ──▶ RequestBodies  ──▶ handler ──▶ first block, the rest in ResponseBodies (section 3.3)
+ *   Block2 n>0    ──▶ ResponseBodies ──▶ block n             (section 2.4)
+ *   Q-Block1 n    ──▶ QBlockRequests ──▶ nothing, 2.31, 4.08, or handler (RFC 9177 section 4.3)
+ *   Q-Block2 n>0  ──▶ ResponseBodies ──▶ QBlockAnswer ──▶ the blocks asked for, or the next set (section 4.4)
  * ```
- * What belongs together is told by peer and cache key (RFC 7252 section 5.4.2; Request-Tag: RFC 9175 section 3), never
- * by token or message ID: clients change, keep and reuse tokens between blocks as they like.
+ * What belongs together is told by peer and request-key.ts.
  */
 import { fromUtf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import { type Answer, errorAnswer } from './answer.ts';
-import { type Block, blockOf, blockOption, sizeOf, szxWithin } from './block.ts';
+import { type Block, blockOption, offsetOf, sizeOf, szxWithin } from './block.ts';
+import type { BodyStore } from './body-store.ts';
 import { CoapError, Code, type Method } from './codes.ts';
+import type { Link, Links } from './link.ts';
 import { type Option, OptionNumber, optionOf, optionsOf, uintOf } from './options.ts';
 import type { CoapLimits, CoapParameters } from './parameters.ts';
+import { type BlockOptions, blocksOf } from './q-block.ts';
+import { QBlockAnswer } from './q-block-answer.ts';
+import { QBlockRequests } from './q-block-requests.ts';
+import { RepeatedRequests, type RepeatRules } from './repeats.ts';
+import type { Reply } from './reply.ts';
 import type { CoapPeer, CoapRequest, CoapResponse, Handler } from './request.ts';
-import { RequestBodies } from './request-bodies.ts';
-import {
-  blockOfResponse,
-  ResponseBodies,
-  type ResponseKey,
-  stored,
-  unblocked,
-} from './response-bodies.ts';
+import { type Collected, RequestBodies } from './request-bodies.ts';
+import { fingerprint, keysOf, type RequestKeys } from './request-key.ts';
+import { type Kept, ResponseBodies } from './response-bodies.ts';
+import { blockOfResponse, type StoredResponse, stored, unblocked } from './stored-response.ts';
 
 export interface BlockWiseOptions<P extends CoapPeer> {
   readonly handle: Handler<P>;
+  readonly repeats: RepeatRules<P> | undefined;
+  readonly store: BodyStore | undefined;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly limits: CoapLimits;
   readonly parameters: CoapParameters;
+  readonly links: Links;
 }
 
 /** One request message, its options reduced to those we know. */
-export interface RequestMessage {
+export interface RequestMessage<P extends CoapPeer> {
+  readonly peer: P;
   readonly method: Method;
   readonly options: readonly Option[];
   readonly payload: Uint8Array;
+  readonly reply: Reply;
 }
 
-/** The block options of a request. */
-interface Blocks {
-  /** Block2: the block of the answer that is asked for, or the size that is preferred. */
-  readonly asked: Block | undefined;
-  readonly block1: Block | undefined;
+/** What is held for peers. */
+export interface Held {
+  readonly bodies: number;
+  readonly answers: number;
+  readonly repeats: number;
+  readonly octets: number;
 }
 
 /** Octets of a message besides its block: header, a token of 8, ETag, format, Max-Age, blocks, sizes, the marker. */
@@ -54,93 +67,135 @@ const headroom = 48;
 export class BlockWise<P extends CoapPeer> {
   readonly #options: BlockWiseOptions<P>;
   readonly #requests: RequestBodies;
+  readonly #quickRequests: QBlockRequests;
   readonly #responses: ResponseBodies;
+  readonly #repeats: RepeatedRequests<P>;
 
   constructor(options: BlockWiseOptions<P>) {
-    const { clock, limits } = options;
     this.#options = options;
-    this.#requests = new RequestBodies({
-      clock,
-      limit: limits.requestBody,
-      lifetime: limits.bodyLifetime,
-      perPeer: limits.bodiesPerPeer,
-      octets: limits.bodyOctets,
-    });
-    this.#responses = new ResponseBodies({
-      clock,
-      lifetime: limits.answerLifetime,
-      perPeer: limits.answersPerPeer,
-      octets: limits.answerOctets,
-    });
+    this.#requests = new RequestBodies(options.clock, options.limits);
+    this.#quickRequests = new QBlockRequests(options);
+    this.#responses = new ResponseBodies(options);
+    this.#repeats = new RepeatedRequests({ ...options, rules: options.repeats });
   }
 
-  /** What is held for peers now: bodies and answers, and the octets of both. */
-  get held(): { readonly bodies: number; readonly answers: number; readonly octets: number } {
+  get held(): Held {
+    const bodies = [this.#requests, this.#quickRequests];
     return {
-      bodies: this.#requests.held,
+      bodies: bodies.reduce((sum, { held }) => sum + held, 0),
       answers: this.#responses.held,
-      octets: this.#requests.octets + this.#responses.octets,
+      repeats: this.#repeats.held,
+      octets: [...bodies, this.#responses, this.#repeats].reduce(
+        (sum, { octets }) => sum + octets,
+        0,
+      ),
     };
   }
 
-  /** Answers one message. Rejects with CoapError where the request is refused before it gets to the handler. */
-  async respond(peer: P, message: RequestMessage): Promise<Answer> {
-    const asked = blockOf(message.options, OptionNumber.block2);
-    const block1 = blockOf(message.options, OptionNumber.block1);
-    const keys = keysOf(message);
-    if (asked !== undefined && asked.number > 0) {
-      const response = this.#responses.find(peer.id, keys.response);
-      if (response !== undefined) {
-        return blockOfResponse(response, asked, this.#szx(peer), asksSize(message));
+  /**
+   * Answers one message; undefined where nothing is to be said now. Rejects with CoapError where the request is refused
+   * before it gets to the handler.
+   */
+  async respond(message: RequestMessage<P>): Promise<Answer | undefined> {
+    const blocks = blocksOf(message.options);
+    const keys = keysOf(message.method, message.options);
+    if (asksForMore(message, blocks)) {
+      const kept = await this.#responses.find(message.peer, keys);
+      if (kept !== undefined && (blocks.block2 !== undefined || isPartOf(kept, blocks))) {
+        return this.#more(message, blocks, kept);
       }
-      if (!mayRunAgain(message)) {
+      if (isLater(blocks) && !mayRunAgain(message)) {
         throw new CoapError(Code.requestEntityIncomplete, 'no answer is kept for this request');
       }
     }
-    if (block1 === undefined) {
-      if (message.payload.length > this.#options.limits.requestBody) {
-        throw new CoapError(Code.requestEntityTooLarge, 'body too large', {
-          size1: this.#options.limits.requestBody,
-        });
-      }
-      return this.#run(peer, message, message.payload.slice(), { asked, block1 }, keys.response);
-    }
-    const part = {
-      block: block1,
-      payload: message.payload,
-      size: uintOf(message.options, OptionNumber.size1),
-    };
-    const collected = this.#requests.collect(peer.id, keys.request, part, this.#szx(peer));
+    const collected = this.#collect(message, blocks, keys);
+    if (collected.type === 'waits') return undefined;
     if (collected.type === 'more') return collected.answer;
     if (collected.type === 'again') return collected.outcome;
-    const outcome = this.#run(peer, message, collected.body, { asked, block1 }, keys.response);
-    collected.handled(outcome);
+    const outcome = this.#run(message, collected, blocks);
+    // What is given again is the first block alone: it must not hold the whole answer.
+    collected.handled(outcome.then(({ sent: _, ...answer }) => answer));
     return outcome;
   }
 
   forget(peer: P): void {
-    this.#requests.forget(peer.id);
-    this.#responses.forget(peer.id);
+    for (const holder of this.#holders) holder.forget(peer);
   }
 
   sweep(): void {
-    this.#requests.sweep();
-    this.#responses.sweep();
+    for (const holder of this.#holders) holder.sweep();
+  }
+
+  /** Sends nothing more of its own accord. */
+  close(): void {
+    this.#quickRequests.close();
+    this.#responses.close();
+  }
+
+  get #holders() {
+    return [this.#requests, this.#quickRequests, this.#responses, this.#repeats];
+  }
+
+  #collect(message: RequestMessage<P>, blocks: BlockOptions, keys: RequestKeys): Collected {
+    const { peer, options, payload } = message;
+    const { block1, qBlock1 } = blocks;
+    if (qBlock1 !== undefined) {
+      const room = sizeOf(this.#szx(peer));
+      const part = { ...message, block: qBlock1, room };
+      return this.#quickRequests.collect(peer, keys.body, part);
+    }
+    if (block1 !== undefined) {
+      const part = { block: block1, options, payload };
+      return this.#requests.collect(peer, keys, part, this.#szx(peer));
+    }
+    const size1 = this.#options.limits.requestBody;
+    if (payload.length > size1) {
+      throw new CoapError(Code.requestEntityTooLarge, 'body too large', { size1 });
+    }
+    return { type: 'whole', options, body: payload.slice(), handled: () => {} };
+  }
+
+  /** Blocks of an answer that is here. */
+  #more(message: RequestMessage<P>, blocks: BlockOptions, kept: Kept): Answer | undefined {
+    const { peer, reply } = message;
+    const { block2 } = blocks;
+    if (block2 !== undefined) {
+      this.#learn(kept, block2, this.#options.links.of(peer));
+      return blockOfResponse(kept.response, block2, this.#szx(peer), asksSize(message));
+    }
+    const szx = this.#szx(peer);
+    const [first] = blocks.qBlock2;
+    const quick =
+      kept.quick !== undefined && first?.szx === kept.quick.szx
+        ? kept.quick
+        : this.#quickAnswer(message, kept, Math.min(szx, first?.szx ?? szx));
+    if (first?.szx !== quick.szx) throw new CoapError(Code.badRequest, 'block size changed');
+    return quick.more(blocks.qBlock2, reply);
+  }
+
+  /** A block that is asked for again has not arrived; another one says that the one before has. */
+  #learn(kept: Kept, asked: Block, link: Link): void {
+    const offset = offsetOf(asked);
+    const size = sizeOf(Math.min(asked.szx, link.szx));
+    if (kept.served === offset) link.lost(size + headroom);
+    else link.passed(size + headroom);
+    kept.served = offset;
   }
 
   /** Runs the handler; never rejects, so that its outcome can be given again. */
   async #run(
-    peer: P,
-    message: RequestMessage,
-    body: Uint8Array,
-    blocks: Blocks,
-    key: ResponseKey,
+    message: RequestMessage<P>,
+    { body, options }: Extract<Collected, { type: 'whole' }>,
+    blocks: BlockOptions,
   ): Promise<Answer> {
-    this.#responses.abandon(peer.id, key);
+    const { peer, method } = message;
+    const keys = keysOf(method, options);
+    this.#responses.abandon(peer, keys);
     let answer: Answer;
     try {
-      const response = await this.#options.handle(requestOf(peer, message, body));
-      answer = this.#firstAnswer(peer, message, blocks, key, response);
+      const request = requestOf(peer, method, options, body);
+      const response = await this.#repeats.answer(fingerprint(method, options, body), request);
+      answer = await this.#firstAnswer(message, keys, blocks, response);
     } catch (error) {
       answer = errorAnswer(error, this.#options.log);
     }
@@ -150,84 +205,99 @@ export class BlockWise<P extends CoapPeer> {
   }
 
   /** The response whole where it fits one message, else its first block, with the rest kept. */
-  #firstAnswer(
-    peer: P,
-    message: RequestMessage,
-    blocks: Blocks,
-    key: ResponseKey,
+  async #firstAnswer(
+    message: RequestMessage<P>,
+    keys: RequestKeys,
+    blocks: BlockOptions,
     response: CoapResponse,
-  ): Answer {
+  ): Promise<Answer> {
+    const { peer, reply } = message;
     const octets = response.body?.length ?? 0;
     if (octets > this.#options.limits.responseBody) {
       throw new Error(`an answer of ${octets} octets is over the limit`);
     }
-    const szx = Math.min(this.#szx(peer), blocks.block1?.szx ?? 6, blocks.asked?.szx ?? 6);
-    if (blocks.asked === undefined && octets <= sizeOf(szx)) return unblocked(response);
+    const { block1, block2, qBlock1, qBlock2 } = blocks;
+    const [asked] = qBlock2;
+    const szx = Math.min(
+      this.#szx(peer),
+      ...[block1, block2, qBlock1, asked].map((block) => block?.szx ?? 6),
+    );
+    const fits = octets <= sizeOf(szx);
+    if (fits && block2 === undefined && asked === undefined) return unblocked(response);
     const whole = stored(response);
-    const first = blocks.asked ?? { number: 0, more: false, szx };
+    if (fits && asked !== undefined) return this.#quickAnswerOf(whole, message, szx).first(true);
+    const first = block2 ?? { number: 0, more: false, szx };
+    // Refused before it is kept, where the peer asks for what is not there.
     const answer = blockOfResponse(whole, first, szx, asksSize(message));
-    if (octets > sizeOf(szx) && !this.#responses.keep(peer.id, key, whole)) {
-      throw new Error(`no room to keep an answer of ${octets} octets`);
-    }
-    return answer;
+    if (fits) return answer;
+    const kept = await this.#responses.keep(peer, keys, whole);
+    if (kept === undefined) throw new Error(`no room to keep an answer of ${octets} octets`);
+    if (qBlock1 === undefined && asked === undefined) return answer;
+    const quick = this.#quickAnswer(message, kept, szx);
+    if (!isLater(blocks)) return quick.first(asked !== undefined && !asked.more);
+    return quick.more(qBlock2, reply) ?? quick.first(true);
   }
 
-  /** The largest block size that we want, and that the peer's messages have room for. */
+  #quickAnswer(message: RequestMessage<P>, kept: Kept, szx: number): QBlockAnswer {
+    kept.quick?.stop();
+    kept.quick = this.#quickAnswerOf(kept.response, message, szx);
+    return kept.quick;
+  }
+
+  #quickAnswerOf(
+    response: StoredResponse,
+    { peer, reply }: RequestMessage<P>,
+    szx: number,
+  ): QBlockAnswer {
+    const link = this.#options.links.of(peer);
+    return new QBlockAnswer({ ...this.#options, link, response, szx, reply });
+  }
+
+  /** The largest block size that we want, that the peer's messages have room for, and that arrives. */
   #szx(peer: P): number {
     const room = peer.maxPayload === undefined ? Infinity : peer.maxPayload - headroom;
-    return szxWithin(Math.min(this.#options.parameters.blockSize, room));
+    const most = szxWithin(Math.min(this.#options.parameters.blockSize, room));
+    return Math.min(most, this.#options.links.of(peer).szx);
   }
+}
+
+/** Whether a message may be about an answer that was given before. */
+function asksForMore({ payload }: { readonly payload: Uint8Array }, blocks: BlockOptions): boolean {
+  const { qBlock1, qBlock2 } = blocks;
+  if (isLater(blocks)) return true;
+  // Block 0 alone, again; a request of the body from its start has M set, and may have a payload.
+  const [first] = qBlock2;
+  return first?.more === false && qBlock1 === undefined && payload.length === 0;
+}
+
+/** Whether a message asks for a block that only an earlier request can have made. */
+function isLater({ block2, qBlock2 }: BlockOptions): boolean {
+  return (block2?.number ?? 0) > 0 || qBlock2.some(({ number }) => number > 0);
+}
+
+/** Block 0 of Q-Block2 is asked for again only of an answer that is on its way by Q-Block2. */
+function isPartOf(kept: Kept, blocks: BlockOptions): boolean {
+  return isLater(blocks) || kept.quick !== undefined;
 }
 
 /**
  * A request for a later block of an answer that is gone may run the handler once more where that changes nothing
  * (RFC 7252 section 5.1), and only with the body that it was run with before.
  */
-function mayRunAgain(message: RequestMessage): boolean {
+function mayRunAgain(message: { readonly method: Method; readonly payload: Uint8Array }): boolean {
   if (message.method === 'GET') return true;
   return message.method === 'FETCH' && message.payload.length > 0;
 }
 
 /** Size2 in a request asks for the answer's size (RFC 7959 section 4). */
-function asksSize(message: RequestMessage): boolean {
-  return optionOf(message.options, OptionNumber.size2) !== undefined;
-}
-
-/** Options that make two requests of one peer and method different: the same resource, asked for in the same way. */
-const resourceOptions: readonly number[] = [
-  OptionNumber.uriHost,
-  OptionNumber.uriPort,
-  OptionNumber.uriPath,
-  OptionNumber.uriQuery,
-  OptionNumber.accept,
-];
-
-/**
- * The keys of a request body (RFC 7959 section 2.5) and of its answer. Content-Format counts for the body alone:
- * clients may leave it out when they ask for the answer's later blocks, which carry no body.
- */
-function keysOf({ method, options }: RequestMessage): {
-  readonly request: string;
-  readonly response: ResponseKey;
-} {
-  const bare = `${method}${keyPart(options, resourceOptions)}`;
-  const tags = keyPart(options, [OptionNumber.requestTag]);
-  const format = keyPart(options, [OptionNumber.contentFormat]);
-  return { request: `${bare}${tags}${format}`, response: { bare, tagged: `${bare}${tags}` } };
-}
-
-function keyPart(options: readonly Option[], numbers: readonly number[]): string {
-  let key = '';
-  for (const { number, value } of options) {
-    if (!numbers.includes(number)) continue;
-    key += ` ${number}:${value.length}:${Buffer.from(value).toString('latin1')}`;
-  }
-  return key;
+function asksSize({ options }: { readonly options: readonly Option[] }): boolean {
+  return optionOf(options, OptionNumber.size2) !== undefined;
 }
 
 function requestOf<P extends CoapPeer>(
   peer: P,
-  { method, options }: RequestMessage,
+  method: Method,
+  options: readonly Option[],
   body: Uint8Array,
 ): CoapRequest<P> {
   const contentFormat = uintOf(options, OptionNumber.contentFormat);

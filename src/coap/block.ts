@@ -1,4 +1,7 @@
-/** The value of Block1 and Block2 (RFC 7959 section 2.2): which block, whether more follow, how large. */
+/**
+ * The value of Block1, Block2 (RFC 7959 section 2.2), Q-Block1 and Q-Block2 (RFC 9177 section 4.2): which block,
+ * whether more follow, how large.
+ */
 import { CoapError, Code } from './codes.ts';
 import { type Option, uintOf, uintOption } from './options.ts';
 
@@ -32,13 +35,17 @@ export function szxWithin(octets: number): number {
   return szx;
 }
 
-/**
- * The block option of that number, where there is one. Throws CoapError 4.00 for the reserved SZX 7, which only
- * reliable transports use (RFC 7959 section 2.2, RFC 8323 section 6).
- */
+/** The block option of that number, where there is one; throws as parseBlock does. */
 export function blockOf(options: readonly Option[], number: number): Block | undefined {
   const value = uintOf(options, number);
-  if (value === undefined) return undefined;
+  return value === undefined ? undefined : parseBlock(value);
+}
+
+/**
+ * The value of a block option. Throws CoapError 4.00 for the reserved SZX 7, which only reliable transports use
+ * (RFC 7959 section 2.2, RFC 8323 section 6).
+ */
+export function parseBlock(value: number): Block {
   const szx = value & 7;
   if (szx > largestSzx) throw new CoapError(Code.badRequest, 'block size exponent 7');
   return { number: value >> 4, more: (value & 8) !== 0, szx };

@@ -30,14 +30,14 @@ export class Exchange {
   readonly began: number;
   readonly confirmable: boolean;
   readonly #messageId: number;
-  readonly #token: Uint8Array;
+  readonly token: Uint8Array;
   #state: State = { at: 'running' };
 
   constructor(request: Message, now: number) {
     this.began = now;
     this.confirmable = request.type === 'CON';
     this.#messageId = request.messageId;
-    this.#token = request.token.slice();
+    this.token = request.token.slice();
   }
 
   get answered(): boolean {
@@ -49,7 +49,7 @@ export class Exchange {
    * the ID to another request; a new token tells it from a duplicate.
    */
   isRequest(message: Message): boolean {
-    return equal(this.#token, message.token);
+    return equal(this.token, message.token);
   }
 
   /** The request came again: what it gets, which is never another run of the handler (section 4.5). */
@@ -83,7 +83,7 @@ export class Exchange {
   }
 
   #response(type: 'ACK' | 'CON' | 'NON', messageId: number, answer: Answer): Uint8Array {
-    return encode({ type, messageId, token: this.#token, ...answer });
+    return encode({ type, messageId, token: this.token, ...answer });
   }
 
   #emptyAck(): Uint8Array {

@@ -6,7 +6,7 @@ export interface Option {
   readonly value: Uint8Array;
 }
 
-/** Option numbers (RFC 7252 section 12.2, RFC 7959 section 6, RFC 9175 section 6). */
+/** Option numbers (RFC 7252 section 12.2, RFC 7959 section 6, RFC 9175 section 6, RFC 9177 section 12.1). */
 export const OptionNumber = {
   uriHost: 3,
   etag: 4,
@@ -17,13 +17,16 @@ export const OptionNumber = {
   maxAge: 14,
   uriQuery: 15,
   accept: 17,
+  qBlock1: 19,
   locationQuery: 20,
   block2: 23,
   block1: 27,
   size2: 28,
+  qBlock2: 31,
   proxyUri: 35,
   proxyScheme: 39,
   size1: 60,
+  echo: 252,
   noResponse: 258,
   requestTag: 292,
 } as const;
@@ -45,11 +48,14 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
   [OptionNumber.maxAge, { octets: [0, 4] }],
   [OptionNumber.uriQuery, { octets: [0, 255], repeatable: true }],
   [OptionNumber.accept, { octets: [0, 2] }],
+  [OptionNumber.qBlock1, { octets: [0, 3] }],
   [OptionNumber.locationQuery, { octets: [0, 255], repeatable: true }],
   [OptionNumber.block2, { octets: [0, 3] }],
   [OptionNumber.block1, { octets: [0, 3] }],
   [OptionNumber.size2, { octets: [0, 4] }],
+  [OptionNumber.qBlock2, { octets: [0, 3], repeatable: true }],
   [OptionNumber.size1, { octets: [0, 4] }],
+  [OptionNumber.echo, { octets: [1, 40] }],
   [OptionNumber.noResponse, { octets: [0, 1] }],
   [OptionNumber.requestTag, { octets: [0, 8], repeatable: true }],
 ]);
@@ -59,11 +65,17 @@ function isCritical(number: number): boolean {
   return number % 2 === 1;
 }
 
+/** The options of RFC 9177, which an endpoint knows both or neither (section 4.1). */
+const quick: readonly number[] = [OptionNumber.qBlock1, OptionNumber.qBlock2];
+
 /**
  * The options that count, and the critical ones among those that do not: unknown, of a length outside their format,
- * or repeated though not repeatable (RFC 7252 section 5.4.3, 5.4.5).
+ * or repeated though not repeatable (RFC 7252 section 5.4.3, 5.4.5). `qBlock`: whether those of RFC 9177 are known.
  */
-export function recognise(options: readonly Option[]): {
+export function recognise(
+  options: readonly Option[],
+  qBlock: boolean,
+): {
   readonly known: readonly Option[];
   readonly critical: readonly number[];
 } {
@@ -74,6 +86,7 @@ export function recognise(options: readonly Option[]): {
     const format = formats.get(option.number);
     const recognised =
       format !== undefined &&
+      (qBlock || !quick.includes(option.number)) &&
       option.value.length >= format.octets[0] &&
       option.value.length <= format.octets[1] &&
       (format.repeatable === true || option.number !== last);
@@ -108,4 +121,9 @@ export function uintOption(number: number, value: number): Option {
   const octets: number[] = [];
   for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
   return { number, value: Uint8Array.from(octets) };
+}
+
+/** The same options in memory of their own: those of a message are views of its datagram. */
+export function ownOptions(options: readonly Option[]): readonly Option[] {
+  return options.map(({ number, value }) => ({ number, value: value.slice() }));
 }

@@ -5,6 +5,7 @@
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { CoapParameters } from './parameters.ts';
+import type { RoundTrip } from './round-trip.ts';
 
 /** How a CON ended: its ACK or RST came, or nothing did after the last retransmission. */
 export type Delivery = 'acknowledged' | 'reset' | 'unanswered';
@@ -13,6 +14,8 @@ export interface OutboxOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly parameters: CoapParameters;
+  /** Where it is given: ACK_TIMEOUT comes from it, and each ACK teaches it. */
+  readonly roundTrip?: RoundTrip;
   /** CONs that may wait for the one before them. */
   readonly ceiling: number;
   readonly send: (message: Uint8Array, retransmission: boolean) => void;
@@ -28,6 +31,8 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #waiting: Confirmable[] = [];
   #current: Confirmable | undefined;
+  /** Ms since the epoch, of a CON that was sent once so far. */
+  #sentOnce: number | undefined;
   #cancel: Cancel | undefined;
   #messageId: number;
 
@@ -62,8 +67,19 @@ export class Outbox {
   /** An ACK or RST came; false where it is not about the CON under way. */
   receive(how: 'acknowledged' | 'reset', messageId: number): boolean {
     if (this.#current?.messageId !== messageId) return false;
+    const { clock, roundTrip } = this.#options;
+    if (this.#sentOnce !== undefined) roundTrip?.learn(clock.now() - this.#sentOnce);
     this.#end(how);
     return true;
+  }
+
+  /** Nobody waits for that CON any more: it is not sent again, and its end is told to nobody. */
+  withdraw(messageId: number): void {
+    const waiting = this.#waiting.findIndex((one) => one.messageId === messageId);
+    if (waiting >= 0) this.#waiting.splice(waiting, 1);
+    if (this.#current?.messageId !== messageId) return;
+    this.#current = { ...this.#current, ended: () => {} };
+    this.#end('unanswered');
   }
 
   /** Forgets everything, telling nobody. */
@@ -74,11 +90,13 @@ export class Outbox {
   }
 
   #start(confirmable: Confirmable): void {
-    const { ackTimeout, ackRandomFactor } = this.#options.parameters;
+    const { clock, roundTrip, parameters } = this.#options;
+    const { ackTimeout, ackRandomFactor } = parameters;
     const spread = 1 + ((ackRandomFactor - 1) * uint16(this.#options.random)) / 2 ** 16;
     this.#current = confirmable;
+    this.#sentOnce = clock.now();
     this.#options.send(confirmable.message, false);
-    this.#wait(ackTimeout * spread, 0);
+    this.#wait((roundTrip?.timeout ?? ackTimeout) * spread, 0);
   }
 
   /** Exponential back-off (section 4.2). */
@@ -89,6 +107,7 @@ export class Outbox {
         this.#end('unanswered');
         return;
       }
+      this.#sentOnce = undefined;
       this.#options.send(this.#current.message, true);
       this.#wait(timeout * 2, retransmissions + 1);
     });

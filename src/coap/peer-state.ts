@@ -1,19 +1,66 @@
 /** What the message layer remembers of one peer: its latest requests, and what we send it on our own account. */
+import type { Answer } from './answer.ts';
 import type { Exchange } from './exchange.ts';
+import type { Link } from './link.ts';
 import type { Message } from './message.ts';
 import type { Outbox } from './outbox.ts';
 
+/** NON responses of ours that the peer may still reject. */
+const rejectable = 16;
+
 export class PeerState {
   readonly outbox: Outbox;
-  /** Requests being worked on. */
+  readonly link: Link;
+  /** Whole requests being worked on. */
   running = 0;
+  /** Messages that have no answer yet. */
+  unanswered = 0;
   /** The peer is no more: nothing is to be sent to it. */
   gone = false;
   /** By message ID, oldest first. */
   readonly #exchanges = new Map<number, Exchange>();
+  /** What to do when the NON with that message ID is rejected, oldest first. */
+  readonly #rejections = new Map<number, () => void>();
+  /** Ms since the epoch: when a message left that the peer is to react to. */
+  #awaited: number | undefined;
 
-  constructor(outbox: Outbox) {
+  constructor(outbox: Outbox, link: Link) {
     this.outbox = outbox;
+    this.link = link;
+  }
+
+  /** An answer has left: what comes next may tell how long the way there and back takes. */
+  answered(answer: Answer | undefined, now: number): void {
+    this.#awaited = answer?.goesOn === true ? now : undefined;
+  }
+
+  /** A new request is here. */
+  requested(now: number): void {
+    if (this.#awaited !== undefined) this.link.roundTrip.learn(now - this.#awaited);
+    this.#awaited = undefined;
+  }
+
+  /** A request came again, perhaps because what it was answered got lost. */
+  repeated(answer: Uint8Array | undefined): void {
+    this.#awaited = undefined; // nobody knows which copy the peer will react to
+    this.link.lost(answer?.length ?? 0);
+  }
+
+  /** Calls `rejected` should the peer answer that message of ours with RST. */
+  watch(messageId: number, rejected: () => void): void {
+    this.#rejections.set(messageId, rejected);
+    const [oldest] = this.#rejections.keys();
+    if (this.#rejections.size > rejectable && oldest !== undefined) {
+      this.#rejections.delete(oldest);
+    }
+  }
+
+  /** The peer rejected a message; false where it is none that is watched. */
+  rejected(messageId: number): boolean {
+    const rejected = this.#rejections.get(messageId);
+    this.#rejections.delete(messageId);
+    rejected?.();
+    return rejected !== undefined;
   }
 
   /** The exchange that this request began, where it is a duplicate (RFC 7252 section 4.5). */
@@ -42,5 +89,6 @@ export class PeerState {
     this.gone = true;
     this.outbox.close();
     this.#exchanges.clear();
+    this.#rejections.clear();
   }
 }

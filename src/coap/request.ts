@@ -3,11 +3,21 @@ import type { Code, Method } from './codes.ts';
 
 /** Whoever sends us messages. CoAP never asks what it is made of: a DTLS connection, a UDP address, a test. */
 export interface CoapPeer {
-  /** Stable while message IDs and blocks of this peer belong together (RFC 7252 section 9.1.1: the connection). */
+  /** Of the connection: message IDs and tokens mean something within it alone (RFC 7252 section 9.1.1). */
   readonly id: string;
+  /**
+   * Who the peer has proven to be, the same in each of its connections; absent for peers that have proven nothing.
+   * Transfers are taken up again, and repeated requests known, in another connection of the same identity.
+   */
+  readonly identity?: string;
   send(message: Uint8Array): void;
   /** Octets of the largest message that the peer can be sent; absent where nothing but the block size bounds it. */
   readonly maxPayload?: number;
+}
+
+/** Whose bodies and answers are whose: the peer's identity, or else its connection. The two never meet. */
+export function ownerOf({ id, identity }: CoapPeer): string {
+  return identity === undefined ? `connection ${id}` : `identity ${identity}`;
 }
 
 export interface CoapRequest<P extends CoapPeer = CoapPeer> {

@@ -1,36 +1,49 @@
 /** Response bodies that leave in blocks (RFC 7959 section 2.4): kept whole, handed out a block at a time. */
-import { createHash } from 'node:crypto';
-import type { Answer } from './answer.ts';
-import { type Block, blockOption, offsetOf, sizeOf } from './block.ts';
-import { CoapError, Code } from './codes.ts';
-import { type Option, OptionNumber, uintOption } from './options.ts';
-import type { CoapResponse } from './request.ts';
-import { Shelf, type ShelfOptions } from './shelf.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { Serial } from '../base/serial.ts';
+import type { AnswerSnapshot, BodyStore } from './body-store.ts';
+import type { CoapLimits } from './parameters.ts';
+import type { QBlockAnswer } from './q-block-answer.ts';
+import { type CoapPeer, ownerOf } from './request.ts';
+import type { RequestKeys } from './request-key.ts';
+import { Shelf } from './shelf.ts';
+import type { StoredResponse } from './stored-response.ts';
 
-/** A whole response, with the options that each of its blocks carries. */
-export interface StoredResponse {
-  readonly code: Code;
-  /** ETag, Content-Format, Max-Age. */
-  readonly options: readonly Option[];
-  readonly body: Uint8Array;
+export interface ResponseBodiesOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: CoapLimits;
+  readonly store: BodyStore | undefined;
 }
 
-/** Which of a peer's answers is meant: by its request without and with its Request-Tags. */
-export interface ResponseKey {
-  readonly bare: string;
-  readonly tagged: string;
-}
-
-interface Kept {
-  readonly bare: string;
+/** An answer in blocks, and how far its peer is. */
+export interface Kept {
+  readonly keys: Pick<RequestKeys, 'tagged' | 'bare' | 'loose'>;
   readonly response: StoredResponse;
+  /** Offset of the block that was handed out last. */
+  served?: number;
+  /** Where the peer takes it by Q-Block2. */
+  quick?: QBlockAnswer;
 }
 
 export class ResponseBodies {
+  readonly #options: ResponseBodiesOptions;
   readonly #shelf: Shelf<Kept>;
+  /** Changes of one owner's stored answers happen in their order. */
+  readonly #serial = new Serial();
 
-  constructor(options: ShelfOptions) {
-    this.#shelf = new Shelf(options);
+  constructor(options: ResponseBodiesOptions) {
+    const { clock, limits } = options;
+    this.#options = options;
+    this.#shelf = new Shelf({
+      clock,
+      lifetime: limits.answerLifetime,
+      perPeer: limits.answersPerPeer,
+      perIdentity: limits.answersPerIdentity,
+      octets: limits.answerOctets,
+      gone: (kept) => kept.quick?.stop(),
+    });
   }
 
   get held(): number {
@@ -41,99 +54,91 @@ export class ResponseBodies {
     return this.#shelf.octets;
   }
 
-  /** Keeps a response until it is replaced, expires or must make room; false where it is larger than all the room. */
-  keep(peer: string, key: ResponseKey, response: StoredResponse): boolean {
-    return this.#shelf.put(peer, key.tagged, { bare: key.bare, response }, response.body.length);
+  /**
+   * Keeps a response until it is replaced, expires or must make room; undefined where it is larger than all the room.
+   * Resolves when it would outlive this process, too.
+   */
+  async keep(
+    peer: CoapPeer,
+    { tagged, bare, loose }: RequestKeys,
+    response: StoredResponse,
+  ): Promise<Kept | undefined> {
+    const kept: Kept = { keys: { tagged, bare, loose }, response };
+    if (!this.#shelf.put(peer, tagged, kept, response.body.length)) return undefined;
+    const { clock, limits } = this.#options;
+    const expires = clock.now() + limits.storedLifetime;
+    await this.#stored(peer, (store, owner) =>
+      store.put(owner, { ...response, key: tagged, bare, loose, expires }),
+    );
+    return kept;
   }
 
-  /**
-   * The response that a later block is asked of. Clients that leave out the Request-Tag when they ask get the only
-   * response that fits their request otherwise.
-   */
-  find(peer: string, key: ResponseKey): StoredResponse | undefined {
-    const exact = this.#shelf.get(peer, key.tagged);
-    if (exact !== undefined) return exact.response;
-    if (key.tagged !== key.bare) return undefined;
-    const [only, another] = this.#shelf.of(peer).filter(([, kept]) => kept.bare === key.bare);
-    if (only === undefined || another !== undefined) return undefined;
-    return this.#shelf.get(peer, only[0])?.response;
+  /** The answer that a later block is asked of, from memory or else from the store. */
+  async find(peer: CoapPeer, keys: RequestKeys): Promise<Kept | undefined> {
+    const held = this.#inMemory(peer, keys);
+    if (held !== undefined || this.#options.store === undefined) return held;
+    await this.#load(peer);
+    return this.#inMemory(peer, keys);
   }
 
   /** A request that will be answered anew is here. */
-  abandon(peer: string, key: ResponseKey): void {
-    this.#shelf.delete(peer, key.tagged);
+  abandon(peer: CoapPeer, { tagged }: RequestKeys): void {
+    if (this.#shelf.get(peer, tagged) === undefined) return;
+    this.#shelf.delete(peer, tagged);
+    void this.#stored(peer, (store, owner) => store.delete(owner, tagged));
   }
 
-  forget(peer: string): void {
+  forget(peer: CoapPeer): void {
     this.#shelf.forget(peer);
   }
 
   sweep(): void {
     this.#shelf.sweep();
   }
-}
 
-/** Octets of an ETag: enough to tell one answer from the next, few enough to travel in each block. */
-const etagOctets = 4;
-
-/**
- * A handler's response as it is kept. The ETag is of the body and its format, so that a response made again after it
- * was forgotten goes on where the peer stopped.
- */
-export function stored(response: CoapResponse): StoredResponse {
-  const body = response.body ?? new Uint8Array();
-  const hash = createHash('sha256').update(`${response.contentFormat} `).update(body).digest();
-  const etag = new Uint8Array(hash.subarray(0, etagOctets));
-  return {
-    code: response.code,
-    options: [{ number: OptionNumber.etag, value: etag }, ...optionsOfResponse(response)],
-    body,
-  };
-}
-
-/** A response that needs no blocks. */
-export function unblocked(response: CoapResponse): Answer {
-  return {
-    code: response.code,
-    options: optionsOfResponse(response),
-    payload: response.body ?? new Uint8Array(),
-  };
-}
-
-function optionsOfResponse({ contentFormat, maxAge }: CoapResponse): readonly Option[] {
-  const options: Option[] = [];
-  if (contentFormat !== undefined) {
-    options.push(uintOption(OptionNumber.contentFormat, contentFormat));
+  close(): void {
+    this.#shelf.clear();
   }
-  if (maxAge !== undefined) options.push(uintOption(OptionNumber.maxAge, maxAge));
-  return options;
-}
 
-/**
- * The block of a response that `asked` names, in blocks of `asked`'s size or of `szx` where that is smaller. Throws
- * CoapError 4.00 beyond the end.
- */
-export function blockOfResponse(
-  response: StoredResponse,
-  asked: Block,
-  szx: number,
-  tellSize: boolean,
-): Answer {
-  const offset = offsetOf(asked);
-  const { body } = response;
-  if (offset > 0 && offset >= body.length) {
-    throw new CoapError(Code.badRequest, `block at ${offset} of ${body.length} octets`);
+  /**
+   * By request and Request-Tags; clients that leave out the tags, or the Uri-Path, when they ask get the only answer
+   * that fits otherwise.
+   */
+  #inMemory(peer: CoapPeer, { tagged, bare, loose, nameless }: RequestKeys): Kept | undefined {
+    return (
+      this.#shelf.get(peer, tagged) ??
+      this.#shelf.find(peer, ({ keys }) => keys.tagged === tagged) ??
+      (tagged === bare ? this.#shelf.find(peer, ({ keys }) => keys.bare === bare) : undefined) ??
+      (nameless ? this.#shelf.find(peer, ({ keys }) => keys.loose === loose) : undefined)
+    );
   }
-  const given = Math.min(asked.szx, szx);
-  const end = Math.min(offset + sizeOf(given), body.length);
-  const block = { number: offset / sizeOf(given), more: end < body.length, szx: given };
-  return {
-    code: response.code,
-    options: [
-      ...response.options,
-      blockOption(OptionNumber.block2, block),
-      ...(offset === 0 || tellSize ? [uintOption(OptionNumber.size2, body.length)] : []),
-    ],
-    payload: body.subarray(offset, end),
-  };
+
+  async #load(peer: CoapPeer): Promise<void> {
+    const now = this.#options.clock.now();
+    let found: readonly AnswerSnapshot[] = [];
+    await this.#stored(peer, async (store, owner) => {
+      found = await store.of(owner);
+    });
+    for (const { key, bare, loose, code, options, body, expires } of found) {
+      const isKey = ({ keys }: Kept) => keys.tagged === key;
+      if (expires <= now || this.#shelf.find(peer, isKey) !== undefined) continue;
+      const kept = { keys: { tagged: key, bare, loose }, response: { code, options, body } };
+      this.#shelf.put(peer, key, kept, body.length);
+    }
+  }
+
+  /** Does something with the store, after all that was done before; a failure is logged, and no more. */
+  async #stored(
+    peer: CoapPeer,
+    work: (store: BodyStore, owner: string) => Promise<void>,
+  ): Promise<void> {
+    const { store, log } = this.#options;
+    if (store === undefined || peer.identity === undefined) return;
+    const owner = ownerOf(peer);
+    try {
+      await this.#serial.run(owner, () => work(store, owner));
+    } catch (error) {
+      log.error('answers are not stored', { owner, error: String(error) });
+    }
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * The door of the CoAP room (RFC 7252, RFC 7959): a peer's messages in, whole requests out, answers back.
+ * The door of the CoAP room (RFC 7252, RFC 7959, RFC 9177): a peer's messages in, whole requests out, answers back.
  * ```
  *   receive(peer, bytes)
  *     message.ts       is it a message?                    no → RST or nothing
@@ -12,16 +12,19 @@
  * It is given `handle`, and peers that can `send`. It knows no socket, no DTLS and no resource: paths, methods and
  * content formats are the handler's affair.
  */
-import type { Cancel, Clock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type Answer, errorAnswer } from './answer.ts';
-import { BlockWise } from './block-wise.ts';
+import { BlockWise, type Held } from './block-wise.ts';
+import type { BodyStore } from './body-store.ts';
 import { CoapError, Code, empty, isRequest, type Method, methodOf } from './codes.ts';
+import { EchoValues, type Freshness } from './echo.ts';
 import { Exchange } from './exchange.ts';
 import { Generations } from './generations.ts';
-import { decode, emptyMessage, type Message, MessageFormatError } from './message.ts';
-import { OptionNumber, recognise, uintOf } from './options.ts';
+import { Links } from './link.ts';
+import { decode, emptyMessage, encode, type Message, MessageFormatError } from './message.ts';
+import { type Option, OptionNumber, optionOf, recognise, uintOf } from './options.ts';
 import { Outbox } from './outbox.ts';
 import {
   type CoapLimits,
@@ -30,7 +33,10 @@ import {
   defaultParameters,
 } from './parameters.ts';
 import { PeerState } from './peer-state.ts';
-import type { CoapPeer, Handler } from './request.ts';
+import type { RepeatRules } from './repeats.ts';
+import type { Reply } from './reply.ts';
+import type { CoapPeer, CoapRequest, CoapResponse, Handler } from './request.ts';
+import { TimerWheel } from './wheel.ts';
 
 export interface CoapServerOptions<P extends CoapPeer> {
   readonly handle: Handler<P>;
@@ -41,48 +47,64 @@ export interface CoapServerOptions<P extends CoapPeer> {
   readonly limits?: Partial<CoapLimits>;
   /** Where they differ from defaultParameters. */
   readonly parameters?: Partial<CoapParameters>;
+  /** Requests that come again as new messages get one answer; absent: each is worked on. */
+  readonly repeats?: RepeatRules<P>;
+  /** Answers in blocks outlive this process in it; absent: they do not. */
+  readonly store?: BodyStore;
+  /** Peers that are to prove that they are there (RFC 9175); absent: nobody is asked. */
+  readonly freshness?: Freshness<P>;
 }
 
 /** Seconds that a peer with too many requests under way is asked to wait. */
 const busyMaxAge = 5;
 
 export class CoapServer<P extends CoapPeer> {
-  readonly #clock: Clock;
+  /** The one timer of everything. */
+  readonly #clock: TimerWheel;
   readonly #random: Random;
   readonly #log: Log;
   readonly #limits: CoapLimits;
   readonly #parameters: CoapParameters;
   readonly #blockWise: BlockWise<P>;
   readonly #peers: Generations<PeerState>;
-  #cancelSweep: Cancel | undefined;
+  readonly #links: Links;
+  readonly #freshness: Freshness<P> | undefined;
+  readonly #echo: EchoValues;
+  #sweeps = false;
 
   constructor(options: CoapServerOptions<P>) {
-    this.#clock = options.clock;
+    this.#clock = new TimerWheel(options.clock);
     this.#random = options.random;
     this.#log = options.log;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#parameters = { ...defaultParameters, ...options.parameters };
     this.#peers = new Generations(this.#limits.peers, this.#limits.answeredOctets);
+    this.#links = new Links(this.#clock, this.#parameters, this.#limits);
+    this.#freshness = options.freshness;
+    this.#echo = new EchoValues(this.#clock, options.random);
     this.#blockWise = new BlockWise({
-      handle: options.handle,
-      clock: options.clock,
+      handle: (request) => this.#handle(options.handle, request),
+      repeats: options.repeats,
+      store: options.store,
+      clock: this.#clock,
+      random: options.random,
       log: options.log,
       limits: this.#limits,
       parameters: this.#parameters,
+      links: this.#links,
     });
   }
 
   /** What is held for peers now: for gauges and tests. */
-  get held(): {
+  get held(): Held & {
     readonly peers: number;
     readonly messages: number;
-    readonly bodies: number;
-    readonly answers: number;
-    readonly octets: number;
+    readonly links: number;
   } {
     let messages = 0;
     for (const state of this.#peers.values()) messages += state.remembered;
-    return { peers: this.#peers.size, messages, ...this.#blockWise.held };
+    const links = this.#links.size;
+    return { peers: this.#peers.size, messages, links, ...this.#blockWise.held };
   }
 
   /** Takes one message of a peer. Throws nothing for what the bytes hold. */
@@ -98,17 +120,22 @@ export class CoapServer<P extends CoapPeer> {
     } else this.#log.drop('not a request', { peer: peer.id, code });
   }
 
-  /** The peer's connection is closed: all that is kept for it goes, and nothing more is sent to it. */
+  /**
+   * The peer's connection is closed: nothing more is sent to it, and all that is kept for it goes, but for the bodies
+   * and answers of a peer with an identity, which may take them up again.
+   */
   forget(peer: P): void {
     this.#peers.get(peer.id)?.close();
     this.#peers.delete(peer.id);
     this.#blockWise.forget(peer);
+    this.#links.forget(peer);
   }
 
   /** Stops all timers. Handlers that still run answer nobody. */
   close(): void {
-    this.#cancelSweep?.();
     for (const state of this.#peers.values()) state.close();
+    this.#blockWise.close();
+    this.#clock.close();
   }
 
   #decode(peer: P, bytes: Uint8Array): Message | undefined {
@@ -125,7 +152,9 @@ export class CoapServer<P extends CoapPeer> {
   /** ACK and RST are about CONs of ours: separate responses. */
   #receiveDelivery(peer: P, { type, code, messageId }: Message): void {
     const how = type === 'ACK' ? 'acknowledged' : 'reset';
-    if (code === empty && this.#peers.get(peer.id)?.outbox.receive(how, messageId)) return;
+    const state = this.#peers.get(peer.id);
+    if (code === empty && state?.outbox.receive(how, messageId)) return;
+    if (type === 'RST' && state?.rejected(messageId)) return;
     this.#log.drop('ACK or RST of nothing', { peer: peer.id, type, code });
   }
 
@@ -137,9 +166,11 @@ export class CoapServer<P extends CoapPeer> {
     if (before !== undefined) {
       this.#log.drop('duplicate', { peer: peer.id, messageId: request.messageId });
       const repeat = before.duplicate();
+      state.repeated(repeat);
       if (repeat !== undefined) this.#send(peer, repeat);
       return;
     }
+    state.requested(now);
     const exchange = new Exchange(request, now);
     state.remember(request.messageId, exchange, oldest, this.#limits.messagesPerPeer);
     this.#answer(peer, state, exchange, request).catch((error: unknown) => {
@@ -154,43 +185,82 @@ export class CoapServer<P extends CoapPeer> {
           if (!state.gone) this.#send(peer, exchange.acknowledge());
         })
       : undefined;
-    state.running++;
-    const answer = await this.#respond(peer, state, request);
-    state.running--;
+    state.unanswered++;
+    const answer = await this.#respond(peer, state, request, this.#replyTo(peer, state, exchange));
+    state.unanswered--;
     cancelAck?.();
     if (state.gone) return;
     const { outbox } = this.#stateOf(peer);
     const outgoing = exchange.answer(answer, () => outbox.nextMessageId());
     if (outgoing === undefined) return;
     this.#peers.weigh(outgoing.message.length);
-    if (outgoing.confirm === undefined) this.#send(peer, outgoing.message);
-    else {
+    if (outgoing.confirm === undefined) {
+      this.#send(peer, outgoing.message);
+      state.answered(answer, this.#clock.now());
+      answer?.sent?.();
+    } else {
       const taken = outbox.confirm(outgoing.confirm, outgoing.message, (how) => {
-        if (how !== 'acknowledged') this.#log.info('separate response', { peer: peer.id, how });
+        if (how === 'acknowledged') answer?.sent?.();
+        else this.#log.info('separate response', { peer: peer.id, how });
       });
       if (!taken) this.#log.warn('too many separate responses wait', { peer: peer.id });
     }
   }
 
   /** The answer; undefined where there is to be none. Never rejects: errors become answers here. */
-  async #respond(peer: P, state: PeerState, request: Message): Promise<Answer | undefined> {
-    const { known, critical } = recognise(request.options);
+  async #respond(
+    peer: P,
+    state: PeerState,
+    request: Message,
+    reply: Reply,
+  ): Promise<Answer | undefined> {
+    const { known, critical } = recognise(request.options, this.#parameters.qBlock);
     if (critical.length > 0 && request.type === 'NON' && !critical.some(isProxying)) {
       this.#log.drop('critical option in a NON', { peer: peer.id, option: critical[0] }); // 5.4.1
       return undefined;
     }
-    let answer: Answer;
+    let answer: Answer | undefined;
     try {
       const method = this.#accept(state, request, critical);
-      answer = await this.#blockWise.respond(peer, {
-        method,
-        options: known,
-        payload: request.payload,
-      });
+      if (!this.#isFresh(peer, known)) return this.#challenge(peer);
+      const { payload } = request;
+      answer = await this.#blockWise.respond({ peer, method, options: known, payload, reply });
     } catch (error) {
       answer = errorAnswer(error, this.#log);
     }
-    return isUnwanted(answer.code, uintOf(known, OptionNumber.noResponse)) ? undefined : answer;
+    const unwanted = uintOf(known, OptionNumber.noResponse);
+    return answer !== undefined && isUnwanted(answer.code, unwanted) ? undefined : answer;
+  }
+
+  /** Whether the request may go on as far as Echo is concerned (RFC 9175 section 2.3). */
+  #isFresh(peer: P, options: readonly Option[]): boolean {
+    if (this.#freshness?.due(peer) !== true) return true;
+    const echo = optionOf(options, OptionNumber.echo);
+    if (echo !== undefined && this.#echo.isFresh(peer, echo)) {
+      this.#freshness.proven(peer);
+      return true;
+    }
+    return false;
+  }
+
+  /** 4.01 with a value to send back. */
+  #challenge(peer: P): Answer {
+    const value = this.#echo.of(peer);
+    const options = [{ number: OptionNumber.echo, value }];
+    return { code: Code.unauthorized, options, payload: new Uint8Array() };
+  }
+
+  /** For responses besides the one of the exchange (RFC 9177). */
+  #replyTo(peer: P, state: PeerState, { confirmable, token }: Exchange): Reply {
+    return {
+      confirmable,
+      send: (answer, reset) => {
+        if (state.gone) return;
+        const messageId = this.#stateOf(peer).outbox.nextMessageId();
+        if (reset !== undefined) state.watch(messageId, reset);
+        this.#send(peer, encode({ type: 'NON', messageId, token, ...answer }));
+      },
+    };
   }
 
   /** The method of a request that may go on; throws CoapError. */
@@ -199,36 +269,51 @@ export class CoapServer<P extends CoapPeer> {
     if (critical.length > 0) throw new CoapError(Code.badOption, `option ${critical[0]}`);
     const method = methodOf(request.code);
     if (method === undefined) throw new CoapError(Code.methodNotAllowed, `method ${request.code}`);
-    if (state.running > this.#limits.runningPerPeer) {
-      throw new CoapError(Code.serviceUnavailable, 'too many requests', { maxAge: busyMaxAge });
-    }
+    const { runningPerPeer, messagesPerPeer } = this.#limits;
+    if (state.unanswered > runningPerPeer + messagesPerPeer) throw tooMany();
     return method;
+  }
+
+  /** Works on a whole request, so many of a peer at a time. */
+  async #handle(handle: Handler<P>, request: CoapRequest<P>): Promise<CoapResponse> {
+    const state = this.#stateOf(request.peer);
+    if (state.running >= this.#limits.runningPerPeer) throw tooMany();
+    state.running++;
+    try {
+      return await handle(request);
+    } finally {
+      state.running--;
+    }
   }
 
   #stateOf(peer: P): PeerState {
     const known = this.#peers.get(peer.id);
     if (known !== undefined) return known;
+    const link = this.#links.of(peer);
     const outbox = new Outbox({
       clock: this.#clock,
       random: this.#random,
       parameters: this.#parameters,
+      roundTrip: link.roundTrip,
       ceiling: this.#limits.waitingPerPeer,
       send: (message) => this.#send(peer, message),
     });
-    const state = new PeerState(outbox);
+    const state = new PeerState(outbox, link);
     this.#peers.set(peer.id, state);
     this.#sweepLater();
     return state;
   }
 
-  /** The one timer of all that is merely kept; none while nothing is. */
+  /** The one alarm of all that is merely kept; none while nothing is. */
   #sweepLater(): void {
-    this.#cancelSweep ??= this.#clock.after(this.#parameters.exchangeLifetime, () => {
-      this.#cancelSweep = undefined;
+    if (this.#sweeps) return;
+    this.#sweeps = true;
+    this.#clock.after(this.#parameters.exchangeLifetime, () => {
+      this.#sweeps = false;
       this.#peers.turn();
       this.#blockWise.sweep();
-      const { bodies, answers } = this.#blockWise.held;
-      if (this.#peers.size + bodies + answers > 0) this.#sweepLater();
+      const { bodies, answers, repeats } = this.#blockWise.held;
+      if (this.#peers.size + bodies + answers + repeats > 0) this.#sweepLater();
     });
   }
 
@@ -239,6 +324,10 @@ export class CoapServer<P extends CoapPeer> {
       this.#log.error('sending failed', { peer: peer.id, error: String(error) });
     }
   }
+}
+
+function tooMany(): CoapError {
+  return new CoapError(Code.serviceUnavailable, 'too many requests', { maxAge: busyMaxAge });
 }
 
 function isProxying(option: number): boolean {

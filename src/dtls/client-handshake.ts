@@ -1,47 +1,30 @@
 /** The client's conversation, flight by flight (RFC 6347 §4.2.4, figure 1). */
-import { X509Certificate } from 'node:crypto';
-import { utf8 } from '../base/bytes.ts';
-import type { Random } from '../base/random.ts';
+import { equal } from '../base/bytes.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
-import { type CipherSuite, type CipherSuiteName, cipherSuites } from './cipher-suites.ts';
-import type { ClientCredential } from './credentials.ts';
-import { Extensions, ExtensionType, extension } from './extensions.ts';
-import { checkVerifyData, type Handshake, signedParameters, type Turn } from './handshake.ts';
-import { epochKeys, masterSecret, pskPremaster, type Randoms, verifyData } from './key-schedule.ts';
-import { Certificate } from './messages/certificate.ts';
+import { CertificateType, encodeCertificate, typesOf } from './certificate-types.ts';
+import {
+  type Exchange,
+  ecdheEcdsaExchange,
+  ecdhePskExchange,
+  pskExchange,
+} from './client-exchange.ts';
+import { type Chosen, type ClientContext, clientHello, readServerHello } from './client-hellos.ts';
+import { type ClientSession, readTicket, resumedClientHandshake } from './client-resumption.ts';
+import type { ClientCredential, OwnCertificate } from './credentials.ts';
+import { checkVerifyData } from './finished.ts';
+import { type Handshake, silence, type Turn } from './handshake.ts';
+import { epochKeys, masterSecret, type Randoms, verifyData } from './key-schedule.ts';
+import type { CertificateRequest } from './messages/certificate-request.ts';
+import { CertificateVerify } from './messages/certificate-verify.ts';
 import { ClientHello } from './messages/client-hello.ts';
-import { EcdheClientKeyExchange, PskClientKeyExchange } from './messages/client-key-exchange.ts';
 import { type HandshakeMessage, HandshakeType } from './messages/handshake-message.ts';
 import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
-import { ServerHello } from './messages/server-hello.ts';
-import {
-  EcdheServerKeyExchange,
-  namedCurve,
-  PskServerKeyExchange,
-} from './messages/server-key-exchange.ts';
-import { preferredGroups } from './named-groups.ts';
-import { ProtocolVersion } from './record.ts';
-import { preferredSchemes, verifyWith } from './signature-schemes.ts';
+import { preferredSchemes, signWith } from './signature-schemes.ts';
 import { decode, encode } from './struct.ts';
 import { Transcript } from './transcript.ts';
 
-export interface ClientContext {
-  readonly credential: ClientCredential;
-  /** In the order of preference; those that do not go with the credential are left out. */
-  readonly suites: readonly CipherSuiteName[];
-  readonly random: Random;
-}
-
 /** A server that asks again and again for a cookie is none of ours. */
 const mostCookies = 3;
-
-/** The suites of `context` that go with its credential. */
-export function offeredSuites(context: ClientContext): readonly CipherSuite[] {
-  const due = context.credential.type === 'psk' ? 'psk' : 'ecdheEcdsa';
-  return context.suites
-    .map((name): CipherSuite => cipherSuites[name])
-    .filter((suite) => suite.keyExchange === due);
-}
 
 export function* clientHandshake(context: ClientContext): Handshake<ClientCredential> {
   const transcript = new Transcript(0);
@@ -59,160 +42,128 @@ export function* clientHandshake(context: ClientContext): Handshake<ClientCreden
   }
 
   // Flight 4.
-  const { suite, random, extendedMasterSecret } = readServerHello(
+  const chosen = readServerHello(
     transcript.receive(HandshakeType.serverHello, answer),
     hello,
     context,
   );
+  const { suite, fragments, cids } = chosen;
   const { hash } = suite;
-  const randoms = { client: hello.random, server: random };
-  const { premaster, exchange } =
-    context.credential.type === 'psk'
-      ? yield* pskExchange(transcript, context.credential)
-      : yield* ecdheExchange(transcript, context.credential, context.random, randoms);
+  const randoms = { client: hello.random, server: chosen.random };
+  const keep = (session: ClientSession) => context.keep?.(session);
+  const { resume } = context;
+  if (resume !== undefined && hello.sessionId.length > 0) {
+    if (equal(chosen.sessionId, hello.sessionId)) {
+      checkResumed(chosen, resume);
+      const { encryptThenMac } = chosen;
+      const resumed = { randoms, encryptThenMac, fragments, cids };
+      return yield* resumedClientHandshake(context.credential, resume, resumed, transcript, keep);
+    }
+  }
+  const { premaster, exchange, request } = yield* hearExchange(
+    transcript,
+    context,
+    chosen,
+    randoms,
+  );
 
   // Flights 5 and 6.
+  const own = ownCertificate(context.credential, chosen);
+  const shown = request === undefined ? [] : [showCertificate(transcript, own, chosen)];
   const keyExchange = transcript.send(HandshakeType.clientKeyExchange, exchange);
-  const sessionHash = extendedMasterSecret ? transcript.digest(hash) : undefined;
+  const sessionHash = chosen.extendedMasterSecret ? transcript.digest(hash) : undefined;
   const master = masterSecret(hash, premaster, randoms, sessionHash);
-  const own = verifyData(hash, master, 'client', transcript.digest(hash));
-  const finished = transcript.send(HandshakeType.finished, own);
+  const verified =
+    request === undefined || own === undefined ? [] : [signHandshake(transcript, own, request)];
+  const verify = verifyData(hash, master, 'client', transcript.digest(hash));
+  const finished = transcript.send(HandshakeType.finished, verify);
   const due = verifyData(hash, master, 'server', transcript.digest(hash));
-  const answered = transcript.receive(
-    HandshakeType.finished,
-    yield {
-      send: [keyExchange, 'change_cipher_spec', finished],
-      keys: epochKeys(suite, master, randoms),
-    },
-  );
-  checkVerifyData(answered, due);
+  let message = yield {
+    send: [...shown, keyExchange, ...verified, 'change_cipher_spec', finished],
+    keys: [epochKeys(suite, master, randoms, chosen.encryptThenMac)],
+    cids,
+    fragments,
+  };
+  const session = { id: chosen.sessionId, suite, master };
+  if (message.type === HandshakeType.newSessionTicket) {
+    const ticket = readTicket(transcript, message);
+    const withTicket = verifyData(hash, master, 'server', transcript.digest(hash));
+    message = yield silence;
+    checkVerifyData(transcript.receive(HandshakeType.finished, message), withTicket);
+    keep({ ...session, ticket });
+  } else {
+    checkVerifyData(transcript.receive(HandshakeType.finished, message), due);
+    if (session.id.length > 0) keep(session);
+  }
   return { send: [], credential: context.credential };
 }
-
-const silence: Turn = { send: [] };
 
 function sayHello(transcript: Transcript, hello: ClientHello): Turn {
   return { send: [transcript.send(HandshakeType.clientHello, encode(ClientHello, hello))] };
 }
 
-function clientHello(context: ClientContext): ClientHello {
-  const { credential, random } = context;
-  const extensions = [extension.renegotiationInfo(), extension.extendedMasterSecret()];
-  if (credential.type === 'certificate') {
-    extensions.push(
-      extension.supportedGroups(preferredGroups.map(({ id }) => id)),
-      extension.ecPointFormats(),
-      extension.signatureAlgorithms(preferredSchemes.map(({ id }) => id)),
-    );
-    if (credential.serverName !== undefined) {
-      extensions.push(extension.serverName(credential.serverName));
-    }
-  }
-  return {
-    clientVersion: ProtocolVersion.dtls12,
-    random: random(32),
-    sessionId: new Uint8Array(),
-    cookie: new Uint8Array(),
-    cipherSuites: offeredSuites(context).map(({ id }) => id),
-    compressionMethods: [0],
-    extensions,
-  };
-}
-
-function readServerHello(body: Uint8Array, hello: ClientHello, context: ClientContext) {
-  const answer = decode('ServerHello', ServerHello, body);
-  if (answer.serverVersion !== ProtocolVersion.dtls12) {
-    throw new HandshakeError(AlertDescription.protocolVersion, 'the server chose another version');
-  }
-  const suite = offeredSuites(context).find(({ id }) => id === answer.cipherSuite);
-  if (suite === undefined || answer.compressionMethod !== 0) {
-    const complaint = 'the server chose what was not offered';
+/** A session is resumed with its suite and its extended master secret, or not at all (RFC 7627 §5.3). */
+function checkResumed(chosen: Chosen, { suite }: ClientSession): void {
+  if (chosen.suite.id !== suite.id) {
+    const complaint = 'the server resumes the session with another suite';
     throw new HandshakeError(AlertDescription.illegalParameter, complaint);
   }
-  const extensions = new Extensions(answer.extensions);
-  for (const type of extensions.types()) {
-    if (hello.extensions.some((offered) => offered.type === type)) continue;
-    const complaint = `extension ${type} was not offered`;
-    throw new HandshakeError(AlertDescription.unsupportedExtension, complaint);
+  if (!chosen.extendedMasterSecret) {
+    const complaint = 'the server resumes the session without the extended master secret';
+    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
   }
-  const extendedMasterSecret = extensions.has(ExtensionType.extendedMasterSecret);
-  return { suite, random: answer.random, extendedMasterSecret };
 }
 
-/** Our half of the key exchange, after the server's is heard. */
-interface Exchange {
-  readonly premaster: Uint8Array;
-  /** The body of ClientKeyExchange. */
-  readonly exchange: Uint8Array;
-}
-
-type Hearing = Generator<Turn, Exchange, HandshakeMessage>;
-
-function* pskExchange(
+function hearExchange(
   transcript: Transcript,
-  credential: Extract<ClientCredential, { type: 'psk' }>,
-): Hearing {
-  let message = yield silence;
-  if (message.type === HandshakeType.serverKeyExchange) {
-    const body = transcript.receive(HandshakeType.serverKeyExchange, message);
-    decode('ServerKeyExchange', PskServerKeyExchange, body); // a hint, of which we have no use
-    message = yield silence;
-  }
-  transcript.receive(HandshakeType.serverHelloDone, message);
-  return {
-    premaster: pskPremaster(credential.key),
-    exchange: encode(PskClientKeyExchange, { identity: utf8(credential.identity) }),
-  };
-}
-
-function* ecdheExchange(
-  transcript: Transcript,
-  credential: Extract<ClientCredential, { type: 'certificate' }>,
-  random: Random,
+  context: ClientContext,
+  { suite, serverCertificateType }: Chosen,
   randoms: Randoms,
-): Hearing {
-  const chain = decode(
-    'Certificate',
-    Certificate,
-    transcript.receive(HandshakeType.certificate, yield silence),
-  ).certificateList;
-  const key = trustedKey(chain, credential);
-  const { parameters, scheme, signature } = decode(
-    'ServerKeyExchange',
-    EcdheServerKeyExchange,
-    transcript.receive(HandshakeType.serverKeyExchange, yield silence),
-  );
-  const group = preferredGroups.find(({ id }) => id === parameters.group);
-  const known = preferredSchemes.find(({ id }) => id === scheme);
-  if (parameters.curveType !== namedCurve || group === undefined || known === undefined) {
-    const complaint = 'the server chose a group or a signature that was not offered';
-    throw new HandshakeError(AlertDescription.illegalParameter, complaint);
+): Generator<Turn, Exchange, HandshakeMessage> {
+  const { credential } = context;
+  if (credential.type !== 'psk') {
+    return ecdheEcdsaExchange(transcript, credential, context, randoms, serverCertificateType);
   }
-  if (!verifyWith(known, key, signedParameters(randoms, parameters), signature)) {
-    throw new HandshakeError(AlertDescription.decryptError, 'the server did not sign its key');
-  }
-  const share = group.generate(random);
-  const premaster = share.shared(parameters.point);
-  transcript.receive(HandshakeType.serverHelloDone, yield silence);
-  return { premaster, exchange: encode(EcdheClientKeyExchange, { point: share.point }) };
+  return suite.keyExchange === 'psk'
+    ? pskExchange(transcript, credential)
+    : ecdhePskExchange(transcript, credential, context);
 }
 
-/** The key of the server's certificate, once the owner trusts its chain. */
-function trustedKey(
-  chain: readonly Uint8Array[],
-  credential: Extract<ClientCredential, { type: 'certificate' }>,
-) {
-  const [own] = chain;
-  if (own === undefined) {
-    throw new HandshakeError(AlertDescription.badCertificate, 'the server has no certificate');
+/** Undefined where there is none, or none of the type that the server chose. */
+function ownCertificate(
+  credential: ClientCredential,
+  { clientCertificateType }: Chosen,
+): OwnCertificate | undefined {
+  if (credential.type === 'psk' || credential.own === undefined) return undefined;
+  const types: readonly number[] = typesOf(credential.own);
+  return types.includes(clientCertificateType) ? credential.own : undefined;
+}
+
+function showCertificate(
+  transcript: Transcript,
+  own: OwnCertificate | undefined,
+  { clientCertificateType }: Chosen,
+): HandshakeMessage {
+  const types = Object.values(CertificateType);
+  const type = types.find((known) => known === clientCertificateType);
+  if (type === undefined) {
+    const complaint = `the server asks for a certificate of type ${clientCertificateType}`;
+    throw new HandshakeError(AlertDescription.unsupportedCertificate, complaint);
   }
-  try {
-    credential.trust(chain);
-    return new X509Certificate(own).publicKey;
-  } catch (cause) {
-    if (cause instanceof HandshakeError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const complaint = `the server's certificate is not trusted: ${why}`;
-    throw new HandshakeError(AlertDescription.certificateUnknown, complaint, { cause });
+  return transcript.send(HandshakeType.certificate, encodeCertificate(own, type));
+}
+
+function signHandshake(
+  transcript: Transcript,
+  { key }: OwnCertificate,
+  { supportedSignatureAlgorithms }: CertificateRequest,
+): HandshakeMessage {
+  const scheme = preferredSchemes.find(({ id }) => supportedSignatureAlgorithms.includes(id));
+  if (scheme === undefined) {
+    const complaint = 'the server takes no signature of ours';
+    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
   }
+  const signature = signWith(scheme, key, transcript.octets);
+  const body = encode(CertificateVerify, { scheme: scheme.id, signature });
+  return transcript.send(HandshakeType.certificateVerify, body);
 }

@@ -5,14 +5,19 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { type CipherSuiteName, defaultSuites } from './cipher-suites.ts';
+import type { CipherSuiteName } from './cipher-suites.ts';
 import { clientHandshake } from './client-handshake.ts';
-import { Connection } from './connection.ts';
+import type { ClientWishes } from './client-hellos.ts';
+import type { ClientSession } from './client-resumption.ts';
+import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts';
 import type { ClientCredential } from './credentials.ts';
+import { packState, unpackState } from './kept-connection.ts';
+import { defaultGroups } from './named-groups.ts';
 import { readRecords } from './record.ts';
 import { type ConnectionTimes, defaultClientTimes, defaultLimits, defaultMtu } from './settings.ts';
+import { defaultSuites } from './suite-profiles.ts';
 
-export interface DtlsClientOptions {
+export interface DtlsClientOptions extends Partial<ClientWishes> {
   readonly credential: ClientCredential;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,32 +49,67 @@ export class DtlsClient {
   readonly #connection: Connection<ClientCredential>;
   #settle: { resolve(): void; reject(error: Error): void } | undefined;
   #wasEstablished = false;
+  /** The last flight of the handshake was ours: a session was resumed. */
+  #spokeLast = false;
+  #session: ClientSession | undefined;
   #datagramsSent = 0;
   #datagramsReceived = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
 
-  constructor(options: DtlsClientOptions) {
-    const { clock, log, mtu, times } = options;
+  /** With `slept`, what `sleep` gave, it is connected from the start. Throws BytesError where that is none. */
+  constructor(options: DtlsClientOptions, slept?: Uint8Array) {
+    const { clock, log, mtu, times, resume } = options;
     this.#options = options;
-    this.#connection = new Connection<ClientCredential>({
+    this.#session = resume;
+    const settings: ConnectionSettings = {
       side: 'client',
-      due: 0,
-      firstRecord: 0,
       clock,
       log,
       mtu: mtu ?? defaultMtu,
       limits: defaultLimits,
       times: { ...defaultClientTimes, ...times },
       explain: false,
-      send: (datagram) => this.#send(datagram),
+    };
+    const owner: ConnectionOwner<ClientCredential> = {
+      transmit: (datagram) => this.#send(datagram),
       established: () => {
         this.#wasEstablished = true;
+        this.#spokeLast = this.#connection.lingers;
         this.#settle?.resolve();
       },
       deliver: (data) => options.deliver(data),
       ended: (reason, error) => this.#ended(reason, error),
-    });
+    };
+    const from = slept === undefined ? { due: 0, firstRecord: 0 } : { kept: unpackState(slept) };
+    this.#wasEstablished = slept !== undefined;
+    this.#connection = new Connection(settings, owner, from);
+  }
+
+  /** What the next connection may resume: of this one once connected, of the one before until then. */
+  get session(): ClientSession | undefined {
+    return this.#session;
+  }
+
+  /** Whether this connection resumed a session. */
+  get resumed(): boolean {
+    return this.#spokeLast;
+  }
+
+  /**
+   * Whether the server finds this connection by an ID in each record: it may then send from any address, and the
+   * answers follow. Otherwise a change of address ends it without a word.
+   */
+  get mayMove(): boolean {
+    return this.#connection.cids.peers !== undefined;
+  }
+
+  /** Sleeps: gives all that the connection lives on, for a client to go on with, and is of no more use itself. */
+  sleep(): Uint8Array {
+    const { state } = this.#connection;
+    if (state === undefined) throw new Error('a DtlsClient that is not connected cannot sleep');
+    this.#connection.leave();
+    return packState(state);
   }
 
   get statistics(): DtlsStatistics {
@@ -80,7 +120,7 @@ export class DtlsClient {
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
       // Each flight of ours but the last is answered before the next.
-      flights: this.#wasEstablished ? 2 * sent : Math.max(0, 2 * sent - 1),
+      flights: this.#wasEstablished && !this.#spokeLast ? 2 * sent : Math.max(0, 2 * sent - 1),
       repeatedFlights: repeated,
     };
   }
@@ -93,20 +133,30 @@ export class DtlsClient {
   /** Shakes hands. Rejects with HandshakeError where the server breaks the rules, with Error where it is silent. */
   connect(): Promise<void> {
     if (this.#settle !== undefined) throw new Error('a DtlsClient connects once');
-    const { credential, random, suites } = this.#options;
+    const { suites, groups, encryptThenMac } = this.#options;
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#connection.start(
-        clientHandshake({ credential, random, suites: suites ?? defaultSuites }),
+        clientHandshake({
+          ...this.#options,
+          suites: suites ?? defaultSuites,
+          groups: groups ?? defaultGroups,
+          encryptThenMac: encryptThenMac ?? true,
+          keep: (session) => {
+            this.#session = session;
+          },
+        }),
       );
     });
   }
 
   receive(datagram: Uint8Array): void {
-    const { log } = this.#options;
+    const { log, connectionId } = this.#options;
     this.#datagramsReceived++;
     this.#bytesReceived += datagram.length;
-    for (const record of readRecords(datagram, (reason) => log.drop(reason))) {
+    const drop = (reason: string) => log.drop(reason);
+    const cidLength = this.#connection.cids.own?.octets.length ?? connectionId?.own.length;
+    for (const record of readRecords(datagram, drop, cidLength)) {
       const reason = this.#connection.receive(record);
       if (reason !== undefined) log.drop(reason);
     }
@@ -118,6 +168,11 @@ export class DtlsClient {
 
   close(): void {
     this.#connection.close('closed by us');
+  }
+
+  /** Ends the connection with a fatal alert: it failed here, and its session must not be resumed. */
+  abort(): void {
+    this.#connection.abort('given up by us');
   }
 
   #send(datagram: Uint8Array): void {

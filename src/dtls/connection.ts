@@ -3,9 +3,9 @@
  * messages together, feeds them to the handshake and does what it asks for. The same for client and server; which
  * of the two we are decides the handshake, the keys and whose last flight is the last.
  */
+import { equal } from '../base/bytes.ts';
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { AeadProtection } from './aead.ts';
 import {
   AlertDescription,
   AlertLevel,
@@ -14,9 +14,11 @@ import {
   encodeAlert,
   HandshakeError,
 } from './alert.ts';
+import { type ConnectionIds, noConnectionIds } from './connection-id.ts';
 import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
 import { type Flight, type Packing, packFlight } from './flight.ts';
+import { unlimited } from './fragment-limits.ts';
 import { Reassembly, readFragments } from './fragments.ts';
 import type { Established, Handshake, Turn } from './handshake.ts';
 import type { EpochKeys } from './key-schedule.ts';
@@ -25,16 +27,15 @@ import {
   type HandshakeMessage,
   HandshakeType,
 } from './messages/handshake-message.ts';
-import { ContentType, type DtlsRecord, longestData } from './record.ts';
+import { protect } from './protect.ts';
+import { ContentType, type DtlsRecord } from './record.ts';
+import { ReplayWindow, type WindowState } from './replay-window.ts';
 import { Retransmission } from './retransmission.ts';
 import { type ConnectionLimits, type ConnectionTimes, leastMtu } from './settings.ts';
 
-export interface ConnectionOptions<Credential> {
+/** What all connections of one server, or the one of a client, share. */
+export interface ConnectionSettings {
   readonly side: 'client' | 'server';
-  /** message_seq of the first message that the handshake waits for. */
-  readonly due: number;
-  /** sequence_number of our first record. */
-  readonly firstRecord: number;
   readonly clock: Clock;
   readonly log: Log;
   /** Octets of a datagram at most. */
@@ -43,12 +44,40 @@ export interface ConnectionOptions<Credential> {
   readonly times: ConnectionTimes;
   /** Answer records of a handshake that do not open with decrypt_error. For laboratories. */
   readonly explain: boolean;
-  send(datagram: Uint8Array): void;
-  /** The handshake is done; data may go both ways. */
-  established(credential: Credential): void;
+}
+
+/** Whom a connection works for. */
+export interface ConnectionOwner<Credential> {
+  /** Sends a datagram to the peer. */
+  transmit(datagram: Uint8Array): void;
+  /** Whether a record that is neither data nor new may be numbered now; where it may not, it is lost. */
+  readonly mayNumber?: boolean;
+  /** The handshake is done; data may go both ways. `session` is the name of the one that may be resumed. */
+  established(credential: Credential, session: Uint8Array | undefined): void;
+  /** An authentic record has come; `newest`: none with a higher number came before. Told before what it holds is. */
+  heard?(newest: boolean): void;
   deliver(data: Uint8Array): void;
   /** Told once, however it ended; `error` is the peer's or our fault, where it was one. */
   ended(reason: string, error?: Error): void;
+}
+
+/** Where a handshake's numbers begin. */
+export interface ConnectionStart {
+  /** message_seq of the first message that the handshake waits for. */
+  readonly due: number;
+  /** sequence_number of our first record. */
+  readonly firstRecord: number;
+}
+
+/** All that an established connection lives on; it can go on elsewhere with it. */
+export interface ConnectionState {
+  readonly keys: EpochKeys;
+  readonly cids: ConnectionIds;
+  /** Most octets of data that the peer takes in one record. */
+  readonly longest: number;
+  /** sequence_number of our next record. */
+  readonly next: number;
+  readonly window: WindowState;
 }
 
 /** So often a flight is repeated in datagrams of full size; thereafter in such as every network carries. */
@@ -56,12 +85,19 @@ const confidentAttempts = 2;
 const cautiousSize = 512;
 
 export class Connection<Credential> {
-  readonly #options: ConnectionOptions<Credential>;
+  readonly #settings: ConnectionSettings;
+  readonly #owner: ConnectionOwner<Credential>;
   readonly #retransmission: Retransmission;
   #state: 'handshaking' | 'established' | 'ended' = 'handshaking';
   /** Only while there is a handshake: it holds all of its messages. */
   #conversation: Conversation<Credential> | undefined;
   readonly #plain: WriteEpoch;
+  #start: ConnectionStart | undefined;
+  #keys: EpochKeys | undefined;
+  /** Those that it may be instead of `#keys`, before the first record has come. */
+  #otherKeys: readonly EpochKeys[] = [];
+  #cids = noConnectionIds;
+  #fragments = unlimited;
   #writer: WriteEpoch | undefined;
   #reader: ReadEpoch | undefined;
   /** Whether our change_cipher_spec went out. */
@@ -70,21 +106,33 @@ export class Connection<Credential> {
   #last: Flight | undefined;
   /** message_seq of the peer's Finished. */
   #peerFinished: number | undefined;
-  #deadline: Cancel;
+  #deadline: Cancel | undefined;
   #unopened = 0;
   #flights = 0;
   #repeatedFlights = 0;
 
-  constructor(options: ConnectionOptions<Credential>) {
-    const { clock, times, mtu } = options;
+  /** Begun where the handshake is to begin, or gone on with where it had been `kept`. */
+  constructor(
+    settings: ConnectionSettings,
+    owner: ConnectionOwner<Credential>,
+    from: ConnectionStart | { readonly kept: ConnectionState },
+  ) {
+    const { clock, times, mtu } = settings;
     if (mtu < leastMtu) throw new RangeError(`an MTU of ${mtu} octets; ${leastMtu} is the least`);
-    this.#options = options;
-    this.#plain = new WriteEpoch(0, undefined, options.firstRecord);
+    this.#settings = settings;
+    this.#owner = owner;
     this.#retransmission = new Retransmission(clock, times.retransmission, {
       send: (flight) => this.#sendFlight(flight),
       repeat: (flight, attempt) => this.#repeatFlight(flight, attempt),
     });
-    this.#deadline = clock.after(times.handshake, () => this.#timedOut());
+    if ('kept' in from) {
+      this.#plain = new WriteEpoch(0, undefined);
+      this.#restore(from.kept);
+    } else {
+      this.#start = from;
+      this.#plain = new WriteEpoch(0, undefined, { sequence: from.firstRecord });
+      this.#deadline = clock.after(times.handshake, () => this.#timedOut());
+    }
   }
 
   get established(): boolean {
@@ -98,14 +146,56 @@ export class Connection<Credential> {
 
   /** Octets of data that fit one datagram, once there are keys. */
   get maxPayload(): number {
-    return this.#options.mtu - (this.#writer ?? this.#plain).overhead;
+    return Math.min(this.#settings.mtu - this.overhead, this.#fragments.sealed);
+  }
+
+  /** Octets that a datagram with data is longer than the data. */
+  get overhead(): number {
+    return (this.#writer ?? this.#plain).overhead;
+  }
+
+  /** Whether its last flight is kept for a peer that may not have got it. */
+  get lingers(): boolean {
+    return this.#last !== undefined;
+  }
+
+  /** sequence_number of the next record under keys. */
+  get next(): number {
+    return this.#writer?.next ?? 0;
+  }
+
+  /** What it agreed on, once there are keys. */
+  get keys(): EpochKeys | undefined {
+    return this.#keys;
+  }
+
+  get cids(): ConnectionIds {
+    return this.#cids;
+  }
+
+  /** What it lives on, now; undefined where it is not established. */
+  get state(): ConnectionState | undefined {
+    if (this.#state !== 'established' || this.#keys === undefined) return undefined;
+    if (this.#reader === undefined) return undefined;
+    const { state } = this.#reader.window;
+    return {
+      keys: this.#keys,
+      cids: this.#cids,
+      longest: this.#fragments.sealed,
+      next: this.next,
+      window: state,
+    };
   }
 
   /** Begins the handshake. */
   start(handshake: Handshake<Credential>): void {
-    const { due, limits } = this.#options;
-    const early = new EarlyRecords(limits);
-    this.#conversation = { handshake, reassembly: new Reassembly(due, limits), early };
+    const { limits } = this.#settings;
+    this.#conversation = {
+      handshake,
+      reassembly: new Reassembly(this.#start?.due ?? 0, limits),
+      early: new EarlyRecords(limits),
+      data: new EarlyRecords(limits),
+    };
     this.#go(() => handshake.next());
   }
 
@@ -122,9 +212,11 @@ export class Connection<Credential> {
 
   /** One record of application data in one datagram. What is sent before or after the connection is lost. */
   send(data: Uint8Array): void {
-    if (data.length > longestData) throw new RangeError(`${data.length} octets in one record`);
+    if (data.length > this.#fragments.sealed) {
+      throw new RangeError(`${data.length} octets in one record`);
+    }
     if (this.#state !== 'established') {
-      this.#options.log.debug('data for a connection that is not open');
+      this.#settings.log.debug('data for a connection that is not open');
       return;
     }
     this.#write(ContentType.applicationData, data);
@@ -138,15 +230,40 @@ export class Connection<Credential> {
     this.end(reason);
   }
 
+  /** Ends the connection and its session, and tells the peer (RFC 5246 §7.2.2). */
+  abort(reason: string): void {
+    if (this.#state === 'established') {
+      this.#alert(AlertLevel.fatal, AlertDescription.internalError);
+    }
+    this.end(reason);
+  }
+
   /** Ends the connection in silence. */
   end(reason: string, error?: Error): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    this.#release();
+    this.#owner.ended(reason, error);
+  }
+
+  /** Ends here, to go on elsewhere with the state that was taken: nobody is told. */
+  leave(): void {
+    this.#state = 'ended';
+    this.#release();
+  }
+
+  #release(): void {
     this.#retransmission.stop();
-    this.#deadline();
+    this.#deadline?.();
     this.#conversation = undefined;
     this.#last = undefined;
-    this.#options.ended(reason, error);
+  }
+
+  #restore({ keys, cids, longest, next, window }: ConnectionState): void {
+    this.#fragments = { ...unlimited, sealed: longest };
+    this.#state = 'established';
+    this.#changed = true;
+    this.#install(keys, cids, next, new ReplayWindow(window));
   }
 
   #receivePlain(record: DtlsRecord): string | undefined {
@@ -164,20 +281,29 @@ export class Connection<Credential> {
   }
 
   #receiveProtected(record: DtlsRecord): string | undefined {
+    if (this.#otherKeys.length > 0) this.#settleKeys(record);
     const reader = this.#reader;
-    const data = record.type === ContentType.applicationData;
-    if (reader === undefined || (data && this.#state === 'handshaking')) {
-      // Kept until there are keys, data until the peer has proved who it is.
-      return this.#conversation?.early.keep(record);
+    if (reader === undefined) return this.#conversation?.early.keep(record);
+    const own = this.#cids.own?.octets;
+    if (own === undefined && record.cid !== undefined)
+      return 'connection ID that was not agreed on';
+    if (own !== undefined) {
+      // RFC 9146 §3: whoever asked for a connection ID takes no record without it.
+      if (record.cid === undefined) return 'record without the connection ID';
+      if (!equal(own, record.cid)) return 'connection ID of another connection';
     }
     if (!reader.isNew(record)) return 'record received before';
-    const plaintext = reader.read(record);
-    if (plaintext === undefined) return this.#notAuthentic();
-    const opened = { ...record, fragment: plaintext };
-    switch (record.type) {
+    const read = reader.read(record);
+    if (read === undefined) return this.#notAuthentic();
+    const { type, plaintext, newest } = read;
+    const opened = { ...record, type, fragment: plaintext };
+    this.#owner.heard?.(newest);
+    switch (type) {
       case ContentType.applicationData:
+        // Data that comes before Finished waits until the peer has proved who it is.
+        if (this.#state === 'handshaking') return this.#conversation?.data.keep(opened);
         this.#forgetLast(); // the peer has data to send, so it has our last flight
-        this.#options.deliver(plaintext);
+        this.#owner.deliver(plaintext);
         return undefined;
       case ContentType.alert:
         return this.#receiveAlert(plaintext);
@@ -192,7 +318,7 @@ export class Connection<Credential> {
 
   #notAuthentic(): string {
     this.#unopened++;
-    if (this.#options.explain && this.#state === 'handshaking') {
+    if (this.#settings.explain && this.#state === 'handshaking') {
       const complaint = 'a record that does not open: is it the right key?';
       this.#fail(new HandshakeError(AlertDescription.decryptError, complaint));
     }
@@ -221,7 +347,7 @@ export class Connection<Credential> {
   #hear(message: HandshakeMessage): void {
     // The peer's next flight has begun, so it has ours. A client goes on all the same until it is whole: for want of
     // an answer, a server does not repeat its last flight.
-    if (this.#options.side === 'server') this.#retransmission.stop();
+    if (this.#settings.side === 'server') this.#retransmission.stop();
     if (message.type === HandshakeType.finished) this.#peerFinished = message.sequence;
     this.#go((handshake) => handshake.next(message));
   }
@@ -241,43 +367,77 @@ export class Connection<Credential> {
   }
 
   #take(turn: Turn): void {
-    if (turn.keys !== undefined) this.#install(turn.keys);
+    this.#fragments = turn.fragments ?? this.#fragments;
+    if (turn.keys !== undefined) this.#installFirst(turn.keys, turn.cids ?? noConnectionIds);
     if (turn.send.length > 0) this.#retransmission.start(turn.send);
     if (turn.keys !== undefined) this.#replayEarly();
   }
 
-  #install({ suite, client, server }: EpochKeys): void {
-    const [own, peers] = this.#options.side === 'client' ? [client, server] : [server, client];
-    this.#writer = new WriteEpoch(1, new AeadProtection(suite.cipher, own));
-    this.#reader = new ReadEpoch(new AeadProtection(suite.cipher, peers));
+  /** Of several keys, the first record that opens decides; nothing goes out under any of them before. */
+  #installFirst([first, ...others]: readonly EpochKeys[], cids: ConnectionIds): void {
+    if (first === undefined) throw new Error('no keys');
+    this.#install(first, cids);
+    this.#otherKeys = others;
   }
 
-  #establish({ send, credential }: Established<Credential>): void {
+  #settleKeys(record: DtlsRecord): void {
+    const { side } = this.#settings;
+    const theirs = side === 'client' ? 'server' : 'client';
+    const opens = (keys: EpochKeys) =>
+      new ReadEpoch(protect(keys, theirs), this.#cids.own).read(record) !== undefined;
+    const found = [this.#keys, ...this.#otherKeys].find(
+      (keys) => keys !== undefined && opens(keys),
+    );
+    if (found === undefined) return;
+    this.#install(found, this.#cids);
+    this.#otherKeys = [];
+  }
+
+  #install(
+    keys: EpochKeys,
+    cids: ConnectionIds,
+    sequence = 0,
+    window: ReplayWindow | undefined = undefined,
+  ): void {
+    const { side } = this.#settings;
+    const theirs = side === 'client' ? 'server' : 'client';
+    this.#keys = keys;
+    this.#cids = cids;
+    this.#writer = new WriteEpoch(1, protect(keys, side), { sequence, cid: cids.peers });
+    this.#reader = new ReadEpoch(protect(keys, theirs), cids.own, window);
+  }
+
+  #establish({ send, credential, session }: Established<Credential>): void {
     this.#retransmission.stop();
-    this.#deadline();
+    this.#deadline?.();
+    this.#deadline = undefined;
     this.#state = 'established';
     if (send.length > 0) {
       this.#last = send;
       this.#sendFlight(send);
-      const { clock, times } = this.#options;
+      const { clock, times } = this.#settings;
       this.#deadline = clock.after(times.linger, () => this.#forgetLast());
     }
-    this.#options.established(credential);
+    this.#owner.established(credential, session);
     this.#replayEarly();
+    const data = this.#conversation?.data.take() ?? [];
     this.#conversation = undefined;
+    if (data.length > 0) this.#forgetLast();
+    for (const { fragment } of data) this.#owner.deliver(fragment);
   }
 
   #forgetLast(): void {
     if (this.#last === undefined) return;
     this.#last = undefined;
-    this.#deadline();
+    this.#deadline?.();
+    this.#deadline = undefined;
   }
 
   #replayEarly(): void {
     const early = this.#conversation?.early.take() ?? [];
     for (const record of early) {
       const reason = this.receive(record);
-      if (reason !== undefined) this.#options.log.drop(reason);
+      if (reason !== undefined) this.#settings.log.drop(reason);
     }
   }
 
@@ -290,7 +450,7 @@ export class Connection<Credential> {
       return undefined;
     }
     const wish =
-      this.#options.side === 'server' ? HandshakeType.clientHello : HandshakeType.helloRequest;
+      this.#settings.side === 'server' ? HandshakeType.clientHello : HandshakeType.helloRequest;
     if (fragments.some(({ type }) => type === wish)) {
       this.#alert(AlertLevel.warning, AlertDescription.noRenegotiation);
       return undefined;
@@ -321,7 +481,7 @@ export class Connection<Credential> {
       return;
     }
     const fault = error instanceof Error ? error : new Error(String(error));
-    this.#options.log.error('handshake broke', { message: fault.message, stack: fault.stack });
+    this.#settings.log.error('handshake broke', { message: fault.message, stack: fault.stack });
     this.#alert(AlertLevel.fatal, AlertDescription.internalError);
     this.end('internal error', fault);
   }
@@ -337,13 +497,14 @@ export class Connection<Credential> {
   #sendFlight(flight: Flight): void {
     this.#flights++;
     if (flight.includes('change_cipher_spec')) this.#changed = true;
-    this.#transmit(flight, { size: this.#options.mtu, apart: false });
+    this.#transmit(flight, { size: this.#settings.mtu, apart: false });
   }
 
   /** After some vain attempts in small datagrams, with one record each (RFC 6347 §4.1.1.1). */
   #repeatFlight(flight: Flight, attempt: number): void {
+    if (this.#state === 'established' && this.#owner.mayNumber === false) return;
     this.#repeatedFlights++;
-    const { mtu } = this.#options;
+    const { mtu } = this.#settings;
     const cautious = attempt > confidentAttempts;
     this.#transmit(flight, {
       size: cautious ? Math.min(mtu, cautiousSize) : mtu,
@@ -351,19 +512,22 @@ export class Connection<Credential> {
     });
   }
 
-  #transmit(flight: Flight, packing: Packing): void {
-    const { send } = this.#options;
-    for (const datagram of packFlight(flight, [this.#plain, this.#writer], packing)) send(datagram);
+  #transmit(flight: Flight, packing: Omit<Packing, 'fragments'>): void {
+    const fragments = this.#fragments;
+    const writers = [this.#plain, this.#writer] as const;
+    for (const datagram of packFlight(flight, writers, { ...packing, fragments }))
+      this.#owner.transmit(datagram);
   }
 
   #alert(level: AlertLevel, description: AlertDescription): void {
+    if (this.#state === 'established' && this.#owner.mayNumber === false) return;
     this.#write(ContentType.alert, encodeAlert(level, description));
   }
 
   /** One record in one datagram, protected once our change_cipher_spec is out. */
   #write(type: ContentType, plaintext: Uint8Array): void {
     const writer = (this.#changed ? this.#writer : undefined) ?? this.#plain;
-    if (writer.open) this.#options.send(writer.write(type, plaintext));
+    if (writer.open) this.#owner.transmit(writer.write(type, plaintext));
     else this.end('record numbers are used up');
   }
 }
@@ -372,5 +536,8 @@ export class Connection<Credential> {
 interface Conversation<Credential> {
   readonly handshake: Handshake<Credential>;
   readonly reassembly: Reassembly;
+  /** Protected records that came before the keys. */
   readonly early: EarlyRecords;
+  /** Data that came before the peer's Finished, opened. */
+  readonly data: EarlyRecords;
 }

@@ -1,163 +1,156 @@
-/** Who is connected and who is about to be, by address; with ceilings and lifetimes. */
+/** Who is connected and who is about to be, awake: found by address or connection ID, with ceilings and lifetimes. */
 import type { Address } from '../base/address.ts';
-import type { Clock } from '../base/clock.ts';
-import type { Connection } from './connection.ts';
-import type { PeerCredential } from './credentials.ts';
+import { toHex } from '../base/bytes.ts';
 import { addressGroup } from './ip.ts';
+import type { ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
 
-/** A connection as the server knows it. */
-export interface Entry {
-  readonly address: Address;
-  /** Of the ClientHello that began it: the same hello again begins nothing. */
-  readonly clientRandom: Uint8Array;
-  readonly connection: Connection<PeerCredential>;
-}
-
-interface Kept {
-  readonly entry: Entry;
-  used: number;
-}
-
-interface Begun {
-  readonly entry: Entry;
-  /** Milliseconds since 1970. */
-  readonly since: number;
-}
-
-export interface ConnectionsOptions {
-  readonly clock: Clock;
-  readonly limits: DtlsLimits;
-  readonly times: DtlsTimes;
-}
-
 /**
- * An address has at most one connection and one handshake at a time: the connection stays until the handshake is
- * done (RFC 6347 §4.2.8).
+ * An address has at most one handshake at a time, and at most one connection that is found by it: the connection
+ * stays until the handshake is done (RFC 6347 §4.2.8). A connection with an ID of its own is found by that; its
+ * address counts only until it sleeps or another connection begins there.
  */
 export class Connections {
-  readonly #options: ConnectionsOptions;
+  readonly #limits: DtlsLimits;
+  /** Milliseconds after which a handshake that is not done may make way. */
+  readonly #hanging: number;
   /** The one that began first, first. */
-  readonly #handshakes = new Map<string, Begun>();
+  readonly #handshakes = new Map<string, ServerConnection>();
   /** The handshakes of each group of addresses, in the same order. */
-  readonly #groups = new Map<string, Set<Begun>>();
-  /** The one unused for longest first. */
-  readonly #established = new Map<string, Kept>();
+  readonly #groups = new Map<string, Set<ServerConnection>>();
+  readonly #byAddress = new Map<string, ServerConnection>();
+  /** By connection ID those about to be, too. */
+  readonly #byKey = new Map<string, ServerConnection>();
+  /** The established ones, the one unused for longest first. */
+  readonly #established = new Set<ServerConnection>();
 
-  constructor(options: ConnectionsOptions) {
-    this.#options = options;
+  constructor(limits: DtlsLimits, times: Pick<DtlsTimes, 'hanging'>) {
+    this.#limits = limits;
+    this.#hanging = times.hanging;
   }
 
-  get size(): { readonly handshakes: number; readonly established: number } {
-    return { handshakes: this.#handshakes.size, established: this.#established.size };
+  get handshakes(): number {
+    return this.#handshakes.size;
   }
 
-  handshake(address: Address): Entry | undefined {
-    return this.#handshakes.get(keyOf(address))?.entry;
+  get established(): number {
+    return this.#established.size;
   }
 
-  established(address: Address): Entry | undefined {
-    return this.#established.get(keyOf(address))?.entry;
+  handshakeAt(address: Address): ServerConnection | undefined {
+    return this.#handshakes.get(keyOf(address));
+  }
+
+  establishedAt(address: Address): ServerConnection | undefined {
+    return this.#byAddress.get(keyOf(address));
+  }
+
+  /** By what asleep.ts makes of a connection ID or an address. */
+  withKey(key: Uint8Array): ServerConnection | undefined {
+    return this.#byKey.get(toHex(key));
+  }
+
+  /** The established ones, the one unused for longest first. */
+  all(): Iterable<ServerConnection> {
+    return this.#established;
   }
 
   /**
-   * Why no handshake may begin now; undefined where one may. Idle connections make way, and so do handshakes that
-   * hang: whoever begins many and finishes none keeps others out only as long as that takes.
+   * Why no handshake may begin `now` (milliseconds since 1970); undefined where one may. Handshakes that hang make way:
+   * whoever begins many and finishes none keeps others out only as long as that takes.
    */
-  refusal(address: Address): string | undefined {
-    const { limits } = this.#options;
+  refusal(address: Address, now: number): string | undefined {
     // The handshake at the same address makes way for the new one.
     const replaced = this.#handshakes.has(keyOf(address)) ? 1 : 0;
     const group = this.#groups.get(addressGroup(address.address)) ?? new Set();
-    if (group.size - replaced >= limits.halfOpenPerAddress && !this.#giveUp(group)) {
+    if (
+      group.size - replaced >= this.#limits.halfOpenPerAddress &&
+      !this.#giveUp(group.values(), now)
+    ) {
       return 'too many handshakes from one address';
     }
     const begun = this.#handshakes.size - replaced;
-    if (begun >= limits.halfOpen && !this.#giveUp(this.#handshakes.values())) {
+    if (begun >= this.#limits.halfOpen && !this.#giveUp(this.#handshakes.values(), now)) {
       return 'too many handshakes';
     }
-    const all = this.#handshakes.size - replaced + this.#established.size;
-    if (all >= limits.connections && !this.#evict()) return 'too many connections';
     return undefined;
   }
 
-  begin(entry: Entry): void {
-    const begun = { entry, since: this.#options.clock.now() };
-    this.#handshakes.set(keyOf(entry.address), begun);
-    const group = addressGroup(entry.address.address);
-    this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(begun));
+  begin(connection: ServerConnection): void {
+    this.#handshakes.set(keyOf(connection.address), connection);
+    const group = addressGroup(connection.address.address);
+    this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(connection));
   }
 
-  /** The handshake is done; gives the connection that it takes the place of. */
-  establish(entry: Entry): Entry | undefined {
-    this.#removeHandshake(entry);
-    const key = keyOf(entry.address);
-    const replaced = this.#established.get(key)?.entry;
-    this.#established.delete(key);
-    this.#established.set(key, { entry, used: this.#options.clock.now() });
-    return replaced;
+  /** The records that lead to this key are this connection's. */
+  claim(key: Uint8Array, connection: ServerConnection): void {
+    this.#byKey.set(toHex(key), connection);
+  }
+
+  /** The handshake is done, or the connection awake; gives the one that was found at its address until now. */
+  establish(connection: ServerConnection): ServerConnection | undefined {
+    this.#removeHandshake(connection);
+    this.#established.add(connection);
+    this.claim(connection.key, connection);
+    const key = keyOf(connection.address);
+    const before = this.#byAddress.get(key);
+    this.#byAddress.set(key, connection);
+    return before;
   }
 
   /** The connection was heard of. */
-  touch(entry: Entry): void {
-    const key = keyOf(entry.address);
-    const kept = this.#established.get(key);
-    if (kept?.entry !== entry) return;
-    kept.used = this.#options.clock.now();
-    this.#established.delete(key);
-    this.#established.set(key, kept);
+  touch(connection: ServerConnection): void {
+    if (!this.#established.delete(connection)) return;
+    this.#established.add(connection);
   }
 
-  remove(entry: Entry): void {
-    const key = keyOf(entry.address);
-    this.#removeHandshake(entry);
-    if (this.#established.get(key)?.entry === entry) this.#established.delete(key);
+  /** The connection has another address now. */
+  move(connection: ServerConnection, from: Address): void {
+    if (!this.#established.has(connection)) return;
+    this.#removeAddress(connection, from);
+    // One that is found by that address alone keeps it.
+    const there = this.#byAddress.get(keyOf(connection.address));
+    if (there === undefined || there.cid !== undefined) {
+      this.#byAddress.set(keyOf(connection.address), connection);
+    }
   }
 
-  /** Ends connections that were not heard of for too long. */
-  sweep(): void {
-    const oldest = this.#idleFor(this.#options.times.idle);
-    if (oldest === undefined) return;
-    oldest.connection.end('idle for too long');
-    this.sweep();
+  isEstablished(connection: ServerConnection): boolean {
+    return this.#established.has(connection);
   }
 
-  all(): readonly Entry[] {
-    const established = [...this.#established.values()].map(({ entry }) => entry);
-    return [...[...this.#handshakes.values()].map(({ entry }) => entry), ...established];
+  remove(connection: ServerConnection): void {
+    this.#removeHandshake(connection);
+    this.#established.delete(connection);
+    this.#removeAddress(connection, connection.address);
+    const key = toHex(connection.key);
+    if (this.#byKey.get(key) === connection) this.#byKey.delete(key);
+  }
+
+  handshaking(): readonly ServerConnection[] {
+    return [...this.#handshakes.values()];
+  }
+
+  #removeAddress(connection: ServerConnection, address: Address): void {
+    const key = keyOf(address);
+    if (this.#byAddress.get(key) === connection) this.#byAddress.delete(key);
+  }
+
+  #removeHandshake(connection: ServerConnection): void {
+    const key = keyOf(connection.address);
+    if (this.#handshakes.get(key) !== connection) return;
+    this.#handshakes.delete(key);
+    const group = addressGroup(connection.address.address);
+    const others = this.#groups.get(group);
+    others?.delete(connection);
+    if (others?.size === 0) this.#groups.delete(group);
   }
 
   /** Ends the first of these handshakes if it has taken too long; says whether it did. */
-  #giveUp([first]: Iterable<Begun>): boolean {
-    const { clock, times } = this.#options;
-    if (first === undefined || clock.now() - first.since < times.hanging) return false;
-    const reason = 'made way for another handshake';
-    first.entry.connection.end(reason, new Error(reason));
+  #giveUp([first]: Iterable<ServerConnection>, now: number): boolean {
+    if (first === undefined || now - first.began < this.#hanging) return false;
+    first.connection?.end('made way for another handshake', new Error('made way'));
     return true;
-  }
-
-  #evict(): boolean {
-    const oldest = this.#idleFor(this.#options.times.evictable);
-    oldest?.connection.end('made way for another connection');
-    return oldest !== undefined;
-  }
-
-  /** The connection unused for longest, if it was for so long. */
-  #idleFor(milliseconds: number): Entry | undefined {
-    const [first] = this.#established.values();
-    if (first === undefined) return undefined;
-    return this.#options.clock.now() - first.used >= milliseconds ? first.entry : undefined;
-  }
-
-  #removeHandshake(entry: Entry): void {
-    const key = keyOf(entry.address);
-    const begun = this.#handshakes.get(key);
-    if (begun?.entry !== entry) return;
-    this.#handshakes.delete(key);
-    const group = addressGroup(entry.address.address);
-    const others = this.#groups.get(group);
-    others?.delete(begun);
-    if (others?.size === 0) this.#groups.delete(group);
   }
 }
 

@@ -1,31 +1,54 @@
 /** One direction of one epoch: its sequence numbers and, from epoch 1 on, its keys (RFC 6347 §4.1). */
-import type { RecordProtection } from './aead.ts';
+import { concat } from '../base/bytes.ts';
+import type { DirectionCid } from './connection-id.ts';
 import {
-  type ContentType,
+  ContentType,
   type DtlsRecord,
   encodeRecord,
+  isInnerType,
   lastSequence,
   ProtocolVersion,
+  type RecordHeader,
   recordHeaderLength,
 } from './record.ts';
+import type { RecordProtection } from './record-protection.ts';
 import { ReplayWindow } from './replay-window.ts';
+
+export interface WriteEpochOptions {
+  /** sequence_number of the first record. */
+  readonly sequence?: number;
+  /** The peer's connection ID, for each record. */
+  readonly cid?: DirectionCid | undefined;
+}
 
 /** Writes records: gives each its number and protects it. */
 export class WriteEpoch {
   readonly #epoch: number;
   readonly #protection: RecordProtection | undefined;
+  readonly #cid: DirectionCid | undefined;
   #sequence: number;
 
-  /** `sequence` is the number of the first record; epoch 0 has no protection. */
-  constructor(epoch: number, protection: RecordProtection | undefined, sequence = 0) {
+  /** Epoch 0 has no protection. */
+  constructor(
+    epoch: number,
+    protection: RecordProtection | undefined,
+    { sequence = 0, cid }: WriteEpochOptions = {},
+  ) {
     this.#epoch = epoch;
     this.#protection = protection;
+    this.#cid = cid;
     this.#sequence = sequence;
   }
 
   /** Octets that a record is longer than what it carries. */
   get overhead(): number {
-    return recordHeaderLength + (this.#protection?.overhead ?? 0);
+    const forCid = this.#cid === undefined ? 0 : this.#cid.octets.length + 1;
+    return recordHeaderLength + forCid + (this.#protection?.overhead ?? 0);
+  }
+
+  /** sequence_number of the next record. */
+  get next(): number {
+    return this.#sequence;
   }
 
   /** Whether another record may be written: a number never comes twice under one key. */
@@ -42,28 +65,63 @@ export class WriteEpoch {
       epoch: this.#epoch,
       sequence: this.#sequence++,
     };
+    if (this.#cid === undefined) return this.#encode(header, plaintext);
+    // DTLSInnerPlaintext (RFC 9146 §4): the content, its type, and padding, of which we add none.
+    const inner = concat(plaintext, Uint8Array.of(type));
+    return this.#encode(withCid({ ...header, type: ContentType.tls12Cid }, this.#cid), inner);
+  }
+
+  #encode(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
     return encodeRecord(header, this.#protection?.seal(header, plaintext) ?? plaintext);
   }
+}
+
+/** A record that has been opened. */
+export interface Opened {
+  /** What it really is. */
+  readonly type: ContentType;
+  readonly plaintext: Uint8Array;
+  /** Its number is higher than that of any before it. */
+  readonly newest: boolean;
 }
 
 /** Reads the records of a protected epoch, each once. */
 export class ReadEpoch {
   readonly #protection: RecordProtection;
-  readonly #window = new ReplayWindow();
+  readonly #cid: DirectionCid | undefined;
+  readonly window: ReplayWindow;
 
-  constructor(protection: RecordProtection) {
+  /** `cid` is our connection ID, which every record then bears. */
+  constructor(
+    protection: RecordProtection,
+    cid?: DirectionCid | undefined,
+    window = new ReplayWindow(),
+  ) {
     this.#protection = protection;
+    this.#cid = cid;
+    this.window = window;
   }
 
   /** Whether the record's number was not received yet and is not too old to tell. */
   isNew(record: DtlsRecord): boolean {
-    return this.#window.isNew(record.sequence);
+    return this.window.isNew(record.sequence);
   }
 
-  /** The plaintext of a new record; undefined where it is not authentic. Only an authentic one counts as received. */
-  read(record: DtlsRecord): Uint8Array | undefined {
-    const plaintext = this.#protection.open(record);
-    if (plaintext !== undefined) this.#window.receive(record.sequence);
-    return plaintext;
+  /** What a new record holds; undefined where it is not authentic. Only an authentic one counts as received. */
+  read(record: DtlsRecord): Opened | undefined {
+    const bound = this.#cid === undefined ? record : { ...record, ...withCid(record, this.#cid) };
+    const plaintext = this.#protection.open(bound);
+    if (plaintext === undefined) return undefined;
+    const newest = this.window.isNewest(record.sequence);
+    this.window.receive(record.sequence);
+    if (this.#cid === undefined) return { type: record.type, plaintext, newest };
+    const end = plaintext.findLastIndex((octet) => octet !== 0);
+    const type = plaintext[end] ?? 0;
+    if (!isInnerType(type)) return undefined; // all padding, or none of our types
+    return { type, plaintext: plaintext.subarray(0, end), newest };
   }
+}
+
+function withCid(header: RecordHeader, { octets, draft }: DirectionCid): RecordHeader {
+  return draft ? { ...header, cid: octets, draftMac: true } : { ...header, cid: octets };
 }

@@ -1,5 +1,5 @@
 /** The extensions of the hellos that we read or send (RFC 5246 §7.4.1.4). */
-import { utf8 } from '../base/bytes.ts';
+import { BytesError, fromUtf8, utf8 } from '../base/bytes.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
 import {
   absentWhenEmpty,
@@ -17,6 +17,8 @@ import {
 export const ExtensionType = {
   /** RFC 6066 §3 */
   serverName: 0,
+  /** RFC 6066 §4 */
+  maxFragmentLength: 1,
   /** RFC 8422 §5.1.1 */
   supportedGroups: 10,
   /** RFC 8422 §5.1.2 */
@@ -24,9 +26,23 @@ export const ExtensionType = {
   /** RFC 5246 §7.4.1.4.1 */
   signatureAlgorithms: 13,
   /** RFC 7250 §3 */
+  clientCertificateType: 19,
+  /** RFC 7250 §3 */
   serverCertificateType: 20,
+  /** RFC 7366 §2 */
+  encryptThenMac: 22,
   /** RFC 7627 §5.1 */
   extendedMasterSecret: 23,
+  /** RFC 8449 §4 */
+  recordSizeLimit: 28,
+  /** RFC 5077 §3.2 */
+  sessionTicket: 35,
+  /** Of connection IDs, in drafts before RFC 9146 */
+  connectionIdDeprecated: 53,
+  /** RFC 9146 §3 */
+  connectionId: 54,
+  /** Of connection IDs, in mbedTLS 2.x; a number of the private range */
+  connectionIdMbedTls2: 254,
   /** RFC 5746 §3.2 */
   renegotiationInfo: 0xff01,
 } as const;
@@ -39,14 +55,15 @@ export const extensionList = absentWhenEmpty(list(Extension, 0, 2 ** 16 - 1));
 
 /** The one uncompressed point format (RFC 8422 §5.1.2). */
 const uncompressed = 0;
-/** CertificateType of RFC 7250 §3. */
-const x509 = 0;
+/** NameType of a DNS name (RFC 6066 §3). */
+const hostName = 0;
 
 const groups = list(uint16, 2, 2 ** 16 - 1);
 const pointFormats = list(uint8, 1, 2 ** 8 - 1);
 const schemes = list(uint16, 2, 2 ** 16 - 2);
 const certificateTypes = list(uint8, 1, 2 ** 8 - 1);
 const renegotiatedConnection = vector(0, 2 ** 8 - 1);
+const connectionIdVector = vector(0, 2 ** 8 - 1);
 const serverNames = list(struct({ nameType: uint8, name: vector(1, 2 ** 16 - 1) }), 1, 2 ** 16 - 1);
 
 /** The extensions of one hello, found by type. A type that comes twice is refused. */
@@ -85,17 +102,67 @@ export class Extensions {
     return read === undefined || read.includes(uncompressed);
   }
 
-  /** Whether the client takes an X.509 certificate of the server, as it does unless it says otherwise. */
-  get x509ServerCertificate(): boolean {
+  /** The DNS name that the client asks for, in lower case; undefined where it names none. */
+  get serverName(): string | undefined {
+    const names = this.#read(ExtensionType.serverName, 'server_name', serverNames);
+    const found = names?.find(({ nameType }) => nameType === hostName);
+    if (found === undefined) return undefined;
+    try {
+      return fromUtf8(found.name).toLowerCase().replace(/\.$/, '');
+    } catch (error) {
+      if (error instanceof BytesError) return undefined; // a name that none of ours can be
+      throw error;
+    }
+  }
+
+  /** The code of max_fragment_length, of 1 for 512 octets to 4 for 4096. */
+  get maxFragmentLength(): number | undefined {
+    return this.#read(ExtensionType.maxFragmentLength, 'max_fragment_length', uint8);
+  }
+
+  /** Octets of plaintext that the peer takes in one protected record. */
+  get recordSizeLimit(): number | undefined {
+    return this.#read(ExtensionType.recordSizeLimit, 'record_size_limit', uint16);
+  }
+
+  /** What the client takes of a server, in its order; undefined where it does not say, which is X.509. */
+  get serverCertificateTypes(): readonly number[] | undefined {
     const type = ExtensionType.serverCertificateType;
-    const read = this.#read(type, 'server_certificate_type', certificateTypes);
-    return read === undefined || read.includes(x509);
+    return this.#read(type, 'server_certificate_type', certificateTypes);
+  }
+
+  /** What the client has to show, in its order; undefined where it does not say, which is X.509. */
+  get clientCertificateTypes(): readonly number[] | undefined {
+    const type = ExtensionType.clientCertificateType;
+    return this.#read(type, 'client_certificate_type', certificateTypes);
+  }
+
+  /** The one type that a server chose; undefined where it did not say, which is X.509. */
+  chosenType(
+    type: typeof ExtensionType.clientCertificateType | typeof ExtensionType.serverCertificateType,
+  ): number | undefined {
+    return this.#read(type, 'certificate type', uint8);
   }
 
   /** The verify_data of the connection that is renegotiated: empty in a first handshake. */
   get renegotiatedConnection(): Uint8Array | undefined {
     const type = ExtensionType.renegotiationInfo;
     return this.#read(type, 'renegotiation_info', renegotiatedConnection);
+  }
+
+  /** The connection ID that the peer wants to receive, under one of the code points for it. */
+  connectionId(type: ExtensionType): Uint8Array | undefined {
+    return this.#read(type, 'connection_id', connectionIdVector);
+  }
+
+  /** A ticket to resume with; empty where the client has none and would like one (RFC 5077 §3.2). */
+  get sessionTicket(): Uint8Array | undefined {
+    return this.#data.get(ExtensionType.sessionTicket);
+  }
+
+  /** The octets of server_name as they came. */
+  get rawServerName(): Uint8Array | undefined {
+    return this.#data.get(ExtensionType.serverName);
   }
 
   #read<T>(type: ExtensionType, what: string, as: Struct<T>): T | undefined {
@@ -107,8 +174,37 @@ export class Extensions {
 /** The extensions we send. */
 export const extension = {
   serverName(name: string): Extension {
-    const data = encode(serverNames, [{ nameType: 0, name: utf8(name) }]);
+    const data = encode(serverNames, [{ nameType: hostName, name: utf8(name) }]);
     return { type: ExtensionType.serverName, data };
+  },
+  /** The server's: it made use of the name. */
+  serverNameUsed(): Extension {
+    return { type: ExtensionType.serverName, data: new Uint8Array() };
+  },
+  maxFragmentLength(code: number): Extension {
+    return { type: ExtensionType.maxFragmentLength, data: encode(uint8, code) };
+  },
+  recordSizeLimit(octets: number): Extension {
+    return { type: ExtensionType.recordSizeLimit, data: encode(uint16, octets) };
+  },
+  /** The client's, in its order. */
+  serverCertificateTypes(types: readonly number[]): Extension {
+    const data = encode(certificateTypes, types);
+    return { type: ExtensionType.serverCertificateType, data };
+  },
+  clientCertificateTypes(types: readonly number[]): Extension {
+    const data = encode(certificateTypes, types);
+    return { type: ExtensionType.clientCertificateType, data };
+  },
+  /** The server's. */
+  serverCertificateType(chosen: number): Extension {
+    return { type: ExtensionType.serverCertificateType, data: encode(uint8, chosen) };
+  },
+  clientCertificateType(chosen: number): Extension {
+    return { type: ExtensionType.clientCertificateType, data: encode(uint8, chosen) };
+  },
+  encryptThenMac(): Extension {
+    return { type: ExtensionType.encryptThenMac, data: new Uint8Array() };
   },
   supportedGroups(ids: readonly number[]): Extension {
     return { type: ExtensionType.supportedGroups, data: encode(groups, ids) };
@@ -122,6 +218,12 @@ export const extension = {
   },
   extendedMasterSecret(): Extension {
     return { type: ExtensionType.extendedMasterSecret, data: new Uint8Array() };
+  },
+  connectionId(type: ExtensionType, cid: Uint8Array): Extension {
+    return { type, data: encode(connectionIdVector, cid) };
+  },
+  sessionTicket(ticket: Uint8Array = new Uint8Array()): Extension {
+    return { type: ExtensionType.sessionTicket, data: ticket };
   },
   renegotiationInfo(): Extension {
     const data = encode(renegotiatedConnection, new Uint8Array());

@@ -1,5 +1,6 @@
 /** Flights: the messages that go out together and are repeated together (RFC 6347 §4.2.4), and their datagrams. */
 import { concat } from '../base/bytes.ts';
+import type { FragmentLimits } from './fragment-limits.ts';
 import {
   encodeFragment,
   fragmentOf,
@@ -21,6 +22,8 @@ export interface RecordWriter {
 }
 
 export interface Packing {
+  /** Most octets of plaintext in a record. */
+  readonly fragments: FragmentLimits;
   /** Most octets of a datagram. */
   readonly size: number;
   /** Each record in a datagram of its own. */
@@ -38,12 +41,13 @@ const leastFragment = 64;
 export function packFlight(
   flight: Flight,
   writers: readonly [RecordWriter, RecordWriter | undefined],
-  { size, apart }: Packing,
+  { size, apart, fragments }: Packing,
 ): readonly Uint8Array[] {
   const datagrams: Uint8Array[] = [];
   let records: Uint8Array[] = [];
   let room = size;
   let writer = writers[0];
+  let longest = fragments.plain;
 
   const flush = () => {
     if (records.length > 0) datagrams.push(concat(...records));
@@ -58,13 +62,14 @@ export function packFlight(
   };
   const addMessage = (message: HandshakeMessage) => {
     const around = writer.overhead + handshakeHeaderLength;
+    const most = longest - handshakeHeaderLength;
     let offset = 0;
     do {
       if (apart) flush();
       const left = message.body.length - offset;
-      const whole = around + left;
+      const whole = around + Math.min(left, most);
       if (whole > room && (whole <= size || room < around + leastFragment)) flush();
-      const length = Math.min(left, room - around);
+      const length = Math.min(left, most, room - around);
       add(ContentType.handshake, encodeFragment(fragmentOf(message, offset, length)));
       offset += length;
     } while (offset < message.body.length);
@@ -78,6 +83,7 @@ export function packFlight(
     add(ContentType.changeCipherSpec, Uint8Array.of(1));
     if (writers[1] === undefined) throw new Error('change_cipher_spec before there are keys');
     writer = writers[1];
+    longest = fragments.sealed;
   }
   flush();
   return datagrams;

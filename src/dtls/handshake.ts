@@ -1,50 +1,57 @@
 /** The server's conversation, flight by flight (RFC 6347 §4.2.4, figure 1). */
-import { timingSafeEqual } from 'node:crypto';
-import { concat, fromUtf8, utf8 } from '../base/bytes.ts';
-import type { Random } from '../base/random.ts';
-import { AlertDescription, HandshakeError } from './alert.ts';
-import type { CipherSuiteName } from './cipher-suites.ts';
-import type { DtlsCredentials, PeerCredential } from './credentials.ts';
+import type { CipherSuite } from './cipher-suites.ts';
+import {
+  type Claim,
+  certificateRequest,
+  checkCertificateVerify,
+  readClaim,
+} from './client-authentication.ts';
+import type { ConnectionIds } from './connection-id.ts';
+import type { PeerCredential } from './credentials.ts';
+import { extension } from './extensions.ts';
+import { notFinished, sameVerifyData } from './finished.ts';
 import type { Flight } from './flight.ts';
+import type { FragmentLimits } from './fragment-limits.ts';
 import {
   type EpochKeys,
   epochKeys,
   masterSecret,
-  pskPremaster,
   type Randoms,
   verifyData,
 } from './key-schedule.ts';
-import { Certificate } from './messages/certificate.ts';
 import type { ClientHello } from './messages/client-hello.ts';
-import { EcdheClientKeyExchange, PskClientKeyExchange } from './messages/client-key-exchange.ts';
 import { type HandshakeMessage, HandshakeType } from './messages/handshake-message.ts';
 import { ServerHello } from './messages/server-hello.ts';
-import {
-  EcdheServerKeyExchange,
-  EcdhParameters,
-  namedCurve,
-  PskServerKeyExchange,
-} from './messages/server-key-exchange.ts';
-import type { KeyShare } from './named-groups.ts';
-import { type Agreement, type EcdheChoice, negotiate } from './negotiation.ts';
+import { type Agreement, checkHello, negotiate, type Offers } from './negotiation.ts';
 import { ProtocolVersion } from './record.ts';
-import { signWith } from './signature-schemes.ts';
-import { decode, encode } from './struct.ts';
+import { type Resumption, resumedHandshake } from './resumed-handshake.ts';
+import { type ExchangeContext, type Psk, serverExchange } from './server-exchange.ts';
+import { serverNameDigest } from './session.ts';
+import { encode } from './struct.ts';
 import { Transcript } from './transcript.ts';
 
 /** What a conversation wants done before it hears the next message. */
 export interface Turn {
   /** To send, and to repeat while the peer is silent; empty: nothing new. */
   readonly send: Flight;
-  /** Of epoch 1, once they are known. */
-  readonly keys?: EpochKeys;
+  /** Of epoch 1, once they are known. Of several, the peer's first record that opens shows which they are. */
+  readonly keys?: readonly EpochKeys[];
+  /** Of epoch 1; with `keys`, where any were agreed on. */
+  readonly cids?: ConnectionIds;
+  /** Of what we send from here on, where the peer set any. */
+  readonly fragments?: FragmentLimits;
 }
+
+/** Nothing to say, until the next message. */
+export const silence: Turn = { send: [] };
 
 /** How a conversation ends when it ends well. */
 export interface Established<Credential> {
   /** The last flight, repeated only when the peer repeats its own; empty where the peer spoke last. */
   readonly send: Flight;
   readonly credential: Credential;
+  /** The name of the session that may be resumed later, where there is one. */
+  readonly session?: Uint8Array;
 }
 
 /**
@@ -53,15 +60,11 @@ export interface Established<Credential> {
  */
 export type Handshake<Credential> = Generator<Turn, Established<Credential>, HandshakeMessage>;
 
-export interface ServerContext {
-  readonly credentials: DtlsCredentials;
-  readonly suites: readonly CipherSuiteName[];
-  readonly random: Random;
-  /**
-   * Answer an unknown PSK identity with unknown_psk_identity (RFC 4279 §2) instead of going on with a key that
-   * nobody has. It tells strangers which identities exist.
-   */
-  readonly explain: boolean;
+export interface ServerContext extends Offers, ExchangeContext {
+  /** Absent: no session is resumed. */
+  readonly resumption?: Resumption | undefined;
+  /** Told the secret of each connection. For laboratories. */
+  keyLog?(clientRandom: Uint8Array, master: Uint8Array): void;
 }
 
 /** `first` is the ClientHello whose cookie was good, `hello` what it says. */
@@ -72,114 +75,132 @@ export function* serverHandshake(
 ): Handshake<PeerCredential> {
   const transcript = new Transcript(first.sequence);
   transcript.receive(HandshakeType.clientHello, first);
-  const agreement = negotiate(hello, context.credentials, context.suites);
-  const { choice } = agreement;
+  const offered = checkHello(hello);
+  const { resumption } = context;
+  const asked = resumption?.session;
+  if (resumption !== undefined && asked !== undefined) {
+    if (resumption.sessions.allows(asked, hello, offered, context.suites)) {
+      return yield* resumedHandshake(context, resumption, asked, transcript, hello, offered);
+    }
+  }
+  const agreement = negotiate(hello, context);
+  const { choice, clientCertificate, encryptThenMac, fragments } = agreement;
+  const { cids } = agreement.connectionIds;
+  const sessions = agreement.extendedMasterSecret ? resumption?.sessions : undefined;
+  const session = sessions?.newName();
+  const givesTicket = sessions?.givesTicket(offered) === true;
   const { hash } = choice.suite;
   const randoms = { client: hello.random, server: context.random(32) };
-  const share = choice.keyExchange === 'psk' ? undefined : choice.group.generate(context.random);
+  const exchange = serverExchange(choice, context, randoms);
 
-  // Flights 4 and 5. Change cipher spec is no handshake message, and none waits for it: what it says stands in the
-  // epoch of the record of Finished.
+  // Flight 4.
+  const sessionId =
+    sessions === undefined || session === undefined || givesTicket
+      ? new Uint8Array()
+      : sessions.idOf(session);
+  const sayIf = (type: HandshakeType, body: Uint8Array | undefined) =>
+    body === undefined ? [] : [transcript.send(type, body)];
+  const request = clientCertificate === undefined ? undefined : certificateRequest();
   const flight4 = [
-    transcript.send(HandshakeType.serverHello, serverHello(agreement, randoms)),
-    ...(choice.keyExchange === 'psk' || share === undefined
-      ? pskParameters(transcript, context.credentials.pskHint)
-      : ecdheParameters(transcript, choice, share, randoms)),
+    transcript.send(
+      HandshakeType.serverHello,
+      serverHello(agreement, randoms, sessionId, givesTicket),
+    ),
+    ...sayIf(HandshakeType.certificate, exchange.certificate),
+    ...sayIf(HandshakeType.serverKeyExchange, exchange.parameters),
+    ...sayIf(HandshakeType.certificateRequest, request),
     transcript.send(HandshakeType.serverHelloDone, new Uint8Array()),
   ];
-  const exchange = transcript.receive(HandshakeType.clientKeyExchange, yield { send: flight4 });
-  const { premaster, credential } =
-    share === undefined ? pskSecret(exchange, context) : ecdheSecret(exchange, share);
-  const sessionHash = agreement.extendedMasterSecret ? transcript.digest(hash) : undefined;
-  const master = masterSecret(hash, premaster, randoms, sessionHash);
-  const keys = epochKeys(choice.suite, master, randoms);
 
-  const due = verifyData(hash, master, 'client', transcript.digest(hash));
-  const finished = transcript.receive(HandshakeType.finished, yield { send: [], keys });
-  checkVerifyData(finished, due);
+  // Flight 5. Change cipher spec is no handshake message, and none waits for it: what it says stands in the epoch of
+  // the record of Finished.
+  let message = yield { send: flight4, fragments };
+  let claim: Claim | undefined;
+  if (clientCertificate !== undefined) {
+    const shown = transcript.receive(HandshakeType.certificate, message);
+    claim = readClaim(shown, clientCertificate);
+    message = yield silence;
+  }
+  const { premasters, psk } = exchange.hear(
+    transcript.receive(HandshakeType.clientKeyExchange, message),
+  );
+  const sessionHash = agreement.extendedMasterSecret ? transcript.digest(hash) : undefined;
+  const masters = premasters.map((premaster) =>
+    masterSecret(hash, premaster, randoms, sessionHash),
+  );
+  const keys = masters.map((master) => epochKeys(choice.suite, master, randoms, encryptThenMac));
+  message = yield { send: [], keys, cids };
+  if (claim !== undefined) {
+    const signed = transcript.octets;
+    const verify = transcript.receive(HandshakeType.certificateVerify, message);
+    checkCertificateVerify(verify, claim, signed);
+    message = yield silence;
+  }
+  const digest = transcript.digest(hash);
+  const finished = transcript.receive(HandshakeType.finished, message);
+  const [master, key] = finishedUnder(finished, digest, hash, masters, psk);
 
   // Flight 6.
+  const credential = proved(claim, psk);
+  const tickets: HandshakeMessage[] = [];
+  if (resumption !== undefined && sessions !== undefined && session !== undefined) {
+    const made = {
+      name: session,
+      suite: choice.suite,
+      master,
+      credential,
+      serverName: serverNameDigest(offered.rawServerName),
+      host: resumption.host,
+      proved: sessions.now(),
+    };
+    if (givesTicket) {
+      tickets.push(transcript.send(HandshakeType.newSessionTicket, sessions.ticket(made)));
+    } else sessions.remember(made, cids.own === undefined);
+  }
+  context.keyLog?.(randoms.client, master);
   const own = verifyData(hash, master, 'server', transcript.digest(hash));
   const last = transcript.send(HandshakeType.finished, own);
-  return { send: ['change_cipher_spec', last], credential };
+  if (psk !== undefined && key !== undefined) context.credentials.pskUsed?.(psk.identity, key);
+  return {
+    send: [...tickets, 'change_cipher_spec', last],
+    credential,
+    ...(session === undefined ? {} : { session }),
+  };
 }
 
-/** Throws HandshakeError(decryptError) where the peer's Finished is not the one due. */
-export function checkVerifyData(finished: Uint8Array, due: Uint8Array): void {
-  if (finished.length !== due.length || !timingSafeEqual(finished, due)) {
-    throw new HandshakeError(AlertDescription.decryptError, 'Finished does not fit the handshake');
+/** The master secret under which the client's Finished is the one due, and the key that it is made of. */
+function finishedUnder(
+  finished: Uint8Array,
+  digest: Uint8Array,
+  hash: CipherSuite['hash'],
+  masters: readonly Uint8Array[],
+  psk: Psk | undefined,
+): readonly [master: Uint8Array, key: Uint8Array | undefined] {
+  for (const [i, master] of masters.entries()) {
+    const due = verifyData(hash, master, 'client', digest);
+    if (sameVerifyData(finished, due)) return [master, psk?.keys[i]];
   }
+  throw notFinished();
 }
 
-/** What the server signs: both randoms and the parameters (RFC 8422 §5.4). */
-export function signedParameters(randoms: Randoms, parameters: EcdhParameters): Uint8Array {
-  return concat(randoms.client, randoms.server, encode(EcdhParameters, parameters));
+function proved(claim: Claim | undefined, psk: Psk | undefined): PeerCredential {
+  if (psk !== undefined) return { type: 'psk', identity: psk.identity };
+  return claim?.credential ?? { type: 'anonymous' };
 }
 
-function serverHello(agreement: Agreement, randoms: Randoms): Uint8Array {
+function serverHello(
+  agreement: Agreement,
+  randoms: Randoms,
+  sessionId: Uint8Array,
+  givesTicket: boolean,
+): Uint8Array {
+  const { extensions } = agreement;
   return encode(ServerHello, {
     serverVersion: ProtocolVersion.dtls12,
     random: randoms.server,
-    sessionId: new Uint8Array(),
+    sessionId,
     cipherSuite: agreement.choice.suite.id,
     compressionMethod: 0,
-    extensions: agreement.extensions,
+    extensions: givesTicket ? [...extensions, extension.sessionTicket()] : extensions,
   });
-}
-
-/** A ServerKeyExchange only where there is a hint (RFC 4279 §2). */
-function pskParameters(transcript: Transcript, hint: string | undefined): Flight {
-  if (hint === undefined || hint === '') return [];
-  const body = encode(PskServerKeyExchange, { identityHint: utf8(hint) });
-  return [transcript.send(HandshakeType.serverKeyExchange, body)];
-}
-
-function ecdheParameters(
-  transcript: Transcript,
-  { certificate, group, scheme }: EcdheChoice,
-  share: KeyShare,
-  randoms: Randoms,
-): Flight {
-  const parameters = { curveType: namedCurve, group: group.id, point: share.point };
-  const signature = signWith(scheme, certificate.key, signedParameters(randoms, parameters));
-  const chain = encode(Certificate, { certificateList: certificate.chain });
-  const signed = encode(EcdheServerKeyExchange, { parameters, scheme: scheme.id, signature });
-  return [
-    transcript.send(HandshakeType.certificate, chain),
-    transcript.send(HandshakeType.serverKeyExchange, signed),
-  ];
-}
-
-interface Secret {
-  readonly premaster: Uint8Array;
-  readonly credential: PeerCredential;
-}
-
-/**
- * An identity nobody knows gets a key nobody has: the handshake then ends like one with a wrong key, and the peer
- * learns nothing (RFC 4279 §7.3).
- */
-function pskSecret(exchange: Uint8Array, context: ServerContext): Secret {
-  const { identity } = decode('ClientKeyExchange', PskClientKeyExchange, exchange);
-  const text = identityText(identity);
-  const key = text === undefined ? undefined : context.credentials.psk?.(identity);
-  if (key === undefined && context.explain) {
-    throw new HandshakeError(AlertDescription.unknownPskIdentity, 'unknown PSK identity');
-  }
-  const premaster = pskPremaster(key ?? context.random(16));
-  return { premaster, credential: { type: 'psk', identity: text ?? '' } };
-}
-
-/** Identities are UTF-8 (RFC 4279 §5.1); undefined for octets that are not. */
-function identityText(identity: Uint8Array): string | undefined {
-  try {
-    return fromUtf8(identity);
-  } catch {
-    return undefined;
-  }
-}
-
-function ecdheSecret(exchange: Uint8Array, share: KeyShare): Secret {
-  const { point } = decode('ClientKeyExchange', EcdheClientKeyExchange, exchange);
-  return { premaster: share.shared(point), credential: { type: 'anonymous' } };
 }

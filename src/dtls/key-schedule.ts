@@ -6,13 +6,17 @@ import type { CipherSuite } from './cipher-suites.ts';
 /** What protects the records that one side sends. */
 export interface DirectionKeys {
   readonly key: Uint8Array;
-  /** The fixed part of the nonce. */
+  /** The fixed part of the nonce; empty with CBC. */
   readonly iv: Uint8Array;
+  /** The key of the MAC; empty with AEAD. */
+  readonly mac: Uint8Array;
 }
 
 /** The keys of an epoch, both directions. */
 export interface EpochKeys {
   readonly suite: CipherSuite;
+  /** Of a suite with CBC: the order of the two (RFC 7366). */
+  readonly encryptThenMac: boolean;
   readonly client: DirectionKeys;
   readonly server: DirectionKeys;
 }
@@ -42,18 +46,24 @@ export function prf(
   const labelled = concat(utf8(label), seed);
   const output = new Writer(length + 48);
   let a: Uint8Array = hmac(labelled);
-  for (let made = 0; made < length; made += a.length) {
+  for (let left = length; left > 0; left -= a.length) {
     output.bytes(hmac(a, labelled));
-    a = hmac(a);
+    if (left > a.length) a = hmac(a);
   }
   return output.done().slice(0, length);
 }
 
-/** uint16(N) | N zero octets | uint16(N) | key (RFC 4279 §2) */
-export function pskPremaster(key: Uint8Array): Uint8Array {
-  return new Writer(4 + 2 * key.length)
-    .uint16(key.length)
-    .bytes(new Uint8Array(key.length))
+/**
+ * uint16(N) | other secret | uint16(N) | key: the other secret is as many zero octets as the key has (RFC 4279 §2),
+ * or that of the key exchange beside it (RFC 5489 §2).
+ */
+export function pskPremaster(
+  key: Uint8Array,
+  other: Uint8Array = new Uint8Array(key.length),
+): Uint8Array {
+  return new Writer(4 + other.length + key.length)
+    .uint16(other.length)
+    .bytes(other)
     .uint16(key.length)
     .bytes(key)
     .done();
@@ -74,19 +84,25 @@ export function masterSecret(
     : prf(hash, premaster, 'extended master secret', sessionHash, masterLength);
 }
 
-/** The key block, cut up: client key, server key, client IV, server IV (RFC 5246 §6.3). */
-export function epochKeys(suite: CipherSuite, master: Uint8Array, randoms: Randoms): EpochKeys {
-  const { keyLength, fixedIvLength } = suite.cipher;
+/** The key block, cut up: MAC keys, keys and IVs, each the client's first (RFC 5246 §6.3). */
+export function epochKeys(
+  suite: CipherSuite,
+  master: Uint8Array,
+  randoms: Randoms,
+  encryptThenMac = false,
+): EpochKeys {
+  const { macKeyLength, keyLength, fixedIvLength } = suite.cipher;
   const seed = concat(randoms.server, randoms.client);
-  const block = new Reader(
-    prf(suite.hash, master, 'key expansion', seed, 2 * (keyLength + fixedIvLength)),
-  );
+  const length = 2 * (macKeyLength + keyLength + fixedIvLength);
+  const block = new Reader(prf(suite.hash, master, 'key expansion', seed, length));
+  const [clientMac, serverMac] = [block.bytes(macKeyLength), block.bytes(macKeyLength)];
   const [clientKey, serverKey] = [block.bytes(keyLength), block.bytes(keyLength)];
   const [clientIv, serverIv] = [block.bytes(fixedIvLength), block.bytes(fixedIvLength)];
   return {
     suite,
-    client: { key: clientKey, iv: clientIv },
-    server: { key: serverKey, iv: serverIv },
+    encryptThenMac,
+    client: { key: clientKey, iv: clientIv, mac: clientMac },
+    server: { key: serverKey, iv: serverIv, mac: serverMac },
   };
 }
 

@@ -1,71 +1,100 @@
 /** What client and server have in common, out of a ClientHello (RFC 5246 §7.4.1, RFC 8422 §5.1, RFC 5746, RFC 7627). */
 import { AlertDescription, HandshakeError } from './alert.ts';
+import { CertificateType, certificateTypeOf, typesOf } from './certificate-types.ts';
 import {
   type CipherSuite,
   type CipherSuiteName,
   cipherSuites,
+  type KeyExchange,
   renegotiationScsv,
 } from './cipher-suites.ts';
-import type { DtlsCredentials, ServerCertificate } from './credentials.ts';
+import {
+  agreeOnConnectionIds,
+  type ConnectionIdAgreement,
+  type ConnectionIdPolicy,
+} from './connection-id.ts';
+import type { ClientAuthentication, DtlsCredentials } from './credentials.ts';
 import { type Extension, Extensions, ExtensionType, extension } from './extensions.ts';
+import { type FragmentLimits, grantFragmentLimits } from './fragment-limits.ts';
 import type { ClientHello } from './messages/client-hello.ts';
-import { type NamedGroup, namedGroups, preferredGroups } from './named-groups.ts';
+import { type NamedGroup, type NamedGroupName, namedGroups } from './named-groups.ts';
 import { ProtocolVersion } from './record.ts';
-import { preferredSchemes, type SignatureScheme } from './signature-schemes.ts';
+import { type CertificateChoice, chooseCertificate, readWishes } from './server-certificates.ts';
 
-/** What an ECDHE_ECDSA handshake needs besides its suite. */
-export interface EcdheChoice {
+/** A key exchange and all that it needs. */
+export type Choice =
+  | { readonly keyExchange: 'psk'; readonly suite: CipherSuite }
+  | { readonly keyExchange: 'ecdhePsk'; readonly suite: CipherSuite; readonly group: NamedGroup }
+  | EcdsaChoice;
+
+export interface EcdsaChoice extends CertificateChoice {
   readonly keyExchange: 'ecdheEcdsa';
   readonly suite: CipherSuite;
-  readonly certificate: ServerCertificate;
   readonly group: NamedGroup;
-  readonly scheme: SignatureScheme;
 }
 
-export interface PskChoice {
-  readonly keyExchange: 'psk';
-  readonly suite: CipherSuite;
+/** What the client is asked to show. */
+export interface ClientCertificateChoice {
+  readonly type: CertificateType;
+  readonly authentication: ClientAuthentication;
 }
 
 export interface Agreement {
-  readonly choice: EcdheChoice | PskChoice;
+  readonly choice: Choice;
+  /** Absent: the client is not asked for a certificate. */
+  readonly clientCertificate?: ClientCertificateChoice;
   readonly extendedMasterSecret: boolean;
+  readonly encryptThenMac: boolean;
+  readonly connectionIds: ConnectionIdAgreement;
+  /** Of the records that we send. */
+  readonly fragments: FragmentLimits;
   /** The ServerHello's. */
   readonly extensions: readonly Extension[];
+}
+
+/** What a server brings to a negotiation. */
+export interface Offers {
+  readonly credentials: DtlsCredentials;
+  /** In the order of preference. */
+  readonly suites: readonly CipherSuiteName[];
+  /** The client's order decides. */
+  readonly groups: readonly NamedGroupName[];
+  /** Absent: the extension is not answered. */
+  readonly connectionIds?: ConnectionIdPolicy | undefined;
 }
 
 const nullCompression = 0;
 
 /**
  * The first suite in the server's order that both can do. Throws HandshakeError: protocolVersion, illegalParameter,
- * decodeError, or handshakeFailure where there is none.
+ * decodeError, unsupportedCertificate, or handshakeFailure where there is none.
  */
-export function negotiate(
-  hello: ClientHello,
-  credentials: DtlsCredentials,
-  suites: readonly CipherSuiteName[],
-): Agreement {
-  checkHello(hello);
-  const offered = new Extensions(hello.extensions);
-  const renegotiated = offered.renegotiatedConnection;
-  if (renegotiated !== undefined && renegotiated.length > 0) {
-    const complaint = 'renegotiation_info of another connection in a first hello';
-    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
-  }
-  const choice = choose(hello, offered, credentials, suites);
-  const extendedMasterSecret = offered.has(ExtensionType.extendedMasterSecret);
-  const extensions: Extension[] = [];
-  if (renegotiated !== undefined || hello.cipherSuites.includes(renegotiationScsv)) {
-    extensions.push(extension.renegotiationInfo());
-  }
-  if (extendedMasterSecret) extensions.push(extension.extendedMasterSecret());
-  if (choice.keyExchange === 'ecdheEcdsa' && offered.has(ExtensionType.ecPointFormats)) {
-    extensions.push(extension.ecPointFormats());
-  }
-  return { choice, extendedMasterSecret, extensions };
+export function negotiate(hello: ClientHello, offers: Offers): Agreement {
+  const offered = checkHello(hello);
+  const choice = choose(hello, offered, offers);
+  const { limits, granted } = grantFragmentLimits(offered);
+  const clientCertificate = chooseClientCertificate(
+    choice,
+    offered,
+    offers.credentials.clientAuthentication,
+  );
+  const agreed = {
+    choice,
+    extendedMasterSecret: offered.has(ExtensionType.extendedMasterSecret),
+    encryptThenMac:
+      choice.suite.cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac),
+    connectionIds: agreeOnConnectionIds(offered, offers.connectionIds),
+    fragments: limits,
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
+  };
+  const extensions = [...answer(hello, offered, agreed), granted].filter(
+    (extension) => extension !== undefined,
+  );
+  return { ...agreed, extensions };
 }
 
-function checkHello(hello: ClientHello): void {
+/** What a hello has to be whatever comes of it; its extensions. Throws as `negotiate` does. */
+export function checkHello(hello: ClientHello): Extensions {
   // A client that can do more than 1.2 says so with a smaller number, and gets 1.2.
   if (hello.clientVersion > ProtocolVersion.dtls12) {
     const version = `0x${hello.clientVersion.toString(16)}`;
@@ -74,43 +103,110 @@ function checkHello(hello: ClientHello): void {
   if (!hello.compressionMethods.includes(nullCompression)) {
     throw new HandshakeError(AlertDescription.illegalParameter, 'null compression is not offered');
   }
+  const offered = new Extensions(hello.extensions);
+  if ((offered.renegotiatedConnection?.length ?? 0) > 0) {
+    const complaint = 'renegotiation_info of another connection in a first hello';
+    throw new HandshakeError(AlertDescription.handshakeFailure, complaint);
+  }
+  return offered;
 }
 
-function choose(
-  hello: ClientHello,
-  offered: Extensions,
-  credentials: DtlsCredentials,
-  suites: readonly CipherSuiteName[],
-): Agreement['choice'] {
-  for (const name of suites) {
-    const suite = cipherSuites[name];
-    if (!hello.cipherSuites.includes(suite.id)) continue;
-    if (suite.keyExchange === 'psk') {
-      if (credentials.psk !== undefined) return { keyExchange: 'psk', suite };
-    } else {
-      const choice = chooseEcdhe(suite, offered, credentials.certificate);
-      if (choice !== undefined) return choice;
-    }
+function choose(hello: ClientHello, offered: Extensions, offers: Offers): Choice {
+  const common = offers.suites
+    .map((name): CipherSuite => cipherSuites[name])
+    .filter(({ id }) => hello.cipherSuites.includes(id));
+  for (const suite of common) {
+    const choice = choosers[suite.keyExchange](suite, offered, offers);
+    if (choice !== undefined) return choice;
+  }
+  if (common.length > 0 && !takesOurCertificates(offered, offers)) {
+    const complaint = 'no certificate of a type that the client takes'; // RFC 7250 §4.2
+    throw new HandshakeError(AlertDescription.unsupportedCertificate, complaint);
   }
   throw new HandshakeError(AlertDescription.handshakeFailure, 'no cipher suite in common');
 }
 
-function chooseEcdhe(
-  suite: CipherSuite,
+type Chooser = (suite: CipherSuite, offered: Extensions, offers: Offers) => Choice | undefined;
+
+/** What each key exchange takes besides a suite in common; undefined where something is missing. */
+const choosers: Readonly<Record<KeyExchange, Chooser>> = {
+  psk: (suite, _offered, { credentials }) =>
+    credentials.psk === undefined ? undefined : { keyExchange: 'psk', suite },
+
+  ecdhePsk(suite, offered, { credentials, groups }) {
+    const group = chooseGroup(offered, groups);
+    if (credentials.psk === undefined || group === undefined) return undefined;
+    return { keyExchange: 'ecdhePsk', suite, group };
+  },
+
+  ecdheEcdsa(suite, offered, { credentials, groups }) {
+    const group = chooseGroup(offered, groups);
+    const chosen = chooseCertificate(credentials.certificates ?? [], readWishes(offered));
+    if (chosen === undefined || group === undefined) return undefined;
+    return { ...chosen, keyExchange: 'ecdheEcdsa', suite, group };
+  },
+};
+
+/** The client's order decides: it knows what it has in hardware, and it is the one with a battery. */
+function chooseGroup(offered: Extensions, ours: readonly NamedGroupName[]): NamedGroup | undefined {
+  if (!offered.uncompressedPoints) return undefined;
+  const ids = readWishes(offered).groups;
+  const known = ours.map((name): NamedGroup => namedGroups[name]);
+  return ids.map((id) => known.find((group) => group.id === id)).find((found) => found);
+}
+
+function takesOurCertificates(offered: Extensions, { credentials }: Offers): boolean {
+  const { certificates = [] } = credentials;
+  const { types } = readWishes(offered);
+  if (certificates.length === 0) return true; // it is not the type that is missing
+  return certificates.some((own) => typesOf(own).some((type) => types.includes(type)));
+}
+
+function chooseClientCertificate(
+  choice: Choice,
   offered: Extensions,
-  certificate: ServerCertificate | undefined,
-): EcdheChoice | undefined {
-  if (certificate === undefined) return undefined;
-  if (!offered.uncompressedPoints || !offered.x509ServerCertificate) return undefined;
-  // A client that names no groups is taken to have secp256r1, one that names no schemes to have ECDSA with SHA-256:
-  // what a constrained client has by RFC 7925 §4.4 (RFC 5246 would have it SHA-1).
-  const groups = offered.supportedGroups ?? [namedGroups.secp256r1.id];
-  const schemes = offered.signatureAlgorithms ?? preferredSchemes.map(({ id }) => id);
-  const curve = certificate.key.asymmetricKeyDetails?.namedCurve;
-  const own = preferredGroups.find((group) => group.curve === curve);
-  if (own === undefined || !groups.includes(own.id)) return undefined;
-  const group = preferredGroups.find(({ id }) => groups.includes(id));
-  const scheme = preferredSchemes.find(({ id }) => schemes.includes(id));
-  if (group === undefined || scheme === undefined) return undefined;
-  return { keyExchange: 'ecdheEcdsa', suite, certificate, group, scheme };
+  authentication: ClientAuthentication | undefined,
+): ClientCertificateChoice | undefined {
+  if (choice.keyExchange !== 'ecdheEcdsa' || authentication === undefined) return undefined;
+  if (authentication.mode === 'none') return undefined;
+  const { accepts = ['certificate', 'rawPublicKey'] } = authentication;
+  const accepted = accepts.map((name): number => certificateTypeOf[name]);
+  const types = offered.clientCertificateTypes ?? [CertificateType.x509];
+  const found = types.find((type) => accepted.includes(type));
+  const type = Object.values(CertificateType).find((known) => known === found);
+  if (type !== undefined) return { type, authentication };
+  if (authentication.mode === 'optional') return undefined;
+  const complaint = 'the client has no certificate of a type that we take'; // RFC 7250 §4.2
+  throw new HandshakeError(AlertDescription.unsupportedCertificate, complaint);
+}
+
+/** What is answered to each extension, of those that were offered. */
+function answer(
+  hello: ClientHello,
+  offered: Extensions,
+  agreed: Omit<Agreement, 'extensions'>,
+): readonly (Extension | undefined)[] {
+  const { choice, clientCertificate, extendedMasterSecret, encryptThenMac } = agreed;
+  const curves = choice.keyExchange !== 'psk' && offered.has(ExtensionType.ecPointFormats);
+  const shown = choice.keyExchange === 'ecdheEcdsa' ? choice : undefined;
+  const showsType = shown !== undefined && offered.has(ExtensionType.serverCertificateType);
+  const asksType =
+    clientCertificate !== undefined && offered.has(ExtensionType.clientCertificateType);
+  return [
+    asksForRenegotiationInfo(hello, offered) ? extension.renegotiationInfo() : undefined,
+    extendedMasterSecret ? extension.extendedMasterSecret() : undefined,
+    agreed.connectionIds.extension,
+    curves ? extension.ecPointFormats() : undefined,
+    shown?.byName ? extension.serverNameUsed() : undefined,
+    encryptThenMac ? extension.encryptThenMac() : undefined,
+    showsType ? extension.serverCertificateType(shown.type) : undefined,
+    asksType ? extension.clientCertificateType(clientCertificate.type) : undefined,
+  ];
+}
+
+/** RFC 5746 §3.6: whether the client asked, by the extension or by the suite that stands for it. */
+export function asksForRenegotiationInfo(hello: ClientHello, offered: Extensions): boolean {
+  return (
+    offered.has(ExtensionType.renegotiationInfo) || hello.cipherSuites.includes(renegotiationScsv)
+  );
 }

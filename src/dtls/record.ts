@@ -2,6 +2,9 @@
  * Records and the datagrams that carry them (RFC 6347 §4.1).
  *
  *   type(1) version(2) epoch(2) sequence_number(6) length(2) fragment(length)
+ *   25(1)   version(2) epoch(2) sequence_number(6) cid(n) length(2) fragment(length)     RFC 9146 §4
+ *
+ * Nothing in a record says how long its connection ID is: whoever receives it chose the length.
  */
 import { Reader } from '../base/bytes.ts';
 
@@ -10,6 +13,8 @@ export const ContentType = {
   alert: 21,
   handshake: 22,
   applicationData: 23,
+  /** RFC 9146 §4: what the record really is stands encrypted at the end of its content. */
+  tls12Cid: 25,
 } as const;
 export type ContentType = (typeof ContentType)[keyof typeof ContentType];
 
@@ -22,14 +27,20 @@ export interface RecordHeader {
   readonly version: number;
   readonly epoch: number;
   readonly sequence: number;
+  /** The receiver's connection ID; with the type tls12Cid alone. */
+  readonly cid?: Uint8Array;
+  /** Whether the MAC covers the connection ID as draft-ietf-tls-dtls-connection-id-05 has it. */
+  readonly draftMac?: boolean;
 }
 
-/** `fragment` is a view of the datagram. */
+/** `fragment` and `cid` are views of the datagram. */
 export interface DtlsRecord extends RecordHeader {
   readonly fragment: Uint8Array;
 }
 
 export const recordHeaderLength = 13;
+
+const noCid = new Uint8Array();
 
 /** RFC 6347 §4.1: no sequence number comes twice under one key. */
 export const lastSequence = 2 ** 48 - 1;
@@ -46,11 +57,13 @@ const sequenceCeiling = 2 ** 40;
 
 /**
  * The records of a datagram, one after the other. What is none of ours is left out and told to `drop`; the records
- * behind it are read on, unless a length points past the end.
+ * behind it are read on, unless a length points past the end. `cidLength` is that of our connection IDs; 0: we have
+ * none.
  */
 export function* readRecords(
   datagram: Uint8Array,
   drop: (reason: string) => void,
+  cidLength = 0,
 ): Generator<DtlsRecord, void, void> {
   if (datagram.length === 0) return drop('empty datagram');
   const reader = new Reader(datagram);
@@ -59,29 +72,37 @@ export function* readRecords(
     const version = reader.uint16();
     const epoch = reader.uint16();
     const sequence = reader.uint48();
+    const hasCid = type === ContentType.tls12Cid;
+    if (hasCid && cidLength === 0) return drop('connection ID where we have none');
+    if (hasCid && reader.left < cidLength + 2) return drop('record cut short');
+    const cid = hasCid ? reader.bytes(cidLength) : undefined;
     const length = reader.uint16();
     if (length > reader.left) return drop('record cut short');
     const fragment = reader.bytes(length);
     if (!isContentType(type)) drop('unknown content type');
     else if (version >> 8 !== 0xfe) drop('no DTLS version');
     else if (epoch > 1) drop('unknown epoch');
+    else if (hasCid && epoch === 0) drop('connection ID in epoch 0');
     else if (epoch === 1 && version !== ProtocolVersion.dtls12) drop('version is not DTLS 1.2');
     else if (sequence >= sequenceCeiling) drop('sequence number out of range');
     else if (length === 0 || length > (epoch === 0 ? longestPlaintext : longestFragment)) {
       drop('record length out of range');
-    } else yield { type, version, epoch, sequence, fragment };
+    } else if (cid === undefined) yield { type, version, epoch, sequence, fragment };
+    else yield { type, version, epoch, sequence, cid, fragment };
   }
   if (reader.left > 0) drop('record cut short');
 }
 
 export function encodeRecord(header: RecordHeader, fragment: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(recordHeaderLength + fragment.length);
+  const cid = header.cid ?? noCid;
+  const bytes = new Uint8Array(recordHeaderLength + cid.length + fragment.length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, header.type);
   view.setUint16(1, header.version);
   setEpochAndSequence(view, 3, header);
-  view.setUint16(11, fragment.length);
-  bytes.set(fragment, recordHeaderLength);
+  bytes.set(cid, 11);
+  view.setUint16(11 + cid.length, fragment.length);
+  bytes.set(fragment, recordHeaderLength + cid.length);
   return bytes;
 }
 
@@ -92,6 +113,11 @@ export function setEpochAndSequence(view: DataView, at: number, header: RecordHe
   view.setUint32(at + 4, header.sequence % 2 ** 32);
 }
 
-function isContentType(type: number): type is ContentType {
+/** Whether a record may really be of this type, whatever its header says. */
+export function isInnerType(type: number): type is ContentType {
   return type >= ContentType.changeCipherSpec && type <= ContentType.applicationData;
+}
+
+function isContentType(type: number): type is ContentType {
+  return isInnerType(type) || type === ContentType.tls12Cid;
 }

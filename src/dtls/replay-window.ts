@@ -2,11 +2,31 @@
 
 const width = 64;
 
+/** The window as numbers, for a store. */
+export interface WindowState {
+  /** The highest number received; -1: none yet. */
+  readonly right: number;
+  /** Bit n stands for the number `right - n`, as an unsigned 32-bit number. */
+  readonly near: number;
+  /** Likewise for `right - 32 - n`. */
+  readonly far: number;
+}
+
 /** Two halves of 32 bits; bit n of the window stands for the number `right - n`. */
 export class ReplayWindow {
-  #right = -1;
-  #near = 0;
-  #far = 0;
+  #right: number;
+  #near: number;
+  #far: number;
+
+  constructor({ right, near, far }: WindowState = { right: -1, near: 0, far: 0 }) {
+    this.#right = right;
+    this.#near = near | 0;
+    this.#far = far | 0;
+  }
+
+  get state(): WindowState {
+    return { right: this.#right, near: this.#near >>> 0, far: this.#far >>> 0 };
+  }
 
   /** Whether `sequence` was neither received yet nor fell out of the window. */
   isNew(sequence: number): boolean {
@@ -15,6 +35,11 @@ export class ReplayWindow {
     if (age >= width) return false;
     const half = age < 32 ? this.#near : this.#far;
     return ((half >>> (age % 32)) & 1) === 0;
+  }
+
+  /** Whether `sequence` is higher than any received. */
+  isNewest(sequence: number): boolean {
+    return sequence > this.#right;
   }
 
   /** Counts an authentic record's number as received. */

@@ -13,19 +13,23 @@
  *
  * It is given a way to send, credentials, time and chance, and holds no socket.
  */
+import { hkdfSync } from 'node:crypto';
 import { type Address, addressText } from '../base/address.ts';
-import { equal, toHex } from '../base/bytes.ts';
+import { equal, toHex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { HandshakeError } from './alert.ts';
-import { type CipherSuiteName, defaultSuites } from './cipher-suites.ts';
-import { Connection } from './connection.ts';
-import { Connections, type Entry } from './connections.ts';
+import { keyOfAddress, keyOfCid } from './asleep.ts';
+import type { CipherSuiteName } from './cipher-suites.ts';
+import { type ConnectionFacts, factsOf } from './connection-facts.ts';
+import { type Cids, type ConnectionIdPolicy, TaggedCids } from './connection-id.ts';
+import type { ConnectionStore } from './connection-store.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
 import type { DtlsCredentials, PeerCredential } from './credentials.ts';
+import { Extensions, ExtensionType } from './extensions.ts';
 import { isWhole, readFragments } from './fragments.ts';
-import { serverHandshake } from './handshake.ts';
+import { type ServerContext, serverHandshake } from './handshake.ts';
 import { ClientHello } from './messages/client-hello.ts';
 import {
   encodeFragment,
@@ -34,6 +38,7 @@ import {
   HandshakeType,
 } from './messages/handshake-message.ts';
 import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
+import { defaultGroups, type NamedGroupName } from './named-groups.ts';
 import {
   ContentType,
   type DtlsRecord,
@@ -41,6 +46,10 @@ import {
   ProtocolVersion,
   readRecords,
 } from './record.ts';
+import { Roster } from './roster.ts';
+import type { From, ServerConnection } from './server-connection.ts';
+import type { Session } from './session.ts';
+import { type ResumptionSettings, Sessions } from './sessions.ts';
 import {
   type DtlsLimits,
   type DtlsTimes,
@@ -49,6 +58,9 @@ import {
   defaultTimes,
 } from './settings.ts';
 import { decode, encode } from './struct.ts';
+import { defaultSuites } from './suite-profiles.ts';
+import { ticketKeysKey } from './ticket-keys.ts';
+import { Vault } from './vault.ts';
 
 /** An established connection, as the room above sees it. */
 export interface DtlsPeer {
@@ -71,10 +83,43 @@ export interface DtlsServerOptions {
   readonly log: Log;
   /** In the order of preference. */
   readonly suites?: readonly CipherSuiteName[];
+  /** For ECDHE; of several the client's order decides. */
+  readonly groups?: readonly NamedGroupName[];
   /** Octets of a datagram at most. */
   readonly mtu?: number;
   readonly limits?: Partial<DtlsLimits>;
   readonly times?: Partial<DtlsTimes>;
+  /** Absent: no connection IDs. */
+  readonly connectionIds?: {
+    /** Octets of each. */
+    readonly length: number;
+    /** The first octets of each: the node's, in a cluster. */
+    readonly prefix?: Uint8Array;
+    /** Whether the code points of the drafts are answered. Default: no. */
+    readonly drafts?: boolean;
+    /** For servers that share theirs; otherwise made of `random`, and known again by the key of what is kept. */
+    readonly cids?: Cids;
+  };
+  /** Absent: every handshake is a full one. */
+  readonly resumption?: ResumptionSettings & {
+    /** Whether a client that resumes where it was last needs no cookie. */
+    readonly skipCookie: boolean;
+  };
+  /** Where connections and sessions live on. Absent: they end with this server. */
+  readonly kept?: {
+    readonly store: ConnectionStore;
+    /** 32 octets that nobody can foresee; the same after a restart. */
+    readonly key: Uint8Array;
+    /** What was the key before. */
+    readonly formerKeys?: readonly Uint8Array[];
+  };
+  /**
+   * Whether what a peer proved at that time (milliseconds since 1970) still holds: asked before a connection or a
+   * session of before is gone on with. Default: a PSK identity must still have a key.
+   */
+  admits?(credential: PeerCredential, since: number): boolean;
+  /** Told the secret of each connection: whoever knows it reads all of it. For laboratories. */
+  keyLog?(clientRandom: Uint8Array, master: Uint8Array): void;
   /** For servers that share an address; otherwise made of `random`. */
   readonly cookies?: Cookies;
   /**
@@ -91,29 +136,79 @@ export interface DtlsServerOptions {
 /** A client counts its messages from 0, and few need more than two hellos. */
 const mostHellos = 256;
 
-/** Octets of a peer's id. */
-const idLength = 12;
-
 export class DtlsServer {
   readonly #options: DtlsServerOptions;
   readonly #limits: DtlsLimits;
-  readonly #times: DtlsTimes;
   readonly #cookies: Cookies;
-  readonly #connections: Connections;
+  readonly #roster: Roster;
+  readonly #cids: Cids | undefined;
+  readonly #sessions: Sessions | undefined;
+  readonly #vault: Vault | undefined;
+  /** Records that wait for their connection to come out of the store, by its key. */
+  readonly #awaited = new Map<string, Awaited[]>();
+  /** Addresses whose handshake waits for its session to come out of the store. */
+  readonly #recalling = new Set<string>();
+  #draftsTold = Number.NEGATIVE_INFINITY;
 
   constructor(options: DtlsServerOptions) {
-    const { clock, random } = options;
+    const { clock, random, log, kept, connectionIds, resumption } = options;
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    this.#times = { ...defaultTimes, ...options.times };
-    this.#cookies =
-      options.cookies ?? new HmacCookies({ clock, random, keyLife: this.#times.cookieKey });
-    this.#connections = new Connections({ clock, limits: this.#limits, times: this.#times });
+    const times = { ...defaultTimes, ...options.times };
+    this.#cookies = options.cookies ?? new HmacCookies({ clock, random, keyLife: times.cookieKey });
+    const { lookups } = this.#limits;
+    if (kept !== undefined) this.#vault = new Vault({ ...kept, clock, random, log, lookups });
+    const vault = this.#vault;
+    const admits = (credential: PeerCredential, since: number) => this.#admits(credential, since);
+    const keys = tagKeys(kept, random);
+    if (connectionIds !== undefined) {
+      const { length, prefix = new Uint8Array(), cids } = connectionIds;
+      this.#cids = cids ?? new TaggedCids({ length, prefix, keys, random });
+    }
+    if (resumption !== undefined) {
+      this.#sessions = new Sessions({ ...resumption, clock, random, vault, keys, admits });
+    }
+    this.#roster = new Roster({
+      settings: {
+        side: 'server',
+        clock,
+        log,
+        mtu: options.mtu ?? defaultMtu,
+        limits: this.#limits,
+        times,
+        explain: options.explain ?? false,
+      },
+      limits: this.#limits,
+      times,
+      random,
+      vault,
+      admits,
+      send: (datagram, to) => this.#guard(() => options.send(datagram, to)),
+      deliver: (peer, data) => this.#guard(() => options.deliver(peer, data)),
+      opened: (peer) => this.#guard(() => options.opened?.(peer)),
+      closed: (peer, reason) => this.#guard(() => options.closed?.(peer, reason)),
+      forgetSession: (name) => this.#sessions?.forget(name),
+    });
   }
 
-  /** Handshakes under way and established connections. */
+  /** Handshakes under way and established connections in memory. */
   get size(): { readonly handshakes: number; readonly established: number } {
-    return this.#connections.size;
+    const { awake, asleep } = this.#roster.sizes;
+    return { handshakes: this.#roster.awake.handshakes, established: awake + asleep };
+  }
+
+  /** What it holds: connections awake and asleep, sessions to be resumed by ID, and octets of those asleep. */
+  get holds() {
+    return {
+      handshakes: this.#roster.awake.handshakes,
+      ...this.#roster.sizes,
+      sessions: this.#sessions?.size ?? 0,
+    };
+  }
+
+  /** Resolves when what has to be known of the time before a restart is known: the keys of tickets. */
+  async ready(): Promise<void> {
+    await this.#sessions?.ready();
   }
 
   /** Takes a datagram in. Never throws, whatever it is. */
@@ -124,55 +219,176 @@ export class DtlsServer {
       return;
     }
     this.#guard(() => {
-      this.#connections.sweep();
-      for (const record of readRecords(datagram, (reason) => log.drop(reason))) {
-        const reason = this.#receiveRecord(record, address);
+      this.#roster.sweep();
+      const from = { address, length: datagram.length, counted: false };
+      const drop = (reason: string) => log.drop(reason);
+      for (const record of readRecords(datagram, drop, this.#cids?.length)) {
+        const reason = this.#receiveRecord(record, from);
         if (reason !== undefined) log.drop(reason);
       }
     });
   }
 
-  /** Forgets all connections and tells nobody: a device asleep would not hear it. */
-  close(): void {
-    for (const { connection } of this.#connections.all()) connection.end('server closed');
+  /**
+   * Lets go of all connections and tells nobody: a device asleep would not hear it. What is to be kept is in the store
+   * when it resolves.
+   */
+  close(): Promise<void> {
+    return this.#roster.close();
   }
 
-  #receiveRecord(record: DtlsRecord, address: Address): string | undefined {
-    if (isClientHello(record)) return this.#receiveHello(record, address);
-    const established = this.#connections.established(address);
-    const handshake = this.#connections.handshake(address);
-    let reason: string | undefined = 'record of an unknown connection';
-    if (established !== undefined) {
-      reason = established.connection.receive(record);
-      if (reason === undefined) {
-        if (record.epoch === 1) this.#connections.touch(established);
-        return undefined;
-      }
+  /** Connections in memory, those asleep first. */
+  *connections(): Iterable<ConnectionFacts> {
+    for (const { state, kept } of this.#roster.known()) yield factsOf(state, kept);
+  }
+
+  /** One of them, by its peer's id. */
+  connection(id: string): ConnectionFacts | undefined {
+    for (const facts of this.connections()) if (facts.id === id) return facts;
+    return undefined;
+  }
+
+  /** Ends those of the connections in memory that `match`; gives how many. One awake is told. */
+  end(match: (facts: { id: string; credential: PeerCredential }) => boolean): number {
+    return this.#roster.end((id, credential) => match({ id, credential }), 'closed by us');
+  }
+
+  /** Deletes what is too old from the store; gives how many entries are left. */
+  async sweepStore(): Promise<number> {
+    const idle = this.#options.times?.idle ?? defaultTimes.idle;
+    const lifetime = Math.max(idle, this.#options.resumption?.lifetime ?? 0);
+    const held = (key: Uint8Array) => equal(key, ticketKeysKey) || this.#roster.holds(key);
+    return (await this.#vault?.sweep(lifetime, held)) ?? 0;
+  }
+
+  #receiveRecord(record: DtlsRecord, from: From): string | undefined {
+    const { address } = from;
+    if (isClientHello(record)) return this.#receiveHello(record, from);
+    const established = this.#roster.find(record.cid, address);
+    let reason = established?.receiveFrom(record, from);
+    if (established !== undefined && reason === undefined) return undefined;
+    const handshake = this.#roster.awake.handshakeAt(address);
+    if (handshake !== undefined && handshake !== established) {
+      reason = handshake.receiveFrom(record, from);
+    } else if (established === undefined) reason = this.#await(record, from);
+    return reason;
+  }
+
+  /** Where nobody in memory knows the record, the store may. */
+  #await(record: DtlsRecord, from: From): string | undefined {
+    const unknown = 'record of an unknown connection';
+    if (this.#vault === undefined || record.epoch === 0) return unknown;
+    if (record.cid !== undefined && this.#cids?.knows(record.cid) !== true) {
+      return 'connection ID that is none of ours';
     }
-    return handshake === undefined ? reason : handshake.connection.receive(record);
+    const key = record.cid === undefined ? keyOfAddress(from.address) : keyOfCid(record.cid);
+    const name = toHex(key);
+    const waiting = this.#awaited.get(name);
+    if (waiting === undefined && this.#awaited.size >= this.#limits.lookups) {
+      return 'too many look into the store';
+    }
+    if (waiting !== undefined && waiting.length >= this.#limits.earlyRecords) {
+      return 'no room for an early record';
+    }
+    const copy = { ...record, fragment: record.fragment.slice() };
+    if (record.cid !== undefined) copy.cid = record.cid.slice();
+    const awaited = { record: copy, from };
+    if (waiting !== undefined) waiting.push(awaited);
+    else {
+      this.#awaited.set(name, [awaited]);
+      void this.#fetch(key, name);
+    }
+    return undefined;
   }
 
-  #receiveHello(record: DtlsRecord, address: Address): string | undefined {
+  async #fetch(key: Uint8Array, name: string): Promise<void> {
+    const fetched = await this.#roster.fetch(key);
+    const waiting = this.#awaited.get(name) ?? [];
+    this.#awaited.delete(name);
+    const { log } = this.#options;
+    this.#guard(() => {
+      for (const { record, from } of waiting) {
+        // It may have come to life otherwise: a handshake at its address is newer than what was kept.
+        const connection = this.#roster.find(record.cid, from.address) ?? fetched;
+        const reason =
+          connection === undefined
+            ? 'record of an unknown connection'
+            : connection.receiveFrom(record, from);
+        if (reason !== undefined) log.drop(reason);
+      }
+    });
+  }
+
+  #receiveHello(record: DtlsRecord, from: From): string | undefined {
+    const { address } = from;
     const read = readHello(record, this.#limits.handshakeMessage);
     if (typeof read === 'string') return read;
     const { message, hello } = read;
-    if (!this.#cookies.check(address, hello)) {
+    const running = this.#roster.awake.handshakeAt(address);
+    const known = this.#cookies.check(address, hello);
+    const session = this.#recall(hello);
+    if (!known && (running !== undefined || !this.#mayTrust(session, address))) {
       this.#askForCookie(record, message, hello, address);
       return undefined;
     }
-    const running = this.#connections.handshake(address);
     if (running !== undefined && equal(running.clientRandom, hello.random)) {
-      running.connection.repeat();
+      running.connection?.repeat();
       return undefined;
     }
-    const established = this.#connections.established(address);
+    const established = this.#roster.awake.establishedAt(address);
     if (established !== undefined && equal(established.clientRandom, hello.random)) {
       return 'ClientHello of an established connection';
     }
-    const refusal = this.#connections.refusal(address);
+    const refusal = this.#roster.refusal(address);
     if (refusal !== undefined) return refusal;
-    running?.connection.end('the client began another handshake');
-    this.#begin(record, message, hello, address);
+    const begin = (found: Session | undefined) => {
+      running?.connection?.end('the client began another handshake');
+      this.#begin(record, message, hello, from, found);
+    };
+    if (session !== undefined || this.#sessions?.mayBeKept(hello) !== true) {
+      begin(session);
+      return undefined;
+    }
+    return this.#recallThen(hello, address, begin);
+  }
+
+  /** The session that a hello asks for, as far as memory tells. */
+  #recall(hello: ClientHello): Session | undefined {
+    if (this.#sessions === undefined) return undefined;
+    try {
+      return this.#sessions.recall(hello, new Extensions(hello.extensions));
+    } catch (error) {
+      if (error instanceof HandshakeError) return undefined; // the handshake finds out, and says so
+      throw error;
+    }
+  }
+
+  /**
+   * Whether a hello without a cookie is answered all the same: it resumes a session, from the IP address where that
+   * was last. Whoever forges one can have no more than a resumption's first flight, less than twice the hello, sent
+   * to the very device whose session it is; and only while few handshakes are under way.
+   */
+  #mayTrust(session: Session | undefined, { address }: Address): boolean {
+    if (this.#options.resumption?.skipCookie !== true || session === undefined) return false;
+    return session.host === address && this.#roster.awake.handshakes < this.#limits.halfOpen / 4;
+  }
+
+  /** `begin` once the store has been asked for the session. */
+  #recallThen(
+    hello: ClientHello,
+    address: Address,
+    begin: (found: Session | undefined) => void,
+  ): string | undefined {
+    const name = addressText(address);
+    if (this.#recalling.has(name)) return 'ClientHello again while its session is looked up';
+    if (this.#recalling.size >= this.#limits.lookups) return 'too many look into the store';
+    this.#recalling.add(name);
+    // What the hello says is in the datagram, whose memory is the caller's.
+    const copy = decode('ClientHello', ClientHello, encode(ClientHello, hello));
+    void this.#sessions?.fetch(copy).then((found) => {
+      this.#recalling.delete(name);
+      this.#guard(() => begin(found));
+    });
     return undefined;
   }
 
@@ -197,60 +413,62 @@ export class DtlsServer {
     record: DtlsRecord,
     message: HandshakeMessage,
     hello: ClientHello,
-    address: Address,
+    from: From,
+    session: Session | undefined,
   ): void {
-    const { credentials, clock, log, random, suites, mtu, explain, send } = this.#options;
-    const context = {
+    const { credentials, random, suites, groups, explain, keyLog } = this.#options;
+    const start = { due: message.sequence + 1, firstRecord: record.sequence };
+    const { connection, work } = this.#roster.begin(from.address, hello.random.slice(), start);
+    connection.countIn(from);
+    const sessions = this.#sessions;
+    const context: ServerContext = {
       credentials,
       random,
       suites: suites ?? defaultSuites,
+      groups: groups ?? defaultGroups,
       explain: explain ?? false,
+      connectionIds: this.#policyFor(connection),
+      resumption:
+        sessions === undefined ? undefined : { sessions, session, host: from.address.address },
+      ...(keyLog === undefined ? {} : { keyLog }),
     };
-    let peer: DtlsPeer | undefined;
-    const connection = new Connection<PeerCredential>({
-      side: 'server',
-      due: message.sequence + 1,
-      firstRecord: record.sequence,
-      clock,
-      log,
-      mtu: mtu ?? defaultMtu,
-      limits: this.#limits,
-      times: this.#times,
-      explain: explain ?? false,
-      send: (datagram) => this.#guard(() => send(datagram, address)),
-      established: (credential) => {
-        peer = new ServerPeer(toHex(random(idLength)), address, credential, connection);
-        this.#established(entry, peer);
+    work.start(serverHandshake(context, message, hello));
+  }
+
+  #policyFor(connection: ServerConnection): ConnectionIdPolicy | undefined {
+    const cids = this.#cids;
+    if (cids === undefined) return undefined;
+    return {
+      drafts: this.#options.connectionIds?.drafts ?? false,
+      next: () => {
+        let cid = cids.make();
+        while (this.#roster.holds(keyOfCid(cid))) cid = cids.make();
+        this.#roster.claim(cid, connection);
+        return cid;
       },
-      deliver: (data) => {
-        if (peer !== undefined) this.#deliver(peer, data);
-      },
-      ended: (reason, error) => this.#ended(entry, peer, reason, error),
+      refused: (type) => this.#tellOfDraft(type, connection.address),
+    };
+  }
+
+  /** Once a minute at the most: any client can offer what it likes. */
+  #tellOfDraft(type: number, address: Address): void {
+    const { clock, log } = this.#options;
+    if (clock.now() - this.#draftsTold < 60_000) return;
+    this.#draftsTold = clock.now();
+    log.info('a client offers connection IDs of a draft of RFC 9146 only, and gets none', {
+      address: addressText(address),
+      extension: type,
+      whose: type === ExtensionType.connectionIdMbedTls2 ? 'mbedTLS 2' : 'drafts up to 08',
+      advice: 'let drafts in with the setting for them, or give the client a newer library',
     });
-    const entry: Entry = { address, clientRandom: hello.random.slice(), connection };
-    this.#connections.begin(entry);
-    connection.start(serverHandshake(context, message, hello));
   }
 
-  #established(entry: Entry, peer: DtlsPeer): void {
-    const replaced = this.#connections.establish(entry);
-    replaced?.connection.end('the client connected anew');
-    this.#options.log.debug('connected', { address: addressText(peer.address), peer: peer.id });
-    this.#guard(() => this.#options.opened?.(peer));
-  }
-
-  #deliver(peer: DtlsPeer, data: Uint8Array): void {
-    this.#guard(() => this.#options.deliver(peer, data));
-  }
-
-  #ended(entry: Entry, peer: DtlsPeer | undefined, reason: string, error?: Error): void {
-    const { log, closed } = this.#options;
-    this.#connections.remove(entry);
-    const address = addressText(entry.address);
-    if (peer !== undefined) {
-      log.debug('disconnected', { address, peer: peer.id, reason });
-      this.#guard(() => closed?.(peer, reason));
-    } else if (error !== undefined) log.info('handshake failed', { address, reason });
+  #admits(credential: PeerCredential, since: number): boolean {
+    const { admits, credentials } = this.#options;
+    if (admits !== undefined) return admits(credential, since);
+    if (credential.type !== 'psk') return true;
+    const found = credentials.psk?.(utf8(credential.identity));
+    return found !== undefined && found.length > 0;
   }
 
   /** What we or the room above do wrong over one datagram must not end the process. */
@@ -264,35 +482,22 @@ export class DtlsServer {
   }
 }
 
-class ServerPeer implements DtlsPeer {
-  readonly id: string;
-  readonly address: Address;
-  readonly credential: PeerCredential;
-  readonly #connection: Connection<PeerCredential>;
+/** A record that waits. */
+interface Awaited {
+  readonly record: DtlsRecord;
+  readonly from: From;
+}
 
-  constructor(
-    id: string,
-    address: Address,
-    credential: PeerCredential,
-    connection: Connection<PeerCredential>,
-  ) {
-    this.id = id;
-    this.address = address;
-    this.credential = credential;
-    this.#connection = connection;
-  }
-
-  get maxPayload(): number {
-    return this.#connection.maxPayload;
-  }
-
-  send(data: Uint8Array): void {
-    this.#connection.send(data);
-  }
-
-  close(): void {
-    this.#connection.close('closed by us');
-  }
+/** The keys of connection IDs and session IDs, out of those of what is kept; otherwise one for this run. */
+function tagKeys(
+  kept: DtlsServerOptions['kept'],
+  random: Random,
+): readonly [Uint8Array, ...(readonly Uint8Array[])] {
+  if (kept === undefined) return [random(32)];
+  const { key, formerKeys = [] } = kept;
+  const made = (from: Uint8Array) =>
+    new Uint8Array(hkdfSync('sha256', from, new Uint8Array(), utf8('coap-eim dtls tags'), 32));
+  return [made(key), ...formerKeys.map(made)];
 }
 
 function isClientHello({ type, epoch, fragment }: DtlsRecord): boolean {

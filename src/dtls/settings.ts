@@ -11,8 +11,15 @@ export interface DtlsLimits extends ConnectionLimits {
   readonly halfOpen: number;
   /** Of those, from one IPv4 address or IPv6 /64. A carrier's NAT puts many devices behind one address. */
   readonly halfOpenPerAddress: number;
-  /** Connections and handshakes under way; each takes some 5 kB. */
+  /**
+   * Connections, asleep or awake. Beyond, one that was idle for long makes way: to the store where connections are
+   * kept, for good otherwise. One asleep takes some 280 octets of memory.
+   */
   readonly connections: number;
+  /** Of those, awake; beyond, the one unused for longest goes to sleep. Each takes some 2 kB. */
+  readonly awake: number;
+  /** Connections looked up in the store at a time; records that ask for more are dropped. */
+  readonly lookups: number;
 }
 
 export const defaultLimits: DtlsLimits = {
@@ -24,6 +31,8 @@ export const defaultLimits: DtlsLimits = {
   halfOpen: 2000,
   halfOpenPerAddress: 500,
   connections: 100_000,
+  awake: 10_000,
+  lookups: 256,
 };
 
 /** Milliseconds, all of them. */
@@ -38,6 +47,8 @@ export interface ConnectionTimes {
 export interface DtlsTimes extends ConnectionTimes {
   /** After which there is a new cookie key; a cookie is good for one to two of these. */
   readonly cookieKey: number;
+  /** Without a record for so long, a connection goes to sleep: it is kept as octets until the next. */
+  readonly park: number;
   /** Without a record for so long, a connection ends. */
   readonly idle: number;
   /** Without a record for so long, a connection may make way for a new one when there are too many. */
@@ -60,6 +71,7 @@ export const defaultTimes: DtlsTimes = {
   handshake: 130_000,
   linger: 130_000,
   cookieKey: minute,
+  park: minute,
   idle: 7 * 24 * 60 * minute,
   evictable: 30 * minute,
   hanging: 20_000,

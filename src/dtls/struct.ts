@@ -13,7 +13,7 @@ export type Infer<S> = S extends Struct<infer T> ? T : never;
 
 type Width = 1 | 2 | 3;
 
-function uint(width: 1 | 2): Struct<number> {
+function uint(width: 1 | 2 | 4): Struct<number> {
   return {
     read: (reader) => reader.uint(width),
     write: (writer, value) => void writer.uint(value, width),
@@ -22,6 +22,7 @@ function uint(width: 1 | 2): Struct<number> {
 
 export const uint8 = uint(1);
 export const uint16 = uint(2);
+export const uint32 = uint(4);
 
 /** `opaque name[length]` */
 export function opaque(length: number): Struct<Uint8Array> {

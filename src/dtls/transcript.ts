@@ -47,9 +47,12 @@ export class Transcript {
     this.#messages = [];
   }
 
+  /** The messages so far, which is what a CertificateVerify signs. */
+  get octets(): Uint8Array {
+    return concat(...this.#messages);
+  }
+
   digest(hash: CipherSuite['hash']): Uint8Array {
-    return createHash(hash)
-      .update(concat(...this.#messages))
-      .digest();
+    return createHash(hash).update(this.octets).digest();
   }
 }

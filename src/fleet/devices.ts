@@ -1,121 +1,223 @@
 /**
- * The devices' DTLS credentials: a PSK for each identity, and the EIDs that it may speak for. All are in memory, for
- * a handshake looks its key up without waiting; they change through here alone.
+ * The devices and their DTLS credentials: PSKs, pinned certificates, pinned keys, certificates below a configured
+ * anchor; and the EIDs that each may speak for. All are in memory, for a handshake looks them up without waiting;
+ * they change through here alone.
+ *
+ * ```
+ *   PSK identity ──────▶ pskOf ───────▶ candidates, newest first ──▶ pskUsed: the older ones go
+ *   certificate, key ──▶ checkClient ─▶ PeerIdentity, or why not
+ *   PeerIdentity ──────▶ stands (still?), eidsOf, covers
+ * ```
  */
-
-import { BytesError, fromUtf8, utf8 } from '../base/bytes.ts';
+import { timingSafeEqual } from 'node:crypto';
+import { BytesError, fromUtf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { type SecretBox, SecretError } from '../base/secret-box.ts';
 import { Serial } from '../base/serial.ts';
-import type { Eid } from '../messages/ids.ts';
-import { put, remove, type Store, table } from '../store/store.ts';
-
-/** Octets of a PSK identity: what RFC 4279 5.3 has every implementation support. */
-const longestIdentity = 128;
-/** Octets of a PSK: 16 for AES-128's worth of secrecy; 64 is what RFC 4279 5.3 has every implementation support. */
-const shortestKey = 16;
-const longestKey = 64;
-/** EIDs of one device: a gateway may hold several eUICCs. */
-const mostEids = 64;
-/** Characters of a note. */
-const longestNote = 256;
-
-/** A device that cannot be added; the message says what is wrong with it. */
-export class DeviceError extends Error {
-  override readonly name = 'DeviceError';
-  /** Which member is wrong; `exists` where nothing is, but the identity is taken. */
-  readonly field: 'identity' | 'key' | 'eids' | 'note' | 'exists';
-
-  constructor(field: DeviceError['field'], complaint: string) {
-    super(complaint);
-    this.field = field;
-  }
-}
-
-/** A device as it may be shown: without its key. */
-export interface DeviceView {
-  /** PSK identity. */
-  readonly identity: string;
-  /** The EIDs that it may speak for; empty: bound to none. */
-  readonly eids: readonly Eid[];
-  /** When it was added; milliseconds since 1970. */
-  readonly added: number;
-  /** For people. */
-  readonly note?: string;
-}
-
-/** A device as it is kept. */
-export interface Device extends DeviceView {
-  /** The PSK; never shown, never logged. */
-  readonly key: Uint8Array;
-}
-
-export type NewDevice = Omit<Device, 'added'>;
+import { type Eid, IdError, parseEid } from '../messages/ids.ts';
+import type { Change, Store } from '../store/store.ts';
+import {
+  checkDevice,
+  checkIdentity,
+  checkKey,
+  DeviceError,
+  type DeviceView,
+  longestIdentity,
+  mostKeys,
+  type NewDevice,
+  type PeerIdentity,
+} from './device.ts';
+import { type Device, loadDevices, placeOf, putDevice, removeDevice } from './device-rows.ts';
+import { type ClientOffer, type ClientVerdict, printsOf, refused } from './offers.ts';
 
 export interface DevicesOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
+  /** What PSKs are sealed with. */
+  readonly box: SecretBox;
+  /**
+   * The name in a certificate below a configured anchor, or why it is not believed. Absent: only pins are.
+   * @param chain DER, the peer's own first
+   */
+  readonly nameOf?: (chain: readonly Uint8Array[], now: number) => ChainName;
 }
 
-const devices = table<Device>('device');
+/** What nameOf answers. */
+export type ChainName = { readonly name: string } | Extract<ClientVerdict, { refused: unknown }>;
+
+export interface AddOptions {
+  /** A device of that name gets the new credentials, EIDs and note, and its connections end. */
+  readonly replace?: boolean;
+  /** Only look. */
+  readonly dryRun?: boolean;
+}
+
+/** What became of a device to add; `unchanged`: it was there already, the same in every member. */
+export type Added =
+  | { readonly type: 'added' | 'replaced' | 'unchanged'; readonly device: DeviceView }
+  | { readonly type: 'refused'; readonly error: DeviceError };
+
+/** Connections of this device are to end. */
+export type GoneListener = (identity: string, why: 'removed' | 'revoked' | 'replaced') => void;
 
 export class Devices {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #box: SecretBox;
+  readonly #nameOf: DevicesOptions['nameOf'];
   readonly #serial = new Serial();
   readonly #devices = new Map<string, Device>();
-  /** How many devices cover each EID. */
+  /** Whose a pin is. */
+  readonly #pins = new Map<string, string>();
+  /** How many devices are bound to each EID. */
   readonly #covered = new Map<Eid, number>();
+  readonly #listeners = new Set<GoneListener>();
+  /** Opened for an identity that nobody has, so that it takes as long as one that somebody has. */
+  readonly #decoy: Uint8Array;
+  /** Names in order; made when asked for. */
+  #names: readonly string[] | undefined;
 
   private constructor(options: DevicesOptions) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#box = options.box;
+    this.#nameOf = options.nameOf;
+    this.#decoy = options.box.seal(new Uint8Array(16), placeOf(''));
   }
 
-  /** Loads every device. */
+  /** Loads every device; seals PSKs anew that are not sealed with the key of now. Throws SecretError. */
   static async open(options: DevicesOptions): Promise<Devices> {
     const opened = new Devices(options);
-    for (const [, device] of await options.store.list(devices)) opened.#keep(device);
+    const { devices, sealed } = await loadDevices(options.store, options.box);
+    for (const device of devices) opened.#keep(device);
+    if (sealed > 0) options.log.info('PSKs sealed anew', { devices: sealed });
     return opened;
   }
 
-  /**
-   * Adds a device, durably. Throws DeviceError where a member is out of bounds or the identity is taken; with
-   * `replace` a taken identity gets the new key, EIDs and note.
-   */
-  async add(device: NewDevice, options: { readonly replace?: boolean } = {}): Promise<DeviceView> {
-    check(device);
-    const kept: Device = {
-      identity: device.identity,
-      key: device.key.slice(),
-      eids: [...new Set(device.eids)],
-      added: this.#clock.now(),
-      ...(device.note === undefined ? {} : { note: device.note }),
-    };
-    return this.#serial.run(kept.identity, async () => {
-      if (options.replace !== true && this.#devices.has(kept.identity)) {
-        throw new DeviceError('exists', `there is a device ${kept.identity} already`);
+  /** Adds a device, durably. Throws DeviceError where a member is out of bounds, or the name or a pin is taken. */
+  async add(device: NewDevice, options: AddOptions = {}): Promise<DeviceView> {
+    const [added] = await this.addAll([device], options);
+    if (added === undefined) throw new Error('nothing came of a device');
+    if (added.type === 'refused') throw added.error;
+    if (added.type === 'unchanged' && options.replace !== true) throw taken(device.identity);
+    return added.device;
+  }
+
+  /** Adds devices, durably and together; one that is refused keeps none of the others out. */
+  addAll(devices: readonly NewDevice[], options: AddOptions = {}): Promise<readonly Added[]> {
+    return this.#alone(async () => {
+      const fresh = new Map<string, Device>();
+      const pins = new Map<string, string>();
+      const ends = devices.map((device): Added => {
+        try {
+          return this.#plan(device, options, fresh, pins);
+        } catch (error) {
+          if (error instanceof DeviceError) return { type: 'refused', error };
+          throw error;
+        }
+      });
+      if (options.dryRun === true || fresh.size === 0) return ends;
+      await this.#store.commit([...fresh.values()].map(putDevice));
+      for (const device of fresh.values()) {
+        const replaced = this.#devices.has(device.identity);
+        this.#keep(device);
+        if (replaced) this.#tell(device.identity, 'replaced');
       }
-      await this.#store.commit([put(devices, kept.identity, kept)]);
-      this.#forget(kept.identity);
-      this.#keep(kept);
-      this.#log.info('device added', { identity: kept.identity, eids: kept.eids.join(' ') });
-      return view(kept);
+      this.#logAdded([...fresh.values()]);
+      return ends;
     });
   }
 
-  /** Removes a device, durably; false where there is none. Connections that stand are not ended by this. */
-  async remove(identity: string): Promise<boolean> {
-    return this.#serial.run(identity, async () => {
+  /**
+   * Gives a device another PSK, durably. The one of now is good until the device has used the new one, or until now
+   * with `dropOld`, which ends its connections too. Throws DeviceError.
+   */
+  rotate(
+    identity: string,
+    key: Uint8Array,
+    options: { readonly dropOld?: boolean } = {},
+  ): Promise<DeviceView> {
+    return this.#alone(async () => {
+      const device = this.#known(identity);
+      checkKey(key);
+      if (device.keys.length === 0) {
+        throw new DeviceError('state', `device ${identity} has no PSK: add it anew with one`);
+      }
+      const dropOld = options.dropOld === true;
+      if (!dropOld && device.keys.length >= mostKeys) {
+        throw new DeviceError(
+          'state',
+          `device ${identity} has used none of its last ${mostKeys - 1} PSKs: drop the old ones`,
+        );
+      }
+      if (this.#opened(device).some((old) => same(old, key))) {
+        throw new DeviceError('key', 'this is a PSK that the device has already');
+      }
+      const sealed = this.#box.seal(key, placeOf(identity));
+      const rotated = {
+        ...device,
+        keys: [...(dropOld ? [] : device.keys), sealed],
+        ...(dropOld ? { since: this.#clock.now() } : {}),
+      };
+      await this.#change(rotated);
+      this.#log.info('device has a new PSK', { identity, old: dropOld ? 'dropped' : 'kept' });
+      if (dropOld) this.#tell(identity, 'replaced');
+      return view(rotated);
+    });
+  }
+
+  /**
+   * Lets a device in no more, durably, and ends its connections. Its name stays taken and its EIDs stay bound, so that
+   * nobody else may use them until it is removed. A name that is not known is refused from now on, too: that of a
+   * certificate below an anchor. Throws DeviceError.
+   */
+  revoke(identity: string): Promise<DeviceView> {
+    return this.#alone(async () => {
+      checkIdentity(identity);
+      const now = this.#clock.now();
+      const known = this.#devices.get(identity);
+      const eid = this.#nameOf === undefined ? undefined : eidIn(identity);
+      if (known === undefined && eid === undefined) {
+        throw new DeviceError('unknown', `there is no device ${identity}`);
+      }
+      if (known?.revoked !== undefined) return view(known);
+      const { keys: _, ...device } = known ?? {
+        identity,
+        eids: eid === undefined ? [] : [eid],
+        added: now,
+        keys: [],
+        certificates: [],
+        publicKeys: [],
+        chain: true,
+      };
+      const revoked = { ...device, keys: [], revoked: now, since: now };
+      await this.#change(revoked);
+      this.#log.info('device revoked', { identity });
+      this.#tell(identity, 'revoked');
+      return view(revoked);
+    });
+  }
+
+  /** Removes a device, durably, and ends its connections; false where there is none. */
+  remove(identity: string): Promise<boolean> {
+    return this.#alone(async () => {
       if (!this.#devices.has(identity)) return false;
-      await this.#store.commit([remove(devices, identity)]);
+      await this.#store.commit([removeDevice(identity)]);
       this.#forget(identity);
       this.#log.info('device removed', { identity });
+      this.#tell(identity, 'removed');
       return true;
     });
+  }
+
+  /** Has `listener` told whose connections are to end, once that is on the disk. */
+  onGone(listener: GoneListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   get(identity: string): DeviceView | undefined {
@@ -123,43 +225,231 @@ export class Devices {
     return device === undefined ? undefined : view(device);
   }
 
-  /** All devices, in the order of their identities. */
-  list(): readonly DeviceView[] {
-    return [...this.#devices.values()].sort((a, b) => (a.identity < b.identity ? -1 : 1)).map(view);
+  /** Devices in the order of their names: those after `after`, at most `limit`. */
+  list(options: { readonly after?: string; readonly limit?: number } = {}): readonly DeviceView[] {
+    this.#names ??= [...this.#devices.keys()].sort();
+    const { after, limit = Number.POSITIVE_INFINITY } = options;
+    const from = after === undefined ? 0 : this.#names.findIndex((name) => name > after);
+    if (from < 0) return [];
+    return this.#names.slice(from, from + limit).flatMap((name) => this.get(name) ?? []);
   }
 
-  /** The PSK of an identity as it came in a ClientKeyExchange; undefined where nobody has it. */
-  pskOf(identity: Uint8Array): Uint8Array | undefined {
-    if (identity.length > longestIdentity) return undefined;
-    let name: string;
-    try {
-      name = fromUtf8(identity);
-    } catch (error) {
-      if (!(error instanceof BytesError)) throw error;
-      return undefined;
+  /** Whether any device has a pin: DTLS must then ask clients for certificates. */
+  get anyPins(): boolean {
+    return this.#pins.size > 0;
+  }
+
+  /**
+   * The PSKs of an identity as it came in a ClientKeyExchange, the newest first; none where nobody has it. Which one
+   * the device has shows when its Finished opens: whoever finds out tells pskUsed.
+   */
+  pskOf(identity: Uint8Array): readonly Uint8Array[] {
+    const device = this.#devices.get(textOf(identity) ?? '');
+    if (device !== undefined && device.keys.length > 0) return this.#opened(device);
+    this.#box.open(this.#decoy, placeOf(''));
+    return [];
+  }
+
+  /** Whether this is a PSK of the device still: it may have been taken away while a handshake was under way. */
+  hasPsk(identity: string, key: Uint8Array): boolean {
+    const device = this.#devices.get(identity);
+    return device !== undefined && this.#opened(device).some((one) => same(one, key));
+  }
+
+  /** The device has proved that it has this key: older ones are of no more use, and go. */
+  pskUsed(identity: string, key: Uint8Array): Promise<void> {
+    const device = this.#devices.get(identity);
+    // Nearly always: nothing to do, and nothing to wait for.
+    if (device === undefined || device.keys.length < 2) return Promise.resolve();
+    return this.#alone(async () => {
+      const now = this.#devices.get(identity);
+      if (now === undefined) return;
+      const keys = this.#opened(now).reverse();
+      const used = keys.findIndex((one) => same(one, key));
+      if (used <= 0) return;
+      await this.#change({ ...now, keys: now.keys.slice(used) });
+      this.#log.info('device uses its new PSK: the one before is dropped', { identity });
+    });
+  }
+
+  /** Whose certificate or key this is. What it is worth the peer proves by its CertificateVerify. */
+  checkClient(offer: ClientOffer): ClientVerdict {
+    const prints = printsOf(offer);
+    if (prints === undefined) return refused('malformed', 'not a certificate that can be read');
+    for (const print of prints) {
+      const name = this.#pins.get(print.pin);
+      const device = name === undefined ? undefined : this.#devices.get(name);
+      if (device === undefined) continue;
+      if (device.revoked !== undefined) return refused('revoked', `device ${name} is revoked`);
+      return { identity: { kind: print.kind, name: device.identity } };
     }
-    return this.#devices.get(name)?.key.slice();
+    if (offer.type === 'rawPublicKey') return refused('unknown', 'a key that no device has');
+    if (this.#nameOf === undefined) return refused('unknown', 'a certificate that no device has');
+    const found = this.#nameOf(offer.chain, this.#clock.now());
+    if ('refused' in found) return found;
+    return this.#named(found.name);
   }
 
-  /** Whether the device of this identity is bound to this EID. One that is bound to none covers none. */
-  covers(identity: string, eid: Eid): boolean {
-    return this.#devices.get(identity)?.eids.includes(eid) ?? false;
+  /**
+   * Whether whoever proved to be this may still speak, with a connection, or a session to be resumed, from that time
+   * (milliseconds since 1970).
+   */
+  stands({ kind, name }: PeerIdentity, since: number): boolean {
+    const byChain = kind === 'certificate' && this.#nameOf !== undefined;
+    const device = this.#devices.get(name);
+    if (device === undefined) return byChain && eidIn(name) !== undefined;
+    if (device.revoked !== undefined || since < (device.since ?? device.added)) return false;
+    switch (kind) {
+      case 'psk':
+        return device.keys.length > 0;
+      case 'rawPublicKey':
+        return device.publicKeys.length > 0;
+      case 'certificate':
+        return device.certificates.length + device.publicKeys.length > 0 || byChain;
+    }
   }
 
-  /** Whether any device is bound to this EID. */
+  /** The EIDs that this peer may speak for and is bound to; none: it is bound to none. */
+  eidsOf({ kind, name }: PeerIdentity): readonly Eid[] {
+    const device = this.#devices.get(name);
+    if (device?.revoked !== undefined) return [];
+    const named = kind === 'certificate' && this.#nameOf !== undefined ? eidIn(name) : undefined;
+    if (named === undefined) return device?.eids ?? [];
+    return device === undefined ? [named] : [...new Set([...device.eids, named])];
+  }
+
+  /** Whether this peer is bound to this EID. One that is bound to none covers none. */
+  covers(identity: PeerIdentity, eid: Eid): boolean {
+    return this.eidsOf(identity).includes(eid);
+  }
+
+  /** Whether any device is bound to this EID, revoked ones with the others. */
   anyCovers(eid: Eid): boolean {
     return this.#covered.has(eid);
   }
 
+  /** The device that a certificate below an anchor names: an EID speaks for itself, another name must be known. */
+  #named(name: string): ClientVerdict {
+    const device = this.#devices.get(name);
+    if (device?.revoked !== undefined) return refused('revoked', `device ${name} is revoked`);
+    if (device?.chain === true || eidIn(name) !== undefined) {
+      return { identity: { kind: 'certificate', name } };
+    }
+    return refused('unknown', 'a certificate that names no device that may use one');
+  }
+
+  /** What would become of a device, noted in `fresh` and `pins`, which hold those before it in the same batch. */
+  #plan(
+    device: NewDevice,
+    { replace = false }: AddOptions,
+    fresh: Map<string, Device>,
+    pins: Map<string, string>,
+  ): Added {
+    checkDevice(device);
+    const { identity, note } = device;
+    const known = fresh.get(identity) ?? this.#devices.get(identity);
+    if (known !== undefined && this.#isSame(known, device)) {
+      return { type: 'unchanged', device: view(known) };
+    }
+    if (known !== undefined && !replace) {
+      throw taken(identity);
+    }
+    const now = this.#clock.now();
+    const kept: Device = {
+      identity,
+      eids: [...new Set(device.eids)],
+      added: now,
+      ...(note === undefined ? {} : { note }),
+      keys: device.key === undefined ? [] : [this.#box.seal(device.key, placeOf(identity))],
+      certificates: [...new Set(device.certificates)],
+      publicKeys: [...new Set(device.publicKeys)],
+      chain: device.chain ?? false,
+    };
+    for (const [field, pin] of pinsOf(kept)) {
+      const owner = pins.get(pin) ?? this.#pins.get(pin);
+      if (owner !== undefined && owner !== identity) {
+        throw new DeviceError(field, `device ${owner} has it already`);
+      }
+    }
+    for (const [, pin] of pinsOf(kept)) pins.set(pin, identity);
+    fresh.set(identity, kept);
+    return { type: known === undefined ? 'added' : 'replaced', device: view(kept) };
+  }
+
+  #isSame(known: Device, device: NewDevice): boolean {
+    const { key, certificates = [], publicKeys = [], chain = false } = device;
+    const keys = this.#opened(known);
+    const [newest] = keys;
+    return (
+      known.revoked === undefined &&
+      known.note === device.note &&
+      known.chain === chain &&
+      sameSet(known.eids, device.eids) &&
+      sameSet(known.certificates, certificates) &&
+      sameSet(known.publicKeys, publicKeys) &&
+      (newest === undefined || key === undefined ? newest === key : same(newest, key))
+    );
+  }
+
+  /** The PSKs of a device, the newest first. What does not open is left out: a damaged row lets nobody in. */
+  #opened({ identity, keys }: Device): Uint8Array[] {
+    const opened: Uint8Array[] = [];
+    for (const sealed of keys) {
+      try {
+        opened.unshift(this.#box.open(sealed, placeOf(identity)));
+      } catch (error) {
+        if (!(error instanceof SecretError)) throw error;
+        this.#log.error('PSK cannot be opened', { identity, why: error.message });
+      }
+    }
+    return opened;
+  }
+
+  #known(identity: string): Device {
+    const device = this.#devices.get(identity);
+    if (device === undefined) throw new DeviceError('unknown', `there is no device ${identity}`);
+    if (device.revoked !== undefined) {
+      throw new DeviceError('state', `device ${identity} is revoked: remove it, then add it anew`);
+    }
+    return device;
+  }
+
+  async #change(device: Device): Promise<void> {
+    const changes: readonly Change[] = [putDevice(device)];
+    await this.#store.commit(changes);
+    this.#keep(device);
+  }
+
+  /** Changes come one after the other, so that no two take the same name or pin. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#serial.run('', work);
+  }
+
+  #tell(identity: string, why: Parameters<GoneListener>[1]): void {
+    for (const listener of this.#listeners) listener(identity, why);
+  }
+
+  #logAdded(devices: readonly Device[]): void {
+    const [first] = devices;
+    if (first === undefined) return;
+    if (devices.length > 1) this.#log.info('devices added', { devices: devices.length });
+    else this.#log.info('device added', { identity: first.identity, eids: first.eids.join(' ') });
+  }
+
   #keep(device: Device): void {
+    this.#forget(device.identity);
+    this.#names = undefined;
     this.#devices.set(device.identity, device);
+    for (const [, pin] of pinsOf(device)) this.#pins.set(pin, device.identity);
     for (const eid of device.eids) this.#covered.set(eid, (this.#covered.get(eid) ?? 0) + 1);
   }
 
   #forget(identity: string): void {
     const device = this.#devices.get(identity);
     if (device === undefined) return;
+    this.#names = undefined;
     this.#devices.delete(identity);
+    for (const [, pin] of pinsOf(device)) this.#pins.delete(pin);
     for (const eid of device.eids) {
       const left = (this.#covered.get(eid) ?? 0) - 1;
       if (left > 0) this.#covered.set(eid, left);
@@ -168,36 +458,48 @@ export class Devices {
   }
 }
 
-function view({ identity, eids, added, note }: Device): DeviceView {
-  return { identity, eids, added, ...(note === undefined ? {} : { note }) };
+function view(device: Device): DeviceView {
+  const { keys, since: _, ...shown } = device;
+  return { ...shown, keys: keys.length };
 }
 
-function check({ identity, key, eids, note }: NewDevice): void {
-  const length = utf8(identity).length;
-  if (length === 0 || length > longestIdentity) {
-    throw new DeviceError(
-      'identity',
-      `a PSK identity has 1 to ${longestIdentity} octets, this has ${length}`,
-    );
+function* pinsOf(
+  device: Device,
+): Generator<readonly [field: 'certificates' | 'publicKeys', pin: string]> {
+  for (const print of device.certificates) yield ['certificates', `certificate ${print}`];
+  for (const print of device.publicKeys) yield ['publicKeys', `publicKey ${print}`];
+}
+
+/** The text of an identity; undefined where it is none that a device can have. */
+function textOf(identity: Uint8Array): string | undefined {
+  if (identity.length > longestIdentity) return undefined;
+  try {
+    return fromUtf8(identity);
+  } catch (error) {
+    if (!(error instanceof BytesError)) throw error;
+    return undefined;
   }
-  // Cc: control characters, which a terminal obeys; Cs: half a surrogate pair, which UTF-8 has not.
-  if (/[\p{Cc}\p{Cs}]/u.test(identity)) {
-    throw new DeviceError('identity', 'a PSK identity has no control characters');
+}
+
+/** The EID that a name is. */
+function eidIn(name: string): Eid | undefined {
+  try {
+    return parseEid(name);
+  } catch (error) {
+    if (!(error instanceof IdError)) throw error;
+    return undefined;
   }
-  // In a path they mean the folder (RFC 3986 3.3), also where they are escaped: the device could not be removed again.
-  if (identity === '.' || identity === '..') {
-    throw new DeviceError('identity', 'a PSK identity of one or two dots has no place in a URL');
-  }
-  if (key.length < shortestKey || key.length > longestKey) {
-    throw new DeviceError(
-      'key',
-      `a PSK has ${shortestKey} to ${longestKey} octets, this has ${key.length}`,
-    );
-  }
-  if (eids.length > mostEids) {
-    throw new DeviceError('eids', `a device has at most ${mostEids} EIDs, this has ${eids.length}`);
-  }
-  if (note !== undefined && (note.length > longestNote || /[\p{Cc}\p{Cs}]/u.test(note))) {
-    throw new DeviceError('note', `a note is one line of at most ${longestNote} characters`);
-  }
+}
+
+function taken(identity: string): DeviceError {
+  return new DeviceError('exists', `there is a device ${identity} already`);
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  const [left, right] = [new Set(a), new Set(b)];
+  return left.size === right.size && [...left].every((one) => right.has(one));
 }

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Serial } from '../base/serial.ts';
 import type { Es9Client } from '../es9/client.ts';
+import type { PeerIdentity } from '../fleet/device.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
 import type { Eid } from '../messages/ids.ts';
@@ -52,7 +53,7 @@ export interface ProcedureSettings {
   readonly unknownEid: 'eidNotFound' | 'noEimPackageAvailable';
   /** How often one eIM package is handed out before its order ends as stuck. Default 16. */
   readonly maxDeliveries: number;
-  /** Whether an EID that a device's PSK covers may be spoken for by peers without that PSK. Default false. */
+  /** Whether an EID that devices are bound to may be spoken for by other peers. Default false. */
   readonly boundEidsOpen: boolean;
 }
 
@@ -60,27 +61,31 @@ export interface ProcedureSettings {
 export interface Caller {
   /** Of the connection; the same as long as it lives. */
   readonly peerId: string;
-  /** The identity that its PSK proved; absent where the peer proved none. */
-  readonly pskIdentity?: string;
+  /** Who it proved to be, and with what; absent where it proved nothing. */
+  readonly identity?: PeerIdentity;
 }
 
 /** The caller for a log line. */
-export function callerText(caller: Caller): string {
-  return caller.pskIdentity === undefined ? 'anonymous peer' : `PSK ${caller.pskIdentity}`;
+export function callerText({ identity }: Caller): string {
+  return identity === undefined ? 'anonymous peer' : `${kindTexts[identity.kind]} ${identity.name}`;
 }
 
+const kindTexts: { readonly [Kind in PeerIdentity['kind']]: string } = {
+  psk: 'PSK',
+  certificate: 'certificate of',
+  rawPublicKey: 'public key of',
+};
+
 /**
- * Whether this caller may speak for this EID: a PSK bound to EIDs speaks for those alone, and an EID bound to PSKs is
- * spoken for by those alone (unless `boundEidsOpen`). A PSK that was removed speaks for none, though its
- * connection may stand.
+ * Whether this caller may speak for this EID: a device bound to EIDs speaks for those alone, and an EID bound to
+ * devices is spoken for by those alone (unless `boundEidsOpen`). A device that was removed or revoked speaks for none,
+ * though its connection may stand.
  */
-export function maySpeakFor(eim: Eim, caller: Caller, eid: Eid): boolean {
-  if (caller.pskIdentity !== undefined) {
-    const device = eim.devices.get(caller.pskIdentity);
-    if (device === undefined) return false;
-    if (device.eids.includes(eid)) return true;
-    if (device.eids.length > 0) return false;
-  }
+export function maySpeakFor(eim: Eim, { identity }: Caller, eid: Eid): boolean {
+  if (identity !== undefined && !eim.devices.stands(identity, eim.clock.now())) return false;
+  const bound = identity === undefined ? [] : eim.devices.eidsOf(identity);
+  if (bound.includes(eid)) return true;
+  if (bound.length > 0) return false;
   return eim.settings.boundEidsOpen || !eim.devices.anyCovers(eid);
 }
 
@@ -94,13 +99,12 @@ export async function isKnown(eim: Eim, eid: Eid): Promise<boolean> {
 }
 
 /**
- * Whether this EID's eIM packages go to this caller: a PSK of its own, or the last EID polled for. What is not signed
+ * Whether this EID's eIM packages go to this caller: the device is bound to it, or polled for it last. What is not signed
  * and names no eimTransactionId is believed of such a caller alone.
  */
-export function fetchesFor(eim: Eim, { peerId, pskIdentity }: Caller, eid: Eid): boolean {
+export function fetchesFor(eim: Eim, { peerId, identity }: Caller, eid: Eid): boolean {
   return (
-    eim.polls.get(peerId) === eid ||
-    (pskIdentity !== undefined && eim.devices.covers(pskIdentity, eid))
+    eim.polls.get(peerId) === eid || (identity !== undefined && eim.devices.covers(identity, eid))
   );
 }
 

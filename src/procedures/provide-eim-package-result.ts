@@ -216,8 +216,8 @@ function transactionOfPackage(result: EuiccPackageResult): Uint8Array | undefine
   }
 }
 
-function onlyEid(eim: Eim, { pskIdentity }: Caller): Eid | undefined {
-  const eids = pskIdentity === undefined ? [] : (eim.devices.get(pskIdentity)?.eids ?? []);
+function onlyEid(eim: Eim, { identity }: Caller): Eid | undefined {
+  const eids = identity === undefined ? [] : eim.devices.eidsOf(identity);
   return eids.length === 1 ? eids[0] : undefined;
 }
 

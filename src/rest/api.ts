@@ -2,7 +2,9 @@
  * What passes between the operator and /v1: the checks of what comes in and the types of what goes out, shared by the
  * server and the CLI. ICCIDs are taken as printed digits or as the hex of EF.ICCID, and answered as both.
  */
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
+import { toHex } from '../base/bytes.ts';
 import { inWords } from '../base/complaints.ts';
 import { ActivationCodeError, parseActivationCode } from '../messages/activation-code.ts';
 import {
@@ -170,6 +172,40 @@ export function hexText(least: number, most: number): z.ZodType<string> {
     });
 }
 
+/** The pin of a certificate: its SHA-256, in upper-case hex, of a PEM or as it is. */
+export const certificatePin: z.ZodType<string> = pin(
+  'a certificate',
+  (pem) => new X509Certificate(pem).raw,
+);
+
+/** The pin of a public key: the SHA-256 of its SubjectPublicKeyInfo. */
+export const publicKeyPin: z.ZodType<string> = pin('a public key', (pem) =>
+  createPublicKey(pem).export({ format: 'der', type: 'spki' }),
+);
+
+function pin(what: string, read: (pem: string) => Uint8Array): z.ZodType<string> {
+  return z
+    .string()
+    .max(16_384)
+    .transform((text, context) => {
+      const digits = text.replace(/[\s:]/g, '');
+      if (/^[0-9a-f]{64}$/i.test(digits)) return digits.toUpperCase();
+      try {
+        // A private key is a secret, which has no place here, though a public one could be made of it.
+        if (!text.includes('PRIVATE KEY')) {
+          return toHex(createHash('sha256').update(read(text)).digest());
+        }
+      } catch {
+        // Whatever OpenSSL says of it.
+      }
+      context.addIssue({
+        code: 'custom',
+        message: `must be ${what} in PEM, or its SHA-256 in hex (64 digits)`,
+      });
+      return z.NEVER;
+    });
+}
+
 /** What listProfileInfo (ES10c.GetProfilesInfo, SGP.22 5.7.15) may ask for; `iccid` in the form that is given. */
 export function profileSearch(iccid: z.ZodType<Iccid>) {
   return z.strictObject({
@@ -231,14 +267,56 @@ export const WaitQuery = z.strictObject({
   since: z.string().max(64).exactOptional(),
 });
 
-/** POST /v1/devices; the PSK in hex. Without an identity the first EID becomes it, without a key one is made. */
+const psk = hexText(16, 64);
+const deviceName = z.string().min(1).max(128);
+
+/**
+ * POST /v1/devices; the PSK in hex, pins as PEM or as the hex of their SHA-256. Without an identity the first EID
+ * becomes it; without any credential a PSK is made.
+ */
 export const DeviceAddition = z.strictObject({
-  identity: z.string().min(1).max(128).exactOptional(),
-  key: hexText(16, 64).exactOptional(),
+  identity: deviceName.exactOptional(),
+  key: psk.exactOptional(),
+  certificates: z.array(certificatePin).max(8).exactOptional(),
+  publicKeys: z.array(publicKeyPin).max(8).exactOptional(),
+  /** Certificates below a configured anchor that name this device. */
+  chain: z.boolean().exactOptional(),
   eids: z.array(eidText).max(64).exactOptional(),
   note: z.string().max(256).exactOptional(),
 });
 export type DeviceAddition = z.infer<typeof DeviceAddition>;
+
+/** Most devices of one batch. */
+export const mostInBatch = 500;
+
+/** POST /v1/devices/batch: each is checked for itself, and what is refused keeps none of the others out. */
+export const DeviceBatch = z.strictObject({
+  devices: z.array(z.unknown()).min(1).max(mostInBatch),
+  /** A device that is there already is replaced, and its connections end. */
+  replace: z.boolean().exactOptional(),
+  /** Nothing is added, only told. */
+  dryRun: z.boolean().exactOptional(),
+});
+
+/** POST /v1/devices/:identity/rotate: without a key one is made. */
+export const DeviceRotation = z
+  .strictObject({
+    key: psk.exactOptional(),
+    /** The PSK of now is of no use any more, and connections end. */
+    dropOld: z.boolean().exactOptional(),
+  })
+  .optional();
+
+/** GET /v1/devices: those after a name, in the order of names. */
+export const DeviceQuery = z.strictObject({
+  after: z.string().max(128).exactOptional(),
+  limit: queryNumber(1, 1000).exactOptional(),
+});
+
+/** GET /v1/info: what eUICCs are told to trust; otherwise as configured. */
+export const InfoQuery = z.strictObject({
+  tlsTrust: z.enum(['certificate', 'key']).exactOptional(),
+});
 
 /** The words of fleet/euiccs.ts for stateChangeCause. */
 const cause = z.enum([
@@ -339,22 +417,48 @@ export interface OrderList {
   readonly next?: string;
 }
 
-/** GET /v1/devices/:identity: without the key. */
+/** GET /v1/devices/:identity: without keys. */
 export interface DeviceView {
   readonly identity: string;
   readonly eids: readonly string[];
   readonly added: string;
   readonly note?: string;
+  /** `rotating`: it has a new one and has not used it yet. */
+  readonly psk: 'none' | 'one' | 'rotating';
+  /** SHA-256 of pinned certificates, in hex. */
+  readonly certificates?: readonly string[];
+  /** SHA-256 of pinned keys (SubjectPublicKeyInfo), in hex. */
+  readonly publicKeys?: readonly string[];
+  readonly chain?: boolean;
+  /** Since then none of its credentials is taken. */
+  readonly revoked?: string;
 }
 
-/** POST /v1/devices: the only answer that holds the key, in hex. */
+/** POST /v1/devices, and …/rotate: the only answers that hold the key, in hex; absent where the device has none. */
 export interface NewDeviceView extends DeviceView {
-  readonly key: string;
+  readonly key?: string;
 }
 
 export interface DeviceList {
   readonly devices: readonly DeviceView[];
+  /** As in OrderList. */
+  readonly next?: string;
 }
+
+/** POST /v1/devices/batch: one entry for each device, in order. */
+export interface DeviceBatchView {
+  readonly results: readonly DeviceResult[];
+}
+
+/** `unchanged`: it was there already, the same in every member. */
+export type DeviceResult =
+  | {
+      readonly status: 'added' | 'replaced' | 'unchanged';
+      readonly identity: string;
+      /** Only where it was made here. */
+      readonly key?: string;
+    }
+  | ({ readonly status: 'refused' } & ErrorBody['error']);
 
 /** GET /v1/euiccs/:eid. Octets in hex. */
 export interface EuiccView {
@@ -389,6 +493,51 @@ export interface EuiccList {
   readonly euiccs: readonly EuiccView[];
   /** As in OrderList. */
   readonly next?: string;
+}
+
+/** GET /v1/dtls: those after a connection's id, in the order that memory has them. */
+export const ConnectionQuery = z.strictObject({
+  identity: z.string().max(256).exactOptional(),
+  after: z.string().max(64).exactOptional(),
+  limit: queryNumber(1, 1000).exactOptional(),
+});
+
+/** GET /v1/dtls/:id: a DTLS connection in memory. Octets in hex. */
+export interface ConnectionView {
+  readonly id: string;
+  /** Asleep: not heard of for a while, and kept as octets until it is. */
+  readonly state: 'awake' | 'asleep';
+  /** `192.0.2.1:40000`, where it was last heard from. */
+  readonly address: string;
+  readonly credential: 'psk' | 'certificate' | 'rawPublicKey' | 'anonymous';
+  /** Who the device proved to be. */
+  readonly identity?: string;
+  readonly suite: string;
+  /** The connection ID (RFC 9146) in what the device sends, and in what it gets. */
+  readonly cid?: string;
+  readonly peerCid?: string;
+  /** When its handshake was done. */
+  readonly began: string;
+  readonly lastContact: string;
+  /** How often its address changed. */
+  readonly moves: number;
+  readonly datagramsIn: number;
+  readonly datagramsOut: number;
+  readonly octetsIn: number;
+  readonly octetsOut: number;
+  /** Records dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export interface ConnectionList {
+  readonly connections: readonly ConnectionView[];
+  /** As in OrderList. */
+  readonly next?: string;
+  readonly handshakes: number;
+  readonly awake: number;
+  readonly asleep: number;
+  /** Sessions in memory that may be resumed by ID. */
+  readonly sessions: number;
 }
 
 /** GET /v1/info. Octets in hex, certificates in PEM. */

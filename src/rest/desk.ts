@@ -1,10 +1,14 @@
 /** What the operator's side is given. */
+import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
 import type { Orders } from '../orders/orders.ts';
+
+/** trustedPublicKeyDataTls (SGP.32 2.11.1.1.1): the certificate, or its bare key. */
+export type TlsTrust = 'certificate' | 'key';
 
 /** The eIM itself, as the info page and /v1/info show it. */
 export interface Info {
@@ -34,14 +38,54 @@ export interface Info {
   readonly drops: Readonly<Record<string, number>>;
 }
 
+/** A DTLS connection, as operators see it. Times in milliseconds since 1970, octets in hex. */
+export interface PeerConnection {
+  readonly id: string;
+  readonly state: 'awake' | 'asleep';
+  readonly address: Address;
+  readonly credential:
+    | { readonly type: 'anonymous' }
+    | { readonly type: 'psk' | 'certificate' | 'rawPublicKey'; readonly identity: string };
+  readonly suite: string;
+  readonly cid?: string;
+  readonly peerCid?: string;
+  readonly began: number;
+  readonly lastContact: number;
+  readonly moves: number;
+  readonly datagramsIn: number;
+  readonly datagramsOut: number;
+  readonly octetsIn: number;
+  readonly octetsOut: number;
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+/** The DTLS connections in memory. */
+export interface PeerConnections {
+  readonly holds: {
+    readonly handshakes: number;
+    readonly awake: number;
+    readonly asleep: number;
+    readonly sessions: number;
+  };
+  connections(): Iterable<PeerConnection>;
+  connection(id: string): PeerConnection | undefined;
+  /** Ends those that match; gives how many. */
+  end(match: (connection: { readonly id: string }) => boolean): number;
+}
+
 export interface Desk {
   readonly orders: Pick<
     Orders,
     'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange'
   >;
   readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update'>;
-  readonly devices: Pick<Devices, 'add' | 'get' | 'list' | 'remove'>;
-  info(): Info;
+  readonly devices: Pick<
+    Devices,
+    'add' | 'addAll' | 'get' | 'list' | 'remove' | 'revoke' | 'rotate'
+  >;
+  readonly dtls: PeerConnections;
+  /** @param trust what eUICCs are to trust of the DTLS server; absent: as configured */
+  info(trust?: TlsTrust): Info;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,5 +1,5 @@
 /** Errors as answers: the one place where what the rooms below throw becomes a status. */
-import { DeviceError } from '../fleet/devices.ts';
+import { DeviceError } from '../fleet/device.ts';
 import { CounterError } from '../fleet/euiccs.ts';
 import { TransitionError } from '../orders/order.ts';
 import { OrderError } from '../orders/orders.ts';
@@ -14,13 +14,23 @@ export function refusalOf(error: unknown): ApiError | undefined {
       : new ApiError(409, 'conflict', error.message);
   }
   if (error instanceof TransitionError) return new ApiError(409, 'conflict', error.message);
-  if (error instanceof DeviceError) {
-    return error.field === 'exists'
-      ? new ApiError(409, 'conflict', error.message, 'identity')
-      : badInput(error.field, error.message);
-  }
+  if (error instanceof DeviceError) return deviceRefusal(error);
   if (error instanceof CounterError) return badInput('counterValue', error.message);
   return undefined;
+}
+
+/** Also for one device of several. */
+export function deviceRefusal({ field, message }: DeviceError): ApiError {
+  switch (field) {
+    case 'exists':
+      return new ApiError(409, 'conflict', message, 'identity');
+    case 'state':
+      return new ApiError(409, 'conflict', message);
+    case 'unknown':
+      return new ApiError(404, 'notFound', message);
+    default:
+      return badInput(field, message);
+  }
 }
 
 export function errorBody({ code, message, field }: ApiError): ErrorBody {

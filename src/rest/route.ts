@@ -1,6 +1,6 @@
 /** A route as a value: what it answers, and what it checks before. server.ts serves it, whoever tests calls it. */
 import type { z } from 'zod';
-import { check } from './api.ts';
+import { ApiError, check } from './api.ts';
 
 export interface RestRequest<Body = unknown, Query = unknown> {
   /** By name in the path: `/v1/orders/:id` → `id`; decoded. */
@@ -61,4 +61,8 @@ function given<Value>(schema: z.ZodType<Value> | undefined, input: unknown): Val
 
 export function ok(body: unknown): Reply {
   return { status: 200, body };
+}
+
+export function notFound(what: string, name: string): ApiError {
+  return new ApiError(404, 'notFound', `there is no ${what} ${name}`);
 }

@@ -1,28 +1,25 @@
 /** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
-import { hex, toHex } from '../base/bytes.ts';
 import type { OrderRequest, PsmoRequest } from '../orders/order.ts';
 import {
   ApiError,
-  badInput,
   check,
-  DeviceAddition,
   EuiccChange,
   EuiccQuery,
   eidText,
+  InfoQuery,
   OrderQuery,
   OrderSubmission,
   refuseUnbuiltDownload,
   type Step,
   WaitQuery,
 } from './api.ts';
+import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
+import { deviceRoutes } from './devices.ts';
 import { euiccPatch } from './euicc-order.ts';
-import { ok, type Route, route } from './route.ts';
-import { deviceView, euiccView, infoView, orderView } from './views.ts';
+import { notFound, ok, type Route, route } from './route.ts';
+import { euiccView, infoView, orderView } from './views.ts';
 import type { Waiting } from './waiting.ts';
-
-/** Octets of a PSK made here: AES-128's worth, and what small stacks hold. */
-const madeKey = 16;
 
 /** Entries of a list where the query says nothing. */
 const page = 100;
@@ -30,10 +27,14 @@ const page = 100;
 export function v1Routes(desk: Desk, waiting: Waiting, waitLimit: number): readonly Route[] {
   return [
     route('GET', '/healthz', { open: true, answer: () => ok({ status: 'ok' }) }),
-    route('GET', '/v1/info', { answer: () => ok(infoView(desk.info())) }),
+    route('GET', '/v1/info', {
+      query: InfoQuery,
+      answer: ({ query: { tlsTrust } }) => ok(infoView(desk.info(tlsTrust))),
+    }),
     ...orderRoutes(desk, waiting, waitLimit),
     ...deviceRoutes(desk),
     ...euiccRoutes(desk),
+    ...connectionRoutes(desk),
   ];
 }
 
@@ -111,42 +112,6 @@ function requestOf(steps: readonly Step[]): {
   return { facility: 'psmo', request: { psmo } };
 }
 
-function deviceRoutes(desk: Desk): readonly Route[] {
-  return [
-    route('POST', '/v1/devices', {
-      body: DeviceAddition,
-      answer: async ({ body: { eids = [], identity = eids[0], key, note } }) => {
-        if (identity === undefined) throw badInput('identity', 'give an identity, or an EID');
-        const psk = key === undefined ? desk.random(madeKey) : hex(key);
-        const device = await desk.devices.add({
-          identity,
-          key: psk,
-          eids,
-          ...(note === undefined ? {} : { note }),
-        });
-        const location = `/v1/devices/${encodeURIComponent(identity)}`;
-        return { status: 201, location, body: { ...deviceView(device), key: toHex(psk) } };
-      },
-    }),
-    route('GET', '/v1/devices', {
-      answer: () => ok({ devices: desk.devices.list().map(deviceView) }),
-    }),
-    route('GET', '/v1/devices/:identity', {
-      answer: ({ params: { identity = '' } }) => {
-        const device = desk.devices.get(identity);
-        if (device === undefined) throw notFound('device', identity);
-        return ok(deviceView(device));
-      },
-    }),
-    route('DELETE', '/v1/devices/:identity', {
-      answer: async ({ params: { identity = '' } }) => {
-        if (!(await desk.devices.remove(identity))) throw notFound('device', identity);
-        return { status: 204 };
-      },
-    }),
-  ];
-}
-
 function euiccRoutes(desk: Desk): readonly Route[] {
   return [
     route('GET', '/v1/euiccs', {
@@ -177,8 +142,4 @@ function euiccRoutes(desk: Desk): readonly Route[] {
       },
     }),
   ];
-}
-
-function notFound(what: string, name: string): ApiError {
-  return new ApiError(404, 'notFound', `there is no ${what} ${name}`);
 }

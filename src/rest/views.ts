@@ -1,17 +1,19 @@
 /** What the eIM keeps, as /v1 answers it: times as ISO 8601, octets as hex, ICCIDs in both forms. */
+import { addressText } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
-import type { DeviceView as KnownDevice } from '../fleet/devices.ts';
+import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
 import type { Order, OrderRequest } from '../orders/order.ts';
 import {
   bothIccids,
+  type ConnectionView,
   type DeviceView,
   type EuiccView,
   type InfoView,
   type OrderView,
   withBothIccids,
 } from './api.ts';
-import type { Info } from './desk.ts';
+import type { Info, PeerConnection } from './desk.ts';
 
 export function orderView(order: Order): OrderView {
   const { state } = order;
@@ -53,8 +55,19 @@ function readable(value: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(withBothIccids(value) ?? {}));
 }
 
-export function deviceView({ identity, eids, added, note }: KnownDevice): DeviceView {
-  return { identity, eids, added: time(added), ...(note === undefined ? {} : { note }) };
+export function deviceView(device: KnownDevice): DeviceView {
+  const { identity, eids, added, note, keys, certificates, publicKeys, chain, revoked } = device;
+  return {
+    identity,
+    eids,
+    added: time(added),
+    ...(note === undefined ? {} : { note }),
+    psk: keys === 0 ? 'none' : keys === 1 ? 'one' : 'rotating',
+    ...(certificates.length === 0 ? {} : { certificates }),
+    ...(publicKeys.length === 0 ? {} : { publicKeys }),
+    ...(chain ? { chain } : {}),
+    ...(revoked === undefined ? {} : { revoked: time(revoked) }),
+  };
 }
 
 export function euiccView(euicc: EuiccRecord): EuiccView {
@@ -102,4 +115,16 @@ export function infoView(info: Info): InfoView {
 
 function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
+}
+
+export function connectionView(connection: PeerConnection): ConnectionView {
+  const { address, credential, began, lastContact, ...facts } = connection;
+  return {
+    ...facts,
+    address: addressText(address),
+    credential: credential.type,
+    ...(credential.type === 'anonymous' ? {} : { identity: credential.identity }),
+    began: time(began),
+    lastContact: time(lastContact),
+  };
 }

@@ -92,6 +92,10 @@ export class MemoryStore implements Store {
     }
   }
 
+  async scrub(): Promise<void> {
+    this.#check();
+  }
+
   async close(): Promise<void> {
     this.#open = false;
   }

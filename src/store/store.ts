@@ -61,6 +61,11 @@ export interface Store {
    * included. Concurrent commits share one synced batch (group commit).
    */
   commit(changes: readonly Change[]): Promise<void>;
+  /**
+   * Merges what is on the disk: of a row that was written anew since the last call, nothing older is left there. Takes
+   * as long as a copy of the whole store; for what should never have been written (device-rows.ts).
+   */
+  scrub(): Promise<void>;
   /** Waits for commits under way, then lets go of the disk. */
   close(): Promise<void>;
 }

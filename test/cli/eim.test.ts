@@ -43,6 +43,14 @@ describe('eim info', () => {
     assert.match(file('eim-signing.pem').toString(), /eim/);
   });
 
+  it('tells what eUICCs are to trust of the DTLS server', async () => {
+    const told = async (...args: readonly string[]) =>
+      at(JSON.parse((await eim('info', '--json', ...args)).stdout), 'eimConfigurationData');
+    assert.equal(await told(), '3000');
+    assert.equal(await told('--tls-trust', 'key'), '3001');
+    assert.equal((await eim('info', '--tls-trust', 'both')).code, 2);
+  });
+
   it('prints JSON, and says where files cannot be written', async () => {
     assert.equal(at(JSON.parse((await eim('info', '--json')).stdout), 'eimId'), 'eIM-test');
     const file = join(folder, 'file');
@@ -72,7 +80,7 @@ describe('eim device', () => {
     const args = ['device', 'add', '--identity', 'meter-7', '--psk', '-', '--json'];
     const { code, stdout } = await command(args, { env, stdin: `${key}\n` });
     assert.equal(code, 0);
-    assert.deepEqual(Object.keys(JSON.parse(stdout)), ['identity', 'eids', 'added', 'key']);
+    assert.deepEqual(Object.keys(JSON.parse(stdout)), ['identity', 'eids', 'added', 'psk', 'key']);
     assert.equal(at(JSON.parse(stdout), 'key'), key);
     assert.equal((await eim('device', 'remove', 'meter-7')).code, 0);
     assert.equal(rest.desk.devices.get('meter-7'), undefined);

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { toHex, utf8 } from '../../src/base/bytes.ts';
 import { Drops, silentLog } from '../../src/base/log.ts';
 import { blockOf, blockOption, sizeOf, szxWithin } from '../../src/coap/block.ts';
+import type { BodyStore } from '../../src/coap/body-store.ts';
+import type { Freshness } from '../../src/coap/echo.ts';
 import { decode, encode, type MessageType } from '../../src/coap/message.ts';
 import { type Option, OptionNumber, optionOf, uintOf, uintOption } from '../../src/coap/options.ts';
 import type { CoapLimits, CoapParameters } from '../../src/coap/parameters.ts';
+import type { RepeatRules } from '../../src/coap/repeats.ts';
 import type { CoapPeer, CoapRequest, CoapResponse } from '../../src/coap/request.ts';
 import { CoapServer } from '../../src/coap/server.ts';
 import { HandClock, settled } from '../support/hand-clock.ts';
@@ -26,12 +29,17 @@ export interface Line {
   readonly maxAge?: number;
   readonly block1?: BlockLine;
   readonly block2?: BlockLine;
+  readonly qBlock1?: BlockLine;
+  /** Once in a response, several times in a request. */
+  readonly qBlock2?: readonly BlockLine[];
   readonly size1?: number;
   readonly size2?: number;
   /** Hex. */
   readonly etag?: string;
   /** Hex. */
   readonly requestTag?: string;
+  /** Hex. */
+  readonly echo?: string;
   readonly options?: readonly Option[];
   readonly payload?: Uint8Array;
 }
@@ -40,23 +48,39 @@ export interface ConversationOptions {
   readonly handle?: (request: CoapRequest) => CoapResponse | Promise<CoapResponse>;
   readonly limits?: Partial<CoapLimits>;
   readonly parameters?: Partial<CoapParameters>;
+  readonly repeats?: RepeatRules<TestPeer>;
+  readonly store?: BodyStore;
+  readonly freshness?: Freshness<TestPeer>;
+  readonly clock?: HandClock;
 }
+
+const noBlocks = {
+  block1: undefined,
+  block2: undefined,
+  qBlock1: undefined,
+  qBlock2: undefined,
+};
 
 /** Someone who talks to the server. */
 export class TestPeer implements CoapPeer {
   readonly id: string;
   readonly maxPayload?: number;
+  readonly identity?: string;
   readonly sent: Uint8Array[] = [];
   readonly #receive: (peer: TestPeer, bytes: Uint8Array) => void;
 
   constructor(
     id: string,
     receive: (peer: TestPeer, bytes: Uint8Array) => void,
-    maxPayload?: number,
+    {
+      maxPayload,
+      identity,
+    }: { maxPayload?: number | undefined; identity?: string | undefined } = {},
   ) {
     this.id = id;
     this.#receive = receive;
     if (maxPayload !== undefined) this.maxPayload = maxPayload;
+    if (identity !== undefined) this.identity = identity;
   }
 
   send(message: Uint8Array): void {
@@ -86,7 +110,7 @@ export class TestPeer implements CoapPeer {
   /** The next message that came is as in the chart; the message as it is. */
   async hears(line: Line): Promise<Line> {
     const found = read(await this.hearsBytes());
-    const due = { block1: undefined, block2: undefined, ...line };
+    const due = { ...noBlocks, ...line };
     const same = Object.fromEntries(
       Object.keys(due).map((key) => [key, (found as unknown as Record<string, unknown>)[key]]),
     );
@@ -102,11 +126,12 @@ export class TestPeer implements CoapPeer {
 
 /** A server, and `peer` to talk to it. */
 export function conversation(options: ConversationOptions = {}) {
-  const clock = new HandClock();
+  const { clock = new HandClock(), ...others } = options;
   const drops = new Drops();
   const requests: CoapRequest[] = [];
-  const { handle = () => ({ code: '2.04' }), limits, parameters } = options;
+  const { handle = () => ({ code: '2.04' }) } = options;
   const server = new CoapServer<TestPeer>({
+    ...others,
     handle: (request) => {
       requests.push(request);
       return handle(request);
@@ -114,11 +139,9 @@ export function conversation(options: ConversationOptions = {}) {
     clock,
     random: seededRandom(1),
     log: silentLog(drops, 'coap'),
-    ...(limits === undefined ? {} : { limits }),
-    ...(parameters === undefined ? {} : { parameters }),
   });
-  const newPeer = (id: string, maxPayload?: number) =>
-    new TestPeer(id, (peer, bytes) => server.receive(peer, bytes), maxPayload);
+  const newPeer = (id: string, maxPayload?: number, identity?: string) =>
+    new TestPeer(id, (peer, bytes) => server.receive(peer, bytes), { maxPayload, identity });
   return { server, clock, drops, requests, newPeer, peer: newPeer('device') };
 }
 
@@ -134,6 +157,17 @@ export function promised<T>(): {
   return { promise, resolve };
 }
 
+/** What a server holds that holds nothing. */
+export const nothing = {
+  peers: 0,
+  messages: 0,
+  links: 0,
+  bodies: 0,
+  answers: 0,
+  repeats: 0,
+  octets: 0,
+};
+
 /** Octets that differ from block to block. */
 export function bodyOf(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
@@ -148,6 +182,11 @@ function write(line: Line): Uint8Array {
   }
   if (line.block1) options.push(blockOption(OptionNumber.block1, block(line.block1)));
   if (line.block2) options.push(blockOption(OptionNumber.block2, block(line.block2)));
+  if (line.qBlock1) options.push(blockOption(OptionNumber.qBlock1, block(line.qBlock1)));
+  for (const asked of line.qBlock2 ?? []) {
+    options.push(blockOption(OptionNumber.qBlock2, block(asked)));
+  }
+  if (line.echo !== undefined) add(OptionNumber.echo, bytesOf(line.echo));
   if (line.size1 !== undefined) options.push(uintOption(OptionNumber.size1, line.size1));
   if (line.size2 !== undefined) options.push(uintOption(OptionNumber.size2, line.size2));
   if (line.requestTag !== undefined) add(OptionNumber.requestTag, bytesOf(line.requestTag));
@@ -164,6 +203,8 @@ function write(line: Line): Uint8Array {
 function read(bytes: Uint8Array): Line {
   const { type, code, messageId, token, options, payload } = decode(bytes);
   const etag = optionOf(options, OptionNumber.etag);
+  const echo = optionOf(options, OptionNumber.echo);
+  const quick = lineOf(options, OptionNumber.qBlock2);
   const line: Record<keyof Line, unknown> = {
     type,
     mid: messageId,
@@ -174,10 +215,13 @@ function read(bytes: Uint8Array): Line {
     maxAge: uintOf(options, OptionNumber.maxAge),
     block1: lineOf(options, OptionNumber.block1),
     block2: lineOf(options, OptionNumber.block2),
+    qBlock1: lineOf(options, OptionNumber.qBlock1),
+    qBlock2: quick && [quick],
     size1: uintOf(options, OptionNumber.size1),
     size2: uintOf(options, OptionNumber.size2),
     etag: etag && toHex(etag).toLowerCase(),
     requestTag: undefined,
+    echo: echo && toHex(echo).toLowerCase(),
     options,
     payload: new Uint8Array(payload),
   };

@@ -31,13 +31,14 @@ function trusting(authority: string): ClientCredential {
 }
 
 function credentialOf(suite: CipherSuiteName): ClientCredential {
-  return cipherSuites[suite].keyExchange === 'psk' ? pskCredential : trusting(issued.authority);
+  const { keyExchange } = cipherSuites[suite];
+  return keyExchange === 'ecdheEcdsa' ? trusting(issued.authority) : pskCredential;
 }
 
 function withBoth(): DtlsCredentials {
   return {
-    psk: (identity) => (fromUtf8(identity) === psk.identity ? psk.key : undefined),
-    certificate: issued,
+    psk: (identity) => (fromUtf8(identity) === psk.identity ? [psk.key] : []),
+    certificates: [issued],
   };
 }
 
@@ -199,8 +200,8 @@ describe('a client', () => {
 
   it('does not go on with a server that does not have the certificate’s key', async () => {
     const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-    const certificate = { chain: issued.chain, key };
-    const link = new Link({ server: { credentials: { certificate } } });
+    const certificates = [{ chain: issued.chain, key }];
+    const link = new Link({ server: { credentials: { certificates } } });
     const linked = link.connect(trusting(issued.authority));
     await link.clock.turn(1000);
     const error = refused(linked);

@@ -106,9 +106,12 @@ describe('a connection', () => {
       assert.equal(bench.dropped(reason), 1, reason);
     }
     const unknown = encodeRecord(dataHeader, body);
-    unknown[0] = 25;
+    unknown[0] = 26;
     client.say(unknown);
     assert.equal(bench.dropped('unknown content type'), 1);
+    unknown[0] = ContentType.tls12Cid;
+    client.say(unknown);
+    assert.equal(bench.dropped('connection ID where we have none'), 1);
     client.say(client.data('fine'));
     assert.deepEqual(texts(), ['fine']);
   });
@@ -162,6 +165,7 @@ describe('a connection', () => {
     assert.deepEqual(answer, [[ContentType.alert, close]]);
     assert.deepEqual(bench.closed, [[bench.peer, 'closed by the peer']]);
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 0 });
+    assert.deepEqual(bench.drops.all(), {});
     assert.equal(bench.clock.pending, 0);
   });
 
@@ -336,7 +340,10 @@ describe('limits', () => {
     await bench.clock.turn(20 * 60_000);
     first.say(first.data('busy'));
     await bench.clock.turn(20 * 60_000);
-    assert.ok(begin(bench, '192.0.2.4').answered);
+    const fourth = new RawClient(bench, { seed: 4, from: from('192.0.2.4') });
+    fourth.begin();
+    assert.equal(bench.closed.length, 0, 'nobody makes way for a handshake');
+    fourth.finish();
     assert.deepEqual(
       bench.closed.map(([{ address }, reason]) => [address.address, reason]),
       [['192.0.2.2', 'made way for another connection']],

@@ -4,9 +4,8 @@ import { createECDH, createHash, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { concat, hex, toHex } from '../../src/base/bytes.ts';
 import { AeadProtection } from '../../src/dtls/aead.ts';
-import { type AeadCipher, cipherSuites } from '../../src/dtls/cipher-suites.ts';
+import { cipherSuites } from '../../src/dtls/cipher-suites.ts';
 import { HmacCookies } from '../../src/dtls/cookie.ts';
-import { signedParameters } from '../../src/dtls/handshake.ts';
 import {
   epochKeys,
   masterSecret,
@@ -19,7 +18,8 @@ import { ClientHello } from '../../src/dtls/messages/client-hello.ts';
 import { EcdheClientKeyExchange } from '../../src/dtls/messages/client-key-exchange.ts';
 import { encodeMessage } from '../../src/dtls/messages/handshake-message.ts';
 import { EcdheServerKeyExchange } from '../../src/dtls/messages/server-key-exchange.ts';
-import { ContentType, encodeRecord } from '../../src/dtls/record.ts';
+import { encodeRecord } from '../../src/dtls/record.ts';
+import { signedParameters } from '../../src/dtls/server-exchange.ts';
 import { signatureSchemes, verifyWith } from '../../src/dtls/signature-schemes.ts';
 import { decode, encode } from '../../src/dtls/struct.ts';
 import { HandClock } from '../support/hand-clock.ts';
@@ -44,6 +44,7 @@ function openWith(keyBlock: string, side: 'client' | 'server', record: string): 
   const protection = new AeadProtection(cipherSuites.TLS_PSK_WITH_AES_128_CCM_8.cipher, {
     key: block.subarray(at.key, at.key + 16),
     iv: block.subarray(at.iv, at.iv + 4),
+    mac: new Uint8Array(),
   });
   const opened = protection.open(only(recordsOf(hex(record))));
   if (opened === undefined) throw new Error('the record does not open');
@@ -178,51 +179,6 @@ describe('a session of coap-client-openssl (ECDHE_ECDSA)', () => {
     const verify = verifyData(suite.hash, master, 'client', digest);
     assert.equal(toHex(verify), session.clientVerifyData.toUpperCase());
   });
-});
-
-describe('record protection', () => {
-  const { key, iv, plaintext } = vectors.records;
-  const keys = { key: hex(key), iv: hex(iv) };
-  const header = { type: ContentType.applicationData, version: 0xfefd, epoch: 1, sequence: 5 };
-  const ciphers: Readonly<Record<string, readonly [AeadCipher, string]>> = {
-    CCM_8: [cipherSuites.TLS_PSK_WITH_AES_128_CCM_8.cipher, vectors.records.ccm8],
-    CCM: [
-      { ...cipherSuites.TLS_PSK_WITH_AES_128_CCM_8.cipher, tagLength: 16 },
-      vectors.records.ccm,
-    ],
-    GCM: [cipherSuites.TLS_PSK_WITH_AES_128_GCM_SHA256.cipher, vectors.records.gcm],
-  };
-  for (const [name, [cipher, record]] of Object.entries(ciphers)) {
-    const protection = new AeadProtection(cipher, keys);
-
-    it(`D36: seals and opens with ${name}`, () => {
-      const sealed = encodeRecord(header, protection.seal(header, hex(plaintext)));
-      assert.equal(toHex(sealed), record.toUpperCase());
-      const opened = protection.open(only(recordsOf(hex(record))));
-      assert.deepEqual(opened, hex(plaintext));
-    });
-
-    it(`D36: opens nothing with ${name} that was touched`, () => {
-      const whole = only(recordsOf(hex(record)));
-      for (let at = 0; at < whole.fragment.length; at++) {
-        const fragment = whole.fragment.slice();
-        fragment.set([(fragment[at] ?? 0) ^ 0x10], at);
-        assert.equal(protection.open({ ...whole, fragment }), undefined, `octet ${at}`);
-      }
-      const type = ContentType.alert;
-      assert.equal(protection.open({ ...whole, type }), undefined, 'type');
-      assert.equal(protection.open({ ...whole, sequence: 6 }), undefined, 'sequence');
-      for (let length = 0; length < whole.fragment.length; length++) {
-        const fragment = whole.fragment.subarray(0, length);
-        assert.equal(protection.open({ ...whole, fragment }), undefined, `${length} octets`);
-      }
-    });
-
-    it(`seals and opens nothing at all with ${name}`, () => {
-      const fragment = protection.seal(header, new Uint8Array());
-      assert.equal(protection.open({ ...header, fragment })?.length, 0);
-    });
-  }
 });
 
 describe('cookie', () => {

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { chooseProfile } from '../../tools/lab/choose-profile.ts';
 import { top } from '../../tools/lab/eim-process.ts';
 import { type LabOptions, type LabResult, runLab } from '../../tools/lab/lab.ts';
+import { linkProfiles } from '../../tools/lab/link/profiles.ts';
 import { seededNumbers } from '../../tools/lab/link/seeded.ts';
 import { newFolder } from '../support/folders.ts';
 
@@ -80,7 +81,7 @@ describe('a profile lands', () => {
     [2, 'cert'],
   ] as const) {
     it(`where 20 % of datagrams are lost, 10 % repeated, 10 % reordered (seed ${seed}, ${auth})`, async () => {
-      const link = { loss: 0.2, repeat: 0.1, reorder: 0.1, chance: seededNumbers(seed) };
+      const link = { profile: linkProfiles.lossy, chance: seededNumbers(seed) };
       landed(await lab({ auth, link }), 12288);
     });
   }

@@ -23,6 +23,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { EimSigner } from '../../src/trust/eim-signer.ts';
 import { Roots } from '../../src/trust/roots.ts';
 import type { LabPki } from '../../tools/lab/pki/lab-pki.ts';
+import { testBox } from '../support/box.ts';
 import { type Death, Life } from './life.ts';
 
 const eimId = 'eim.example.com';
@@ -111,7 +112,7 @@ export class EimProcess {
     const clock = life.clock(this.#options.clock);
     const store = life.store(this.store);
     const log = (room: string) => makeLog(room, (line) => this.lines.push(line), this.drops);
-    const devices = await Devices.open({ store, clock, log: log('fleet') });
+    const devices = await Devices.open({ store, clock, log: log('fleet'), box: testBox() });
     const eim: Eim = {
       id: eimId,
       store,
@@ -137,8 +138,10 @@ export class EimProcess {
       handle: (request) => {
         this.requests++;
         const { id, credential } = request.peer;
-        const identity = credential.type === 'psk' ? { pskIdentity: credential.identity } : {};
-        return handleEsipa(eim, resource, { peerId: id, ...identity }, request);
+        const { type: kind } = credential;
+        const identity = kind === 'anonymous' ? undefined : { kind, name: credential.identity };
+        const caller = { peerId: id, ...(identity === undefined ? {} : { identity }) };
+        return handleEsipa(eim, resource, caller, request);
       },
       clock,
       random,
@@ -147,7 +150,7 @@ export class EimProcess {
     const dtls = new DtlsServer({
       credentials: {
         psk: (identity) => devices.pskOf(identity),
-        certificate: { chain: [pki.eimTls.certificate], key: pki.eimTls.key },
+        certificates: [{ chain: [pki.eimTls.certificate], key: pki.eimTls.key }],
       },
       clock,
       random,

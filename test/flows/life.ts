@@ -56,6 +56,7 @@ export class Life {
       list: <Row>(table: Table<Row>, options?: ListOptions) =>
         this.hears(store.list(table, options)),
       commit: (changes: readonly Change[]) => this.#commit(store, changes),
+      scrub: () => this.hears(store.scrub()),
       close: async () => {},
     };
   }

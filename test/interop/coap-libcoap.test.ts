@@ -147,7 +147,6 @@ describe('libcoap coap-client', () => {
 
   for (const [name, option, code] of [
     ['C13 an unknown critical option', '9,0x00', '4.02'],
-    ['B16 Q-Block1', '19,0x08', '4.02'],
     ['C14 Proxy-Uri', '35,coap', '5.05'],
   ] as const) {
     served(`${name} gets ${code}`, async (server) => {
@@ -156,6 +155,46 @@ describe('libcoap coap-client', () => {
       assert.equal(server.requests.length, 0);
     });
   }
+
+  served(
+    'B16 Q-Block1 gets 4.02 where it is switched off',
+    async (server) => {
+      const { errors } = await coapClient(server, 'hello', ['-O', '19,0x08', '-m', 'get']);
+      assert.ok(errors.includes('4.02'), errors);
+      assert.equal(server.requests.length, 0);
+    },
+    { parameters: { qBlock: false } },
+  );
+
+  // 4.3.1 takes no mode without 1, and knows no Q-Block (4).
+  for (const mode of ['1', '3']) {
+    for (const type of [[], ['-N']]) {
+      served(`posts 2,000 bytes and reads as many, -L ${mode} ${type}`, async (server) => {
+        const body = bodyOf(2_000);
+        const args = ['-L', mode, ...type, '-m', 'post', '-b', '512', '-f', '-'];
+        const { output } = await coapClient(server, 'post', args, body);
+        assert.equal(output.toString().trim(), receipt(body));
+        assert.equal(server.requests.length, 1);
+      });
+    }
+  }
+
+  for (const list of ['1', '2', '3-4', '5']) {
+    served(`B02 gets through where its datagrams ${list} are lost`, async (server) => {
+      const body = bodyOf(3_000);
+      const args = ['-l', list, '-m', 'post', '-f', '-'];
+      const { output } = await coapClient(server, 'post', args, body);
+      assert.equal(output.toString().trim(), receipt(body));
+      assert.equal(server.requests.length, 1);
+    });
+  }
+
+  served('C05 B09 gets through where 20 % of its datagrams are lost', async (server) => {
+    const args = ['-l', '20%', '-b', '1024', '-m', 'post', '-e', 'poll'];
+    const { output } = await coapClient(server, 'some', args);
+    assert.equal(Buffer.compare(output.subarray(0, 6_000), Buffer.from(big.subarray(0, 6_000))), 0);
+    assert.equal(server.requests.length, 1);
+  });
 
   served('C13 is served in spite of an unknown elective option', async (server) => {
     const { output } = await coapClient(server, 'hello', ['-O', '2050,x', '-m', 'get']);

@@ -92,5 +92,6 @@ async function handle({ method, path, body }: CoapRequest): Promise<CoapResponse
   if (method !== 'POST') throw new CoapError('4.05', 'POST only');
   if (name === 'post') return { code: '2.04', contentFormat: 0, body: utf8(receipt(body)) };
   if (name === 'big') return { code: '2.04', contentFormat: 42, body: big };
+  if (name === 'some') return { code: '2.04', contentFormat: 42, body: big.subarray(0, 6_000) };
   throw new CoapError('4.04', 'no such resource');
 }

@@ -20,8 +20,8 @@ const { eimTls } = loadLabPki();
 
 /** The keys of the running eIM, for the bare server. */
 const credentials: DtlsCredentials = {
-  psk: (identity) => (fromUtf8(identity) === device.identity ? utf8(device.key) : undefined),
-  certificate: { chain: [eimTls.certificate], key: eimTls.key },
+  psk: (identity) => (fromUtf8(identity) === device.identity ? [utf8(device.key)] : []),
+  certificates: [{ chain: [eimTls.certificate], key: eimTls.key }],
 };
 
 const arguments_: Readonly<Record<Auth, readonly string[]>> = {

@@ -10,23 +10,24 @@ import { CoapError } from '../../src/coap/codes.ts';
 import type { CoapRequest, CoapResponse } from '../../src/coap/request.ts';
 import { CoapServer } from '../../src/coap/server.ts';
 import type { DtlsCredentials } from '../../src/dtls/credentials.ts';
-import { type DtlsPeer, DtlsServer } from '../../src/dtls/server.ts';
+import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from '../../src/dtls/server.ts';
 import { big, receipt } from './coap-udp.ts';
 
 export interface CoapsServer {
   readonly port: number;
   /** Whole requests, as the handler had them. */
-  readonly requests: readonly CoapRequest[];
+  readonly requests: readonly CoapRequest<DtlsPeer>[];
 }
 
 /** Serves POST post (answers what came: octets and SHA-256) and POST big (60,000 octets); ends with the test. */
 export async function serveCoaps(
   test: TestContext,
   credentials: DtlsCredentials,
+  options: Partial<DtlsServerOptions> = {},
 ): Promise<CoapsServer> {
   const common = { clock: systemClock, random: systemRandom, log: silentLog() };
   const socket = createSocket('udp4');
-  const requests: CoapRequest[] = [];
+  const requests: CoapRequest<DtlsPeer>[] = [];
   const coap = new CoapServer<DtlsPeer>({
     ...common,
     handle: (request) => {
@@ -40,12 +41,13 @@ export async function serveCoaps(
     deliver: (peer, data) => coap.receive(peer, data),
     closed: (peer) => coap.forget(peer),
     send: (datagram, { address, port }) => socket.send(datagram, port, address),
+    ...options,
   });
   socket.on('message', (datagram, { address, port }) => dtls.receive(datagram, { address, port }));
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  test.after(() => {
-    dtls.close();
+  test.after(async () => {
+    await dtls.close();
     coap.close();
     socket.close();
   });

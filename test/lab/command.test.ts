@@ -71,7 +71,7 @@ describe('an option that the whole lab has too', () => {
 describe('bad options', () => {
   const refused: Readonly<Record<string, readonly [args: readonly string[], why: RegExp]>> = {
     'a seed that is no number': [['--seed', 'x'], /--seed .*whole number/],
-    'a share of all datagrams': [['--loss', '1'], /--loss .*0 to 0\.5/],
+    'a link that there is none of': [['--link', 'moon'], /--link .*nbiot-good/],
     'a file and a size': [['--profile', 'x', '--size', '60k'], /--profile .*--size/],
     'a stack that has no certificates': [
       ['--stack', 'node-coap', '--auth', 'cert'],

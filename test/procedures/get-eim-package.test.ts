@@ -14,7 +14,7 @@ import { activationCode, caller, Rig, stranger } from './rig.ts';
 const otherEid = parseEid('89033023427000000000000000000123');
 const nothing = { type: 'eimPackageError', value: 1 };
 const device = { identity: 'dev1', key: new Uint8Array(16).fill(1), eids: [eid] };
-const dev1 = { peerId: 'connection 3', pskIdentity: 'dev1' };
+const dev1 = { peerId: 'connection 3', identity: { kind: 'psk' as const, name: 'dev1' } };
 
 describe('getEimPackage', () => {
   it('says noEimPackageAvailable where nothing is to be done', async () => {
@@ -175,19 +175,26 @@ describe('getEimPackage, who may ask', () => {
     assert.deepEqual(await rig.poll(caller), { type: 'eimPackageError', value: 2 });
     const other = { ...device, identity: 'dev2', eids: [otherEid] };
     await rig.eim.devices.add(other);
-    const dev2 = { peerId: 'connection 4', pskIdentity: 'dev2' };
+    const dev2 = { peerId: 'connection 4', identity: { kind: 'psk' as const, name: 'dev2' } };
     assert.deepEqual(await rig.poll(dev2), { type: 'eimPackageError', value: 2 });
     assert.deepEqual(await rig.poll(dev2, otherEid), nothing);
   });
 
-  it('serves nothing to a PSK that was removed, though its connection stands', async () => {
-    const rig = await Rig.with({ settings: { boundEidsOpen: true } });
-    await rig.eim.devices.add(device);
-    assert.deepEqual(await rig.poll(dev1), nothing);
-    await rig.eim.devices.remove('dev1');
-    assert.deepEqual(await rig.poll(dev1), { type: 'eimPackageError', value: 2 });
-    assert.deepEqual(await rig.poll(caller), nothing);
-  });
+  for (const kind of ['certificate', 'rawPublicKey'] as const) {
+    it(`serves an EID that a ${kind} covers to it alone, until it is revoked`, async () => {
+      const rig = await Rig.with();
+      const pins = { certificates: ['AB'.repeat(32)], publicKeys: ['CD'.repeat(32)] };
+      await rig.eim.devices.add({ identity: 'pinned', eids: [eid], ...pins });
+      const pinned = { peerId: 'connection 5', identity: { kind, name: 'pinned' } };
+      const stranger = { peerId: 'connection 6', identity: { kind, name: 'nobody' } };
+      const refused = { type: 'eimPackageError', value: 2 } as const;
+      assert.deepEqual(await rig.poll(pinned), nothing);
+      assert.deepEqual(await rig.poll(pinned, otherEid), refused);
+      for (const other of [caller, stranger]) assert.deepEqual(await rig.poll(other), refused);
+      await rig.eim.devices.revoke('pinned');
+      for (const all of [pinned, caller]) assert.deepEqual(await rig.poll(all), refused);
+    });
+  }
 
   it('serves it to others too where that is set', async () => {
     const rig = await Rig.with({ settings: { boundEidsOpen: true } });

@@ -130,7 +130,7 @@ describe('an installation result', () => {
     assert.equal(await rig.at(order), 'work');
     await rig.notify(rig.euicc.installation(transactionId), {
       peerId: 'connection 3',
-      pskIdentity: 'dev1',
+      identity: { kind: 'psk' as const, name: 'dev1' },
     });
     assert.equal((await rig.end(order)).success, true);
   });

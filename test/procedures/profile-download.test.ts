@@ -231,7 +231,7 @@ describe('initiateAuthentication', () => {
     const key = new Uint8Array(16).fill(1);
     await download.rig.eim.devices.add({ identity: 'dev1', key, eids: [eid] });
     assert.deepEqual(await download.initiate(), initiateError(52));
-    const dev1 = { peerId: 'connection 3', pskIdentity: 'dev1' };
+    const dev1 = { peerId: 'connection 3', identity: { kind: 'psk' as const, name: 'dev1' } };
     assert.equal((await download.initiate({}, dev1)).type, 'initiateAuthenticationOkEsipa');
   });
 
@@ -313,7 +313,7 @@ describe('initiateAuthentication', () => {
     await download.initiate();
     const key = new Uint8Array(16).fill(1);
     await rig.eim.devices.add({ identity: 'dev2', key, eids: [otherEid] });
-    const dev2 = { peerId: 'connection 5', pskIdentity: 'dev2' };
+    const dev2 = { peerId: 'connection 5', identity: { kind: 'psk' as const, name: 'dev2' } };
     const second = await rig.eim.orders.submit({
       eid: otherEid,
       facility: 'download',

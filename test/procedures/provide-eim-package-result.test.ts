@@ -204,7 +204,7 @@ describe('a result, whose it is', () => {
     const result = asResult(rig.euicc.result(signed, [ok]));
     assert.deepEqual(await rig.provide(result), error(2));
     assert.equal(await rig.at(order), 'work');
-    const by = { peerId: 'connection 3', pskIdentity: 'dev1' };
+    const by = { peerId: 'connection 3', identity: { kind: 'psk' as const, name: 'dev1' } };
     await rig.provide(result, { by });
     assert.equal((await rig.end(order)).success, true);
   });
@@ -236,7 +236,7 @@ describe('a result, whose it is', () => {
     const next = await rig.enable();
     const key = new Uint8Array(16).fill(1);
     await rig.eim.devices.add({ identity: 'dev1', key, eids: [eid] });
-    const dev1 = { peerId: 'connection 3', pskIdentity: 'dev1' };
+    const dev1 = { peerId: 'connection 3', identity: { kind: 'psk' as const, name: 'dev1' } };
     const again = asResult(rig.euicc.result(await rig.fetchPackage(dev1), [ok], said));
     await rig.provide(again, { of: null, by: { ...dev1, peerId: 'connection 4' } });
     assert.equal((await rig.end(next)).success, true);

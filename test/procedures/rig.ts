@@ -25,6 +25,7 @@ import type { Store } from '../../src/store/store.ts';
 import { pointOf } from '../../src/trust/ec-key.ts';
 import { EimSigner } from '../../src/trust/eim-signer.ts';
 import { Roots } from '../../src/trust/roots.ts';
+import { testBox } from '../support/box.ts';
 import { HandClock, settled } from '../support/hand-clock.ts';
 import { seededRandom } from '../support/seeded.ts';
 import { eid, iccid, pki, TestEuicc } from './euicc.ts';
@@ -86,7 +87,7 @@ export class Rig {
       store,
       orders: new Orders({ ...common, random }),
       euiccs: new Euiccs({ ...common, defaults: this.#options.defaults ?? {} }),
-      devices: await Devices.open(common),
+      devices: await Devices.open({ ...common, box: testBox() }),
       es9: this.smdp,
       signer: EimSigner.of(pki.eimSign.key),
       roots: Roots.of(this.#options.roots ?? [pki.ci.certificate]),

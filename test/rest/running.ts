@@ -6,9 +6,10 @@ import { Euiccs } from '../../src/fleet/euiccs.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import type { Order, Outcome } from '../../src/orders/order.ts';
 import { Orders } from '../../src/orders/orders.ts';
-import type { Desk, Info } from '../../src/rest/desk.ts';
+import type { Desk, Info, PeerConnection, PeerConnections, TlsTrust } from '../../src/rest/desk.ts';
 import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { testBox } from '../support/box.ts';
 import { seededRandom } from '../support/seeded.ts';
 
 /** EID of the facts sheet's vectors; its check digits fit. */
@@ -37,6 +38,37 @@ export const info: Info = {
   drops: { 'dtls: bad record': 3 },
 };
 
+/** Connections as the DTLS room would have them. */
+export function knownConnections(): PeerConnections {
+  const known = new Map(
+    [1, 2, 3].map((n): [string, PeerConnection] => [
+      `6D6A5C1E0F3B9A27C4D8E00${n}`,
+      {
+        id: `6D6A5C1E0F3B9A27C4D8E00${n}`,
+        state: n === 1 ? 'asleep' : 'awake',
+        address: { address: '192.0.2.1', port: 40_000 + n },
+        credential: n === 3 ? { type: 'anonymous' } : { type: 'psk', identity: `dev${n}` },
+        suite: 'TLS_PSK_WITH_AES_128_CCM_8',
+        ...(n === 3 ? {} : { cid: `0${n}85D1AC0FFEE00${n}`, peerCid: 'BEEF' }),
+        began: Date.UTC(2026, 0, n),
+        lastContact: Date.UTC(2026, 1, n),
+        moves: n,
+        datagramsIn: 10 * n,
+        datagramsOut: 9 * n,
+        octetsIn: 1000 * n,
+        octetsOut: 900 * n,
+        drops: n === 2 ? { 'record received before': 4 } : {},
+      },
+    ]),
+  );
+  return {
+    holds: { handshakes: 4, awake: 2, asleep: 1, sessions: 5 },
+    connections: () => known.values(),
+    connection: (id) => known.get(id),
+    end: (match) => [...known.values()].filter((one) => match(one) && known.delete(one.id)).length,
+  };
+}
+
 export interface Running {
   readonly url: string;
   readonly desk: Desk & { readonly orders: Orders };
@@ -50,8 +82,11 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
   const desk = {
     orders: new Orders({ ...common, random: seededRandom(1) }),
     euiccs: new Euiccs(common),
-    devices: await Devices.open(common),
-    info: () => info,
+    devices: await Devices.open({ ...common, box: testBox() }),
+    dtls: knownConnections(),
+    // Another octet where the key is to be trusted: enough to tell the two apart.
+    info: (trust?: TlsTrust) =>
+      trust === 'key' ? { ...info, eimConfigurationData: Uint8Array.of(0x30, 0x01) } : info,
     clock: systemClock,
     random: seededRandom(2),
     log: common.log,

@@ -1,7 +1,9 @@
 /** /v1 by plain HTTP: orders, waiting, devices, eUICCs, and what wrong input is told. */
 import assert from 'node:assert/strict';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { after, beforeEach, describe, it } from 'node:test';
 import { parseIccid } from '../../src/messages/ids.ts';
+import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { at, get, send } from './http.ts';
 import {
   activationCode,
@@ -264,6 +266,14 @@ describe('/v1/orders: bad input stores nothing', () => {
   });
 });
 
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+const publicPem = publicKey.export({ format: 'pem', type: 'spki' }).toString();
+const privatePem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+const spkiHash = createHash('sha256')
+  .update(publicKey.export({ format: 'der', type: 'spki' }))
+  .digest('hex')
+  .toUpperCase();
+
 describe('/v1/devices', () => {
   const add = (body: unknown) => send('POST', `${eim.url}/v1/devices`, body);
 
@@ -273,7 +283,8 @@ describe('/v1/devices', () => {
     assert.equal(at(body, 'identity'), eid);
     assert.match(String(at(body, 'key')), /^[0-9A-F]{32}$/);
     const [device] = eim.desk.devices.list();
-    const shown = { identity: eid, eids: [eid], added: new Date(device?.added ?? 0).toISOString() };
+    const added = new Date(device?.added ?? 0).toISOString();
+    const shown = { identity: eid, eids: [eid], added, psk: 'one' };
     assert.deepEqual((await get(`${eim.url}/v1/devices`)).body, { devices: [shown] });
     assert.deepEqual((await get(`${eim.url}/v1/devices/${eid}`)).body, shown);
   });
@@ -294,6 +305,65 @@ describe('/v1/devices', () => {
     assert.equal((await get(url)).status, 404);
   });
 
+  it('takes pins as PEM or SHA-256, and then makes no PSK', async () => {
+    const certificate = loadLabPki().eimTls.certificate;
+    const hash = createHash('sha256').update(certificate).digest('hex');
+    const { status, body } = await add({
+      identity: 'pinned',
+      certificates: [new X509Certificate(certificate).toString(), 'ab:'.repeat(31).concat('ab')],
+      publicKeys: [publicPem],
+      chain: true,
+    });
+    assert.equal(status, 201, JSON.stringify(body));
+    const pins = [hash.toUpperCase(), 'AB'.repeat(32)];
+    assert.deepEqual(body, {
+      identity: 'pinned',
+      eids: [],
+      added: at(body, 'added'),
+      psk: 'none',
+      certificates: pins,
+      publicKeys: [spkiHash],
+      chain: true,
+    });
+  });
+
+  it('pages', async () => {
+    for (const identity of ['b', 'a', 'c']) await add({ identity });
+    const names = (answer: unknown) =>
+      [0, 1, 2].flatMap((i) => at(answer, 'devices', i, 'identity') ?? []);
+    const first = (await get(`${eim.url}/v1/devices?limit=2`)).body;
+    assert.deepEqual([names(first), at(first, 'next')], [['a', 'b'], 'b']);
+    const second = (await get(`${eim.url}/v1/devices?limit=2&after=b`)).body;
+    assert.deepEqual([names(second), at(second, 'next')], [['c'], undefined]);
+    assert.equal((await get(`${eim.url}/v1/devices?limit=0`)).status, 400);
+  });
+
+  it('gives a device another PSK, once shown; the old one stays until it is dropped', async () => {
+    await add({ identity: 'm', key: '00'.repeat(16) });
+    const rotate = (body?: unknown) => send('POST', `${eim.url}/v1/devices/m/rotate`, body);
+    const first = await rotate();
+    assert.equal(first.status, 200);
+    assert.match(String(at(first.body, 'key')), /^[0-9A-F]{32}$/);
+    assert.equal(at(first.body, 'psk'), 'rotating');
+    const second = await rotate({ key: '11'.repeat(16), dropOld: true });
+    assert.equal(at(second.body, 'psk'), 'one');
+    assert.equal((await rotate({ key: '11'.repeat(16) })).status, 400, 'it has that one');
+    assert.equal((await rotate({ key: '11' })).status, 400);
+    assert.equal((await send('POST', `${eim.url}/v1/devices/n/rotate`)).status, 404);
+  });
+
+  it('revokes a device, which can then not be changed', async () => {
+    await add({ identity: 'm', eids: [eid] });
+    const revoke = (name: string) => send('POST', `${eim.url}/v1/devices/${name}/revoke`);
+    const { status, body } = await revoke('m');
+    assert.equal(status, 200);
+    assert.equal(at(body, 'psk'), 'none');
+    assert.ok(!Number.isNaN(Date.parse(String(at(body, 'revoked')))));
+    assert.equal((await send('POST', `${eim.url}/v1/devices/m/rotate`)).status, 409);
+    assert.equal((await add({ identity: 'm' })).status, 409);
+    assert.equal((await revoke('n')).status, 404);
+  });
+
   it('refuses an identity that is taken', async () => {
     await add({ identity: 'a' });
     const { status, body } = await add({ identity: 'a' });
@@ -310,6 +380,9 @@ describe('/v1/devices', () => {
     ['a long PSK', { identity: 'a', key: '00'.repeat(65) }, 'key'],
     ['a PSK that is no hex', { identity: 'a', key: 'secret' }, 'key'],
     ['a wrong EID', { identity: 'a', eids: [eid, '1'] }, 'eids[1]'],
+    ['a pin of 31 octets', { identity: 'a', certificates: ['00'.repeat(31)] }, 'certificates[0]'],
+    ['a certificate that is none', { identity: 'a', certificates: [publicPem] }, 'certificates[0]'],
+    ['a private key as a pin', { identity: 'a', publicKeys: [privatePem] }, 'publicKeys[0]'],
   ];
   for (const [what, body, field] of cases) {
     it(`refuses ${what}`, async () => {
@@ -319,6 +392,66 @@ describe('/v1/devices', () => {
       assert.deepEqual(eim.desk.devices.list(), []);
     });
   }
+});
+
+describe('/v1/devices/batch', () => {
+  const add = (body: unknown) => send('POST', `${eim.url}/v1/devices/batch`, body);
+  const key = '00'.repeat(16);
+
+  it('answers for each device, and shows the PSKs that it made', async () => {
+    const devices = [{ identity: 'a', key }, { eids: [eid] }, { identity: 'b', key: 'x' }, 7];
+    const { status, body } = await add({ devices });
+    assert.equal(status, 200);
+    const results = [0, 1, 2, 3].map((i) => at(body, 'results', i));
+    assert.deepEqual(results[0], { status: 'added', identity: 'a' });
+    assert.match(String(at(results[1], 'key')), /^[0-9A-F]{32}$/);
+    assert.deepEqual(
+      results.slice(2).map((one) => [at(one, 'status'), at(one, 'code'), at(one, 'field')]),
+      [
+        ['refused', 'badInput', 'key'],
+        ['refused', 'badInput', undefined],
+      ],
+    );
+    const again = (await add({ devices })).body;
+    assert.deepEqual(
+      [0, 1].map((i) => [at(again, 'results', i, 'status'), at(again, 'results', i, 'key')]),
+      [
+        ['unchanged', undefined],
+        ['refused', undefined],
+      ],
+    );
+    assert.equal(eim.desk.devices.list().length, 2);
+  });
+
+  it('only looks in a dry run, and shows no PSK', async () => {
+    const { body } = await add({ devices: [{ eids: [eid] }], dryRun: true });
+    assert.deepEqual(at(body, 'results', 0), { status: 'added', identity: eid });
+    assert.deepEqual(eim.desk.devices.list(), []);
+  });
+
+  it('refuses none, too many, and what it does not know', async () => {
+    const many = Array.from({ length: 501 }, (_, i) => ({ identity: `m${i}`, key }));
+    for (const body of [
+      { devices: [] },
+      { devices: many },
+      { devices: 1 },
+      { devices: [], x: 1 },
+    ]) {
+      assert.equal((await add(body)).status, 400);
+    }
+    assert.deepEqual(eim.desk.devices.list(), []);
+  });
+});
+
+describe('/v1/info', () => {
+  it('tells what is asked for of the DTLS server, or refuses', async () => {
+    for (const trust of ['key', 'certificate']) {
+      const { body } = await get(`${eim.url}/v1/info?tlsTrust=${trust}`);
+      assert.equal(at(body, 'eimConfigurationData'), trust === 'key' ? '3001' : '3000');
+    }
+    assert.equal(at((await get(`${eim.url}/v1/info`)).body, 'eimConfigurationData'), '3000');
+    assert.equal((await get(`${eim.url}/v1/info?tlsTrust=both`)).status, 400);
+  });
 });
 
 describe('/v1/euiccs', () => {
@@ -369,5 +502,39 @@ describe('/v1/euiccs', () => {
 
   it('answers 404 for an EID nobody knows', async () => {
     assert.equal((await get(`${eim.url}/v1/euiccs/${eid}`)).status, 404);
+  });
+});
+
+describe('/v1/dtls', () => {
+  const list = async (query = '') => (await get(`${eim.url}/v1/dtls${query}`)).body;
+  const ids = (body: unknown) =>
+    (at(body, 'connections') as readonly unknown[]).map((one) => at(one, 'id'));
+  const idOf = (n: number) => `6D6A5C1E0F3B9A27C4D8E00${n}`;
+
+  it('lists connections, page by page, and says how many there are', async () => {
+    const first = await list('?limit=2');
+    assert.deepEqual(ids(first), [idOf(1), idOf(2)]);
+    assert.equal(at(first, 'next'), idOf(2));
+    const second = await list(`?limit=2&after=${idOf(2)}`);
+    assert.deepEqual(ids(second), [idOf(3)]);
+    assert.equal(at(second, 'next'), undefined);
+    assert.equal(at(second, 'asleep'), 1);
+    assert.deepEqual(ids(await list('?identity=dev1')), [idOf(1)]);
+    assert.equal((await get(`${eim.url}/v1/dtls?limit=0`)).status, 400);
+  });
+
+  it('shows one, an anonymous one without a name', async () => {
+    const { status, body } = await get(`${eim.url}/v1/dtls/${idOf(3)}`);
+    assert.equal(status, 200);
+    assert.equal(at(body, 'credential'), 'anonymous');
+    assert.ok(!('identity' in (body as object)));
+    assert.equal((await get(`${eim.url}/v1/dtls/none`)).status, 404);
+  });
+
+  it('ends one, once', async () => {
+    const url = `${eim.url}/v1/dtls/${idOf(1)}`;
+    assert.equal((await send('DELETE', url)).status, 204);
+    assert.equal((await send('DELETE', url)).status, 404);
+    assert.deepEqual(ids(await list()), [idOf(2), idOf(3)]);
   });
 });

@@ -4,8 +4,8 @@
  * `prf`: the published test vectors of the TLS 1.2 PRF, which OpenSSL's command line confirms.
  * `opensslSession`, `nodeDtlsSession`, `ecdsaSession`: whole handshakes of coap-client-openssl 4.3.1 and
  * node-dtls-client 1.1.1 with a trial server whose random was 50 51 … 6f; each client accepted its server's answer,
- * and tshark 4.0.17 decrypts them. PSK `secretPSK`, identity `dev1`. `records` and `cookie`: computed with Python's
- * cryptography. None of it was made with this code.
+ * and tshark 4.0.17 decrypts them. PSK `secretPSK`, identity `dev1`. `cookie`: computed with Python's cryptography.
+ * None of it was made with this code.
  */
 export const prf = [
   {
@@ -86,16 +86,6 @@ export const ecdsaSession = {
   serverVerifyData: 'e45f452e4e1a956dc7c95f04',
   flight6:
     '14fefd000000000000000500010116fefd000100000000000000280001000000000000dcd5ca534fc14d50be6ecbded22a8223f9292b77a3c4e21b0cf939e6d8ea972f',
-} as const;
-
-/** Epoch 1, sequence number 5, application data. */
-export const records = {
-  key: '000102030405060708090a0b0c0d0e0f',
-  iv: 'a0a1a2a3',
-  plaintext: '4101392001b178',
-  ccm8: '17fefd0001000000000005001700010000000000056dfc3717ae17bca5023bcc5aa2caa7',
-  ccm: '17fefd0001000000000005001f00010000000000056dfc3717ae17bce25890b64dbaf0f4611b451f97bf09de',
-  gcm: '17fefd0001000000000005001f00010000000000058d0b68a6252692922c46e5297923e2c77a43d4ed536710',
 } as const;
 
 /** HMAC-SHA-256 under 32 times 6b for the hello, from 127.0.0.1:40000. */

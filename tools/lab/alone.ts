@@ -13,6 +13,10 @@ import { EuiccStateError } from './euicc/state.ts';
 import { Device, type StackName } from './ipa/device.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { profilesOf } from './lab.ts';
+import { startCapture } from './link/pcap.ts';
+import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
+import { startRelay } from './link/relay.ts';
+import { seededNumbers } from './link/seeded.ts';
 import { labEid, loadLabPki } from './pki/lab-pki.ts';
 import { profileTable, stepLine } from './report.ts';
 import { type Smdpp, startSmdpp } from './smdpp/smdpp.ts';
@@ -42,6 +46,34 @@ export async function runSmdpp(options: SmdppAloneOptions): Promise<void> {
   console.log(`root to trust:   ${join(top, 'certs', 'lab', 'ci.cert.pem')}`);
   await stopSignal();
   await smdpp.close();
+}
+
+export interface LinkAloneOptions {
+  readonly server: Address;
+  readonly profile: LinkProfileName;
+  readonly port: number;
+  readonly seed: number;
+  readonly pcap?: string;
+}
+
+/** Relays until a signal, then says what passed. */
+export async function runLink(options: LinkAloneOptions): Promise<void> {
+  const capture = options.pcap === undefined ? undefined : startCapture(options.pcap);
+  const relay = await startRelay({
+    server: options.server,
+    profile: linkProfiles[options.profile],
+    clock: systemClock,
+    chance: seededNumbers(options.seed),
+    port: options.port,
+    ...(capture === undefined ? {} : { capture }),
+  });
+  console.log(
+    `link ${options.profile} to ${addressText(options.server)}: ${addressText(relay.address)}`,
+  );
+  await stopSignal();
+  await relay.close();
+  await capture?.close();
+  console.log(JSON.stringify(relay.counts));
 }
 
 async function openSmdpp({ port, name }: SmdppAloneOptions): Promise<Smdpp> {

@@ -17,12 +17,6 @@ export function port(text: string): number {
   throw new InvalidArgumentError('a port from 0 to 65535');
 }
 
-export function share(text: string): number {
-  const value = Number(text);
-  if (text !== '' && value >= 0 && value <= 0.5) return value;
-  throw new InvalidArgumentError('a share from 0 to 0.5');
-}
-
 export function natural(text: string): number {
   if (/^[0-9]{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('a whole number');

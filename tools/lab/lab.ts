@@ -21,7 +21,7 @@ import { ProfileInfoListResponse } from '../../src/messages/psmo.ts';
 import { readOnly, tlv } from '../../src/messages/tlv.ts';
 import { type EimProcess, LabError, startEim, top } from './eim-process.ts';
 import { Euicc } from './euicc/euicc.ts';
-import { Device, type LinkQuality, type StackName } from './ipa/device.ts';
+import { Device, type Link, type StackName } from './ipa/device.ts';
 import type { OnStep } from './ipa/steps.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { type LabPki, labEid, loadLabPki } from './pki/lab-pki.ts';
@@ -36,7 +36,7 @@ export interface LabOptions {
   readonly stack: StackName;
   /** 0: a free one. */
   readonly ports: { readonly coaps: number; readonly rest: number; readonly smdpp: number };
-  readonly link?: LinkQuality;
+  readonly link?: Link;
   /** Told of each step as it happens. */
   readonly onStep: OnStep;
 }
@@ -202,7 +202,7 @@ export function labSettings(
     'eim.tls.key': lab('eim-tls.key.pem'),
     'eim.tls.certificate': lab('eim-tls.cert.pem'),
     // Over loopback an answer that is not there soon is lost.
-    ...(link === undefined ? {} : { 'coap.ackTimeout': '500ms' }),
+    ...(link !== undefined && link.profile.roundTrip < 1000 ? { 'coap.ackTimeout': '500ms' } : {}),
     'es9.roots': [lab('ci.cert.pem')],
     'euicc.roots': [lab('ci.cert.pem')],
   };

@@ -1,9 +1,18 @@
 /** `npm run lab`: the main job on loopback, or one part of it alone. */
 import { Command, Option } from 'commander';
-import { type DeviceAloneOptions, runDevice, runSmdpp, type SmdppAloneOptions } from './alone.ts';
-import { address, matchingId, natural, port, psk, seconds, share, size } from './arguments.ts';
+import {
+  type DeviceAloneOptions,
+  type LinkAloneOptions,
+  runDevice,
+  runLink,
+  runSmdpp,
+  type SmdppAloneOptions,
+} from './alone.ts';
+import { address, matchingId, natural, port, psk, seconds, size } from './arguments.ts';
 import { chooseProfile } from './choose-profile.ts';
 import { runLab, StepFailed, step } from './lab.ts';
+import { startCapture } from './link/pcap.ts';
+import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
 import { seededNumbers } from './link/seeded.ts';
 import { profileTable, stepLine, wireTable } from './report.ts';
 
@@ -16,7 +25,8 @@ interface Options {
   readonly coapsPort: number;
   readonly restPort: number;
   readonly smdppPort: number;
-  readonly loss: number;
+  readonly link: LinkProfileName;
+  readonly pcap?: string;
   readonly seed: number;
 }
 
@@ -53,13 +63,13 @@ const program = new Command('npm run lab --')
   .option('--coaps-port <port>', 'UDP port of the eIM, 0 for a free one', port, 0)
   .option('--rest-port <port>', 'TCP port of the eIM, 0 for a free one', port, 0)
   .option('--smdpp-port <port>', 'TCP port of the SM-DP+, 0 for a free one', port, 0)
-  .option(
-    '--loss <share>',
-    'lose this share of datagrams, and repeat and reorder half as many',
-    share,
-    0,
+  .addOption(
+    new Option('--link <profile>', 'what the way between device and eIM is like')
+      .choices(Object.keys(linkProfiles))
+      .default('lan'),
   )
-  .option('--seed <number>', 'what decides which', natural, 1)
+  .option('--seed <number>', 'what decides which datagrams are lost', natural, 1)
+  .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
   .action(main);
 
 program
@@ -71,6 +81,20 @@ program
   .addOption(sizeOption())
   .option('--matching-id <id>', 'matchingId of the profile', matchingId, 'LAB')
   .action((options: SmdppAloneOptions) => alone(() => runSmdpp(options)));
+
+program
+  .command('link')
+  .description('the link alone: a relay between any client and any server')
+  .requiredOption('--server <host:port>', 'where the server listens', address)
+  .addOption(
+    new Option('--profile <name>', 'what the link is like')
+      .choices(Object.keys(linkProfiles))
+      .default('nbiot-good'),
+  )
+  .option('--port <port>', 'UDP port to listen on, 0 for a free one', port, 0)
+  .option('--seed <number>', 'what decides which datagrams are lost', natural, 1)
+  .option('--pcap <file>', 'write what passes, for Wireshark')
+  .action((options: LinkAloneOptions) => alone(() => runLink(options)));
 
 program
   .command('device')
@@ -106,10 +130,11 @@ async function alone(part: () => Promise<void>): Promise<void> {
 }
 
 async function main(options: Options, command: Command): Promise<void> {
-  const { json, auth, stack, loss, seed } = options;
+  const { json, auth, stack, link, seed, pcap } = options;
   if (stack === 'node-coap' && auth === 'cert') {
     command.error('error: --stack node-coap knows PSK only: leave out --auth cert');
   }
+  const capture = pcap === undefined ? undefined : startCapture(pcap);
   const say = (line: string) => {
     if (json !== true) console.log(line);
   };
@@ -121,9 +146,11 @@ async function main(options: Options, command: Command): Promise<void> {
       auth,
       stack,
       ports: { coaps: options.coapsPort, rest: options.restPort, smdpp: options.smdppPort },
-      ...(loss === 0
-        ? {}
-        : { link: { loss, repeat: loss / 2, reorder: loss / 2, chance: seededNumbers(seed) } }),
+      link: {
+        profile: linkProfiles[link],
+        chance: seededNumbers(seed),
+        ...(capture === undefined ? {} : { capture }),
+      },
       onStep: (step) => say(stepLine(step)),
     });
     if (json === true) console.log(JSON.stringify(result));
@@ -136,5 +163,7 @@ async function main(options: Options, command: Command): Promise<void> {
     if (json === true) console.log(JSON.stringify({ ok: false, step: failed, why }));
     else console.error(`\nFailed to ${failed}: ${why}`);
     process.exitCode = 1;
+  } finally {
+    await capture?.close();
   }
 }

@@ -1,7 +1,7 @@
 /** `eim info`: who the eIM is, and what a device or eUICC needs to know of it. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { hex } from '../../base/bytes.ts';
 import type { InfoView } from '../../rest/api.ts';
 import { type Context, remote } from '../context.ts';
@@ -12,6 +12,12 @@ export function addInfo(program: Command, context: Context): void {
     .command('info')
     .description('show the eIM: its addresses, and what makes a eUICC accept it')
     .option('--out <folder>', 'also write it there as files, ready for a device')
+    .addOption(
+      new Option(
+        '--tls-trust <what>',
+        "what eUICCs are told to trust of the DTLS server (default: the eIM's eim.tls.trust)",
+      ).choices(['key', 'certificate']),
+    )
     .addHelpText(
       'after',
       `
@@ -20,11 +26,12 @@ eim-signing.pem (certificate or public key that verifies eUICC Packages) and
 tls-certificate.pem (the DTLS server's).
 
 Example:
-  eim info --out ./for-device`,
+  eim info --out ./for-device
+  eim info --tls-trust key --out ./for-raw-public-keys`,
     )
-    .action(async ({ out }: { out?: string }, command: Command) => {
+    .action(async ({ out, tlsTrust }: { out?: string; tlsTrust?: string }, command: Command) => {
       const { client, output } = remote(context, command);
-      const info = await client.info();
+      const info = await client.info({ tlsTrust });
       const written = out === undefined ? [] : await write(out, info);
       if (output.json) return output.document(info);
       output.facts([

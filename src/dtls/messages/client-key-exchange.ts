@@ -14,3 +14,14 @@ export const PskClientKeyExchange = struct({ identity: vector(0, 2 ** 16 - 1) })
  *   opaque ecdh_Yc<1..2^8-1>;
  */
 export const EcdheClientKeyExchange = struct({ point: vector(1, 2 ** 8 - 1) });
+
+/**
+ * RFC 5489 §2
+ *
+ *   opaque psk_identity<0..2^16-1>;
+ *   ClientECDiffieHellmanPublic public;
+ */
+export const EcdhePskClientKeyExchange = struct({
+  identity: vector(0, 2 ** 16 - 1),
+  point: vector(1, 2 ** 8 - 1),
+});

@@ -33,3 +33,14 @@ export const EcdheServerKeyExchange = struct({
   scheme: uint16,
   signature: vector(0, 2 ** 16 - 1),
 });
+
+/**
+ * RFC 5489 §2: there is always a hint, be it an empty one, and nothing is signed.
+ *
+ *   opaque psk_identity_hint<0..2^16-1>;
+ *   ServerECDHParams params;
+ */
+export const EcdhePskServerKeyExchange = struct({
+  identityHint: vector(0, 2 ** 16 - 1),
+  parameters: EcdhParameters,
+});

@@ -1,6 +1,6 @@
 /** A server on the test's bench: datagrams in by hand, answers in hand. */
-import type { Address } from '../../../src/base/address.ts';
-import { utf8 } from '../../../src/base/bytes.ts';
+import { type Address, addressText } from '../../../src/base/address.ts';
+import { equal, utf8 } from '../../../src/base/bytes.ts';
 import { Drops, type LogLine, makeLog } from '../../../src/base/log.ts';
 import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from '../../../src/dtls/server.ts';
 import { HandClock } from '../../support/hand-clock.ts';
@@ -24,7 +24,7 @@ export class Bench {
   constructor(options: Partial<DtlsServerOptions> = {}) {
     this.server = new DtlsServer({
       credentials: {
-        psk: (identity) => (Buffer.from(identity).equals(utf8(psk.identity)) ? psk.key : undefined),
+        psk: (identity) => (equal(identity, utf8(psk.identity)) ? [psk.key] : []),
       },
       clock: this.clock,
       random: seededRandom(7),
@@ -48,6 +48,14 @@ export class Bench {
     const sent = this.#sent;
     this.#sent = [];
     return sent.map(([datagram]) => datagram);
+  }
+
+  /** Of that, what went to one address; the rest stays. */
+  mail(to: Address): readonly Uint8Array[] {
+    const text = addressText(to);
+    const mine = this.#sent.filter(([, address]) => addressText(address) === text);
+    this.#sent = this.#sent.filter(([, address]) => addressText(address) !== text);
+    return mine.map(([datagram]) => datagram);
   }
 
   dropped(reason: string): number {

@@ -191,8 +191,8 @@ export class RawClient {
       .filter(({ epoch }) => epoch === 1)
       .flatMap((record) => {
         if (this.#reader?.isNew(record) !== true) return [];
-        const plaintext = this.#reader.read(record);
-        return plaintext === undefined ? [] : [[record.type, plaintext] as const];
+        const read = this.#reader.read(record);
+        return read === undefined ? [] : [[read.type, read.plaintext] as const];
       });
   }
 }

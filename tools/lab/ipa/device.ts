@@ -5,11 +5,13 @@ import type { Log } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
 import type { ClientCredential } from '../../../src/dtls/credentials.ts';
 import { readOnly } from '../../../src/messages/tlv.ts';
+import type { Capture } from '../link/pcap.ts';
+import { type LinkProfile, linkProfiles } from '../link/profiles.ts';
 import { type Relay, type RelayCounts, startRelay } from '../link/relay.ts';
 import type { Card } from './card.ts';
 import { Ipa } from './ipa.ts';
 import { openNodeCoapStack } from './node-coap-stack.ts';
-import { openOwnStack, type Stack } from './stack.ts';
+import { openOwnStack, type Pace, type Stack } from './stack.ts';
 import type { OnStep, WireCount } from './steps.ts';
 
 export type StackName = 'own' | 'node-coap';
@@ -23,19 +25,18 @@ export interface DeviceOptions {
   readonly random: Random;
   readonly log: Log;
   readonly onStep: OnStep;
-  /** Shares of datagrams in [0, 1] that the way loses, repeats, reorders; nothing where absent. */
-  readonly link?: LinkQuality;
+  /** What the way to the eIM is like; loopback as it is where absent. */
+  readonly link?: Link;
 }
 
-export interface LinkQuality {
-  readonly loss: number;
-  readonly repeat: number;
-  readonly reorder: number;
+export interface Link {
+  readonly profile: LinkProfile;
   /** Numbers in [0, 1) that a seed decides. */
   readonly chance: () => number;
+  readonly capture?: Capture;
 }
 
-const faultless: LinkQuality = { loss: 0, repeat: 0, reorder: 0, chance: () => 0.5 };
+const loopback: Link = { profile: linkProfiles.lan, chance: () => 0.5 };
 
 export class Device {
   readonly #options: DeviceOptions;
@@ -53,7 +54,7 @@ export class Device {
 
   /** Shakes hands with the eIM. */
   async connect(): Promise<void> {
-    const { eim, clock, link = faultless, stack, credential } = this.#options;
+    const { eim, clock, link = loopback, stack, credential } = this.#options;
     this.#relay = await startRelay({ server: eim, clock, ...link });
     const open = stack === 'own' ? openOwnStack : openNodeCoapStack;
     await this.#counted(
@@ -63,7 +64,7 @@ export class Device {
         this.#stack = await open({
           ...this.#options,
           eim: this.#relay?.address ?? eim,
-          impatient: link.loss > 0,
+          pace: paceOf(link.profile),
         });
         return new Uint8Array();
       },
@@ -113,6 +114,24 @@ export class Device {
     });
     return answer;
   }
+}
+
+/**
+ * How patient the device is: on a link that loses much and takes milliseconds it sends again soon and often; on a slow
+ * one it waits for at least the longest round trip (RFC 7252 4.8: ACK_TIMEOUT; RFC 7925 11 for DTLS).
+ */
+function paceOf({ roundTrip, jitter, loss }: LinkProfile): Pace {
+  if (roundTrip < 1000) {
+    return loss.share > 0.1
+      ? { ackTimeout: 300, maxRetransmit: 8, firstFlight: 300 }
+      : { ackTimeout: 2000, maxRetransmit: 4, firstFlight: 1000 };
+  }
+  const longest = roundTrip + 2 * jitter;
+  return {
+    ackTimeout: Math.max(10_000, 1.5 * longest),
+    maxRetransmit: 4,
+    firstFlight: Math.max(9000, 1.5 * longest),
+  };
 }
 
 function copy(counts: Readonly<RelayCounts> | undefined): WireCount {

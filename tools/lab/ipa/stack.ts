@@ -22,11 +22,19 @@ export interface StackOptions {
   readonly suites?: readonly CipherSuiteName[];
   /** Octets of a block that the device asks for. Default 1024. */
   readonly blockSize?: number;
-  /** For a way that loses much and takes milliseconds: sent again soon, and often. Default: as the RFCs have it. */
-  readonly impatient?: boolean;
+  /** Default: as the RFCs have it. */
+  readonly pace?: Pace;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+}
+
+/** How patient a device is; milliseconds. */
+export interface Pace {
+  readonly ackTimeout: number;
+  readonly maxRetransmit: number;
+  /** Until the first repetition of a handshake flight. */
+  readonly firstFlight: number;
 }
 
 /** The eIM answered with a CoAP error. */
@@ -34,17 +42,13 @@ export class StackError extends Error {
   override readonly name = 'StackError';
 }
 
-const impatientFlights = { initial: 300, ceiling: 2000, attempts: 30 };
-/** Each wait is twice the last, so that a run of bad luck costs seconds only where the first is short. */
-const impatientMessages = { ackTimeout: 100, maxRetransmit: 9 };
-
 /** Path and content format of ESipa over CoAP (SGP.32 6.1). */
 export const esipaPath = ['gsma', 'rsp2', 'asn1'] as const;
 export const octetStream = 42;
 
 /** Connects with our own clients. */
 export async function openOwnStack(options: StackOptions): Promise<Stack> {
-  const { eim, clock, random, log } = options;
+  const { eim, clock, random, log, pace } = options;
   const socket = createSocket('udp4');
   const dtls = new DtlsClient({
     credential: options.credential,
@@ -52,7 +56,7 @@ export async function openOwnStack(options: StackOptions): Promise<Stack> {
     random,
     log,
     ...(options.suites === undefined ? {} : { suites: options.suites }),
-    ...(options.impatient ? { times: { retransmission: impatientFlights } } : {}),
+    ...(pace === undefined ? {} : { times: { retransmission: flights(pace) } }),
     send: (datagram) => socket.send(datagram, eim.port, eim.address),
     deliver: (data) => coap.receive(data),
   });
@@ -61,7 +65,7 @@ export async function openOwnStack(options: StackOptions): Promise<Stack> {
     clock,
     random,
     log,
-    ...(options.impatient ? { parameters: impatientMessages } : {}),
+    ...(pace === undefined ? {} : { parameters: coapParameters(pace) }),
   });
   socket.on('message', (datagram) => dtls.receive(datagram));
   socket.on('error', (error) => log.warn('socket', { why: error.message }));
@@ -95,4 +99,12 @@ export async function openOwnStack(options: StackOptions): Promise<Stack> {
     },
     close,
   };
+}
+
+function flights({ firstFlight }: Pace) {
+  return { initial: firstFlight, ceiling: Math.max(2000, 4 * firstFlight), attempts: 30 };
+}
+
+function coapParameters({ ackTimeout, maxRetransmit }: Pace) {
+  return { ackTimeout, maxRetransmit };
 }

@@ -109,8 +109,9 @@ export function issueTls(
   pki: Pick<LabPki, 'ci'>,
   names: readonly string[],
   change: Partial<CertificateProfile> = {},
+  key?: KeyObject,
 ): LabCredential {
-  return issueCertificate({ ...dpTlsProfile(profileDefaults, names), ...change }, pki.ci);
+  return issueCertificate({ ...dpTlsProfile(profileDefaults, names), ...change }, pki.ci, key);
 }
 
 /** Reads what saveLabPki wrote: the committed lab, or a folder of one's own. */

@@ -1,0 +1,17 @@
+/** Whether a Finished is the one due (RFC 5246 §7.4.9). */
+import { timingSafeEqual } from 'node:crypto';
+import { AlertDescription, HandshakeError } from './alert.ts';
+
+/** Throws HandshakeError(decryptError) where the peer's Finished is not the one due. */
+export function checkVerifyData(finished: Uint8Array, due: Uint8Array): void {
+  if (!sameVerifyData(finished, due)) throw notFinished();
+}
+
+export function sameVerifyData(finished: Uint8Array, due: Uint8Array): boolean {
+  return finished.length === due.length && timingSafeEqual(finished, due);
+}
+
+export function notFinished(): HandshakeError {
+  const complaint = 'Finished does not fit the handshake';
+  return new HandshakeError(AlertDescription.decryptError, complaint);
+}

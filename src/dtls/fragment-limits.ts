@@ -1,0 +1,55 @@
+/** How long the records may be that a peer takes: max_fragment_length (RFC 6066 §4) and record_size_limit (RFC 8449). */
+import { AlertDescription, HandshakeError } from './alert.ts';
+import { type Extension, type Extensions, extension } from './extensions.ts';
+import { longestData } from './record.ts';
+
+/** Most octets of plaintext in one record. */
+export interface FragmentLimits {
+  /** In epoch 0. */
+  readonly plain: number;
+  /** Protected. */
+  readonly sealed: number;
+}
+
+export const unlimited: FragmentLimits = { plain: longestData, sealed: longestData };
+
+/** The code of each length that max_fragment_length knows (RFC 6066 §4). */
+export const fragmentLengthCodes = { 512: 1, 1024: 2, 2048: 3, 4096: 4 } as const;
+export type MaxFragmentLength = keyof typeof fragmentLengthCodes;
+
+/** RFC 8449 §4 */
+const leastRecordSize = 64;
+
+/** The limits that a client asks for, and the ServerHello's extension that grants them. */
+export function grantFragmentLimits(offered: Extensions): {
+  readonly limits: FragmentLimits;
+  readonly granted?: Extension;
+} {
+  // RFC 8449 §5: where both are offered, max_fragment_length counts for nothing.
+  const size = offered.recordSizeLimit;
+  if (size !== undefined) {
+    const granted = extension.recordSizeLimit(longestData); // we take records of any length
+    return { limits: limitsOfRecordSize(size), granted };
+  }
+  const code = offered.maxFragmentLength;
+  if (code === undefined) return { limits: unlimited };
+  return { limits: limitsOfCode(code), granted: extension.maxFragmentLength(code) };
+}
+
+/** Only protected records count (RFC 8449 §4). */
+export function limitsOfRecordSize(size: number): FragmentLimits {
+  if (size < leastRecordSize) {
+    const complaint = `record_size_limit of ${size} octets`;
+    throw new HandshakeError(AlertDescription.illegalParameter, complaint);
+  }
+  return { plain: longestData, sealed: Math.min(size, longestData) };
+}
+
+export function limitsOfCode(code: number): FragmentLimits {
+  const [length] = Object.entries(fragmentLengthCodes).find(([, known]) => known === code) ?? [];
+  if (length === undefined) {
+    const complaint = `max_fragment_length of code ${code}`;
+    throw new HandshakeError(AlertDescription.illegalParameter, complaint);
+  }
+  return { plain: Number(length), sealed: Number(length) };
+}

@@ -1,0 +1,380 @@
+/**
+ * A server's connection to one peer: what the room above sees of it, where its peer is, and what the store knows.
+ *
+ * The peer's address follows its newest authentic record (RFC 9146 §6). Until a round trip has shown that the peer is
+ * at a new address, no more than three times what came from there goes there.
+ *
+ * Where connections are kept in a store, nothing happens that a restart could undo to the harm of anyone: data is
+ * handed up when the store knows that its record was received, and a record leaves when the store knows that its
+ * number is taken. Numbers are taken in strides, so that the second costs nothing as a rule.
+ */
+import type { Address } from '../base/address.ts';
+import { addressText } from '../base/address.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Connection, ConnectionOwner } from './connection.ts';
+import { Counts } from './connection-facts.ts';
+import type { PeerCredential } from './credentials.ts';
+import { type KeptConnection, packConnection } from './kept-connection.ts';
+import type { DtlsRecord } from './record.ts';
+import type { DtlsPeer } from './server.ts';
+import type { Keepable, Packed } from './vault.ts';
+
+/** What a server does for its connections. */
+export interface ConnectionHost {
+  /** Whether connections are kept in a store. */
+  readonly keeps: boolean;
+  now(): number;
+  send(datagram: Uint8Array, to: Address): void;
+  deliver(connection: ServerConnection, data: Uint8Array): void;
+  established(connection: ServerConnection): void;
+  /** An authentic record has come. */
+  heard(connection: ServerConnection): void;
+  moved(connection: ServerConnection, from: Address): void;
+  ended(connection: ServerConnection, reason: string, error?: Error): void;
+  /** Has it written to the store. */
+  save(connection: ServerConnection): void;
+  /** The same connection, awake. */
+  wake(key: Uint8Array, id: string): ServerConnection | undefined;
+}
+
+/** A datagram on its way in, without its octets. */
+export interface From {
+  readonly address: Address;
+  readonly length: number;
+  /** It is counted once, though it may have many records. */
+  counted: boolean;
+}
+
+/** Record numbers that are taken at a time. */
+const stride = 256;
+/** What an address that is not confirmed may get, for each octet that came from there. */
+const amplification = 3;
+/** Data that waits for the store, in each direction. */
+const mostWaiting = 64;
+
+/** An address that nothing has shown the peer to be at but one record. */
+interface Unconfirmed {
+  received: number;
+  sent: number;
+}
+
+/** How a connection begins: with a hello, or as it was kept. */
+export type Origin = { readonly clientRandom: Uint8Array } | { readonly kept: KeptConnection };
+
+export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredential>, Keepable {
+  readonly #host: ConnectionHost;
+  readonly id: string;
+  readonly #clientRandom: Uint8Array;
+  readonly #counts: Counts;
+  #connection: Connection<PeerCredential> | undefined;
+  #address: Address;
+  #credential: PeerCredential;
+  #key: Uint8Array = nothing;
+  #began: number;
+  #lastContact: number;
+  /** Our connection ID, kept for after the work is done. */
+  #cid: Uint8Array | undefined;
+  #unconfirmed: Unconfirmed | undefined;
+  /** Where the record that is being read came from, and how long its datagram was. */
+  #from: Address;
+  #fromLength = 0;
+  #session: Uint8Array | undefined;
+  #wasEstablished = false;
+  #ended = false;
+  /** What the store knows to be taken: numbers below. */
+  #reserved = Number.POSITIVE_INFINITY;
+  /** What goes to the store: numbers below, and so many of the data that waits. */
+  #packed:
+    | { readonly reserved: number; readonly data: number; readonly changes: number }
+    | undefined;
+  /** How often it changed since what the store has. */
+  #unsaved = 0;
+  /** Data to hand up once the store knows of it. */
+  #data: Uint8Array[] = [];
+  /** Data to send once the store has its numbers. */
+  #outgoing: Uint8Array[] = [];
+
+  constructor(host: ConnectionHost, id: Uint8Array, address: Address, origin: Origin) {
+    this.#host = host;
+    this.id = toHex(id);
+    this.#address = address;
+    this.#from = address;
+    if ('kept' in origin) {
+      const { kept } = origin;
+      this.#clientRandom = nothing;
+      this.#credential = kept.credential;
+      this.#wasEstablished = true;
+      this.#counts = kept.counts;
+      this.#began = kept.began;
+      this.#lastContact = kept.lastContact;
+      if (!kept.confirmed) this.#unconfirmed = { received: 0, sent: 0 };
+      if (host.keeps) this.#reserved = kept.state.next;
+    } else {
+      this.#clientRandom = origin.clientRandom;
+      this.#credential = { type: 'anonymous' };
+      this.#counts = new Counts();
+      this.#began = host.now();
+      this.#lastContact = this.#began;
+    }
+  }
+
+  /** Gives it what does its work; at once after it was made. */
+  attach(connection: Connection<PeerCredential>): void {
+    this.#connection = connection;
+  }
+
+  /** Undefined once it sleeps or has ended. */
+  get connection(): Connection<PeerCredential> | undefined {
+    return this.#connection;
+  }
+
+  get address(): Address {
+    return this.#address;
+  }
+
+  get credential(): PeerCredential {
+    return this.#credential;
+  }
+
+  get began(): number {
+    return this.#began;
+  }
+
+  /** When an authentic record came last. */
+  get lastContact(): number {
+    return this.#lastContact;
+  }
+
+  /** Of the ClientHello that began it: the same hello again begins nothing. Empty after it has slept. */
+  get clientRandom(): Uint8Array {
+    return this.#clientRandom;
+  }
+
+  /** The name of the session that it began or resumed; unknown after it has slept. */
+  get session(): Uint8Array | undefined {
+    return this.#session;
+  }
+
+  get wasEstablished(): boolean {
+    return this.#wasEstablished;
+  }
+
+  /** What is counted of it. */
+  get counts(): Counts {
+    return this.#counts;
+  }
+
+  /** Under which it is found: its connection ID, or its address. Empty until one or the other is known. */
+  get key(): Uint8Array {
+    return this.#key;
+  }
+
+  set key(key: Uint8Array) {
+    this.#key = key;
+  }
+
+  /** Our connection ID, which its records bear; undefined where it has none. */
+  get cid(): Uint8Array | undefined {
+    this.#cid ??= this.#connection?.cids.own?.octets;
+    return this.#cid;
+  }
+
+  get maxPayload(): number {
+    const { connection } = this;
+    if (connection === undefined) return this.#host.wake(this.#key, this.id)?.maxPayload ?? 0;
+    if (this.#unconfirmed === undefined) return connection.maxPayload;
+    const left = this.#allowance(this.#unconfirmed) - connection.overhead;
+    return Math.max(0, Math.min(connection.maxPayload, left));
+  }
+
+  /** Takes a record in; says why where it is dropped. */
+  receiveFrom(record: DtlsRecord, from: From): string | undefined {
+    this.#from = from.address;
+    this.#fromLength = from.length;
+    this.countIn(from);
+    const connection = this.#connection;
+    const reason = connection === undefined ? 'connection has ended' : connection.receive(record);
+    if (reason !== undefined) this.#counts.drop(reason);
+    return reason;
+  }
+
+  /** Counts a datagram of its peer. */
+  countIn(from: From): void {
+    if (from.counted) return;
+    from.counted = true;
+    this.#counts.datagramsIn++;
+    this.#counts.octetsIn += from.length;
+  }
+
+  sendData(data: Uint8Array): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    if (connection.next < this.#reserved && this.#outgoing.length === 0) connection.send(data);
+    else if (this.#outgoing.length >= mostWaiting) this.#counts.drop(noRoom);
+    else {
+      this.#outgoing.push(data.slice());
+      this.#save();
+    }
+  }
+
+  // DtlsPeer
+
+  send(data: Uint8Array): void {
+    if (this.#ended) return;
+    if (this.#connection === undefined) this.#host.wake(this.#key, this.id)?.send(data);
+    else this.sendData(data);
+  }
+
+  close(): void {
+    if (this.#ended) return;
+    if (this.#connection === undefined) this.#host.wake(this.#key, this.id)?.close();
+    else this.#connection.close('closed by us');
+  }
+
+  // ConnectionOwner
+
+  transmit(datagram: Uint8Array): void {
+    const unconfirmed = this.#unconfirmed;
+    if (unconfirmed !== undefined) {
+      if (datagram.length > this.#allowance(unconfirmed)) {
+        this.#counts.drop('more than an unconfirmed address may get');
+        return;
+      }
+      unconfirmed.sent += datagram.length;
+    }
+    this.#counts.datagramsOut++;
+    this.#counts.octetsOut += datagram.length;
+    this.#host.send(datagram, this.#address);
+  }
+
+  get mayNumber(): boolean {
+    return (this.#connection?.next ?? 0) < this.#reserved;
+  }
+
+  established(credential: PeerCredential, session: Uint8Array | undefined): void {
+    this.#credential = credential;
+    this.#session = session;
+    this.#wasEstablished = true;
+    if (this.#host.keeps) this.#unsaved++;
+    this.#began = this.#host.now();
+    this.#lastContact = this.#began;
+    this.#host.established(this);
+  }
+
+  heard(newest: boolean): void {
+    this.#lastContact = this.#host.now();
+    if (this.#connection?.established !== true) return;
+    this.#host.heard(this);
+    if (newest) this.#follow();
+    this.#save();
+  }
+
+  deliver(data: Uint8Array): void {
+    if (!this.#host.keeps) this.#host.deliver(this, data);
+    else if (this.#data.length >= mostWaiting) this.#counts.drop(noRoom);
+    else this.#data.push(data.slice()); // its record was `heard`, so it is being saved
+  }
+
+  ended(reason: string, error?: Error): void {
+    this.#ended = true;
+    this.#data = [];
+    this.#outgoing = [];
+    this.#host.ended(this, reason, error);
+  }
+
+  // Keepable
+
+  pack(): Packed {
+    if (this.#ended) return 'gone';
+    const kept = this.keep();
+    if (kept === undefined) return 'as it is'; // it sleeps, and went to sleep when the store knew all of it
+    const { next } = kept.state;
+    const reserved = next + stride;
+    // From now on the store may know this number, so no higher one leaves before it knows a higher one.
+    if (this.#reserved === Number.POSITIVE_INFINITY) this.#reserved = reserved;
+    this.#packed = { reserved, data: this.#data.length, changes: this.#unsaved };
+    const octets = packConnection({ ...kept, state: { ...kept.state, next: reserved } });
+    return { octets, lastContact: this.#lastContact };
+  }
+
+  packed(): void {
+    const packed = this.#packed;
+    if (packed === undefined) return;
+    this.#packed = undefined;
+    this.#unsaved -= packed.changes;
+    this.#reserved = Math.max(packed.reserved, this.#reserved);
+    const data = this.#data.splice(0, packed.data);
+    for (const one of data) if (!this.#ended) this.#host.deliver(this, one);
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    for (const one of outgoing) this.send(one);
+  }
+
+  /** As it is now; undefined where it is not established. */
+  keep(): KeptConnection | undefined {
+    const state = this.#connection?.state;
+    if (state === undefined) return undefined;
+    return {
+      id: new Uint8Array(Buffer.from(this.id, 'hex')),
+      address: this.#address,
+      confirmed: this.#unconfirmed === undefined,
+      credential: this.#credential,
+      began: this.began,
+      lastContact: this.lastContact,
+      counts: this.counts,
+      state,
+    };
+  }
+
+  /** Whether the store knows all of it that it has to know. */
+  get isQuiet(): boolean {
+    return this.#unsaved === 0 && this.#data.length === 0 && this.#outgoing.length === 0;
+  }
+
+  /** Goes to sleep: its work is done by whoever wakes. */
+  sleep(): void {
+    this.#connection?.leave();
+    this.#connection = undefined;
+  }
+
+  /** It has ended without a word, while it slept. */
+  forget(): void {
+    this.#ended = true;
+    this.#connection?.leave();
+    this.#connection = undefined;
+  }
+
+  /** The peer's newest record shows where it is now. */
+  #follow(): void {
+    const from = this.#from;
+    if (from.address !== this.#address.address || from.port !== this.#address.port) {
+      const before = this.#address;
+      if (this.cid === undefined) return; // found by its address, it cannot have another
+      this.#address = from;
+      this.#unconfirmed = { received: this.#fromLength, sent: 0 };
+      this.#counts.moves++;
+      this.#host.moved(this, before);
+    } else if (this.#unconfirmed !== undefined) {
+      // Something went there, and the peer speaks on from there: it is there.
+      if (this.#unconfirmed.sent > 0) this.#unconfirmed = undefined;
+      else this.#unconfirmed.received += this.#fromLength;
+    }
+  }
+
+  #save(): void {
+    if (!this.#host.keeps) return;
+    this.#unsaved++;
+    this.#host.save(this);
+  }
+
+  #allowance({ received, sent }: Unconfirmed): number {
+    return amplification * received - sent;
+  }
+
+  toString(): string {
+    return `${this.id} at ${addressText(this.#address)}`;
+  }
+}
+
+const nothing = new Uint8Array();
+const noRoom = 'no room until the store has written';

@@ -1,0 +1,150 @@
+/** The server's half of each key exchange: what it sends before ServerHelloDone, and what it makes of the answer. */
+import { concat, fromUtf8, utf8 } from '../base/bytes.ts';
+import type { Random } from '../base/random.ts';
+import { AlertDescription, HandshakeError } from './alert.ts';
+import { encodeCertificate } from './certificate-types.ts';
+import type { DtlsCredentials } from './credentials.ts';
+import { pskPremaster, type Randoms } from './key-schedule.ts';
+import {
+  EcdheClientKeyExchange,
+  EcdhePskClientKeyExchange,
+  PskClientKeyExchange,
+} from './messages/client-key-exchange.ts';
+import {
+  EcdhePskServerKeyExchange,
+  EcdheServerKeyExchange,
+  EcdhParameters,
+  namedCurve,
+  PskServerKeyExchange,
+} from './messages/server-key-exchange.ts';
+import type { KeyShare, NamedGroup } from './named-groups.ts';
+import type { Choice } from './negotiation.ts';
+import { signWith } from './signature-schemes.ts';
+import { decode, encode } from './struct.ts';
+
+export interface ExchangeContext {
+  readonly credentials: DtlsCredentials;
+  readonly random: Random;
+  /**
+   * Answer an unknown PSK identity with unknown_psk_identity (RFC 4279 §2) instead of going on with a key that
+   * nobody has. It tells strangers which identities exist.
+   */
+  readonly explain: boolean;
+}
+
+export interface ServerExchange {
+  /** The body of Certificate; absent: there is none. */
+  readonly certificate?: Uint8Array;
+  /** The body of ServerKeyExchange; absent: there is none. */
+  readonly parameters?: Uint8Array;
+  /** What the body of ClientKeyExchange makes of it. Throws HandshakeError. */
+  hear(exchange: Uint8Array): Secret;
+}
+
+export interface Secret {
+  /** Several where a PSK identity has several keys: the client's Finished shows which it is. */
+  readonly premasters: readonly Uint8Array[];
+  /** Whose keys they were made of, in the same order; absent: the key exchange has none. */
+  readonly psk?: Psk;
+}
+
+export interface Psk {
+  readonly identity: string;
+  readonly keys: readonly Uint8Array[];
+}
+
+export function serverExchange(
+  choice: Choice,
+  context: ExchangeContext,
+  randoms: Randoms,
+): ServerExchange {
+  switch (choice.keyExchange) {
+    case 'psk':
+      return psk(context);
+    case 'ecdhePsk':
+      return ecdhePsk(choice.group, context);
+    case 'ecdheEcdsa':
+      return ecdheEcdsa(choice, context, randoms);
+  }
+}
+
+/** A ServerKeyExchange only where there is a hint (RFC 4279 §2). */
+function psk(context: ExchangeContext): ServerExchange {
+  const { pskHint = '' } = context.credentials;
+  const parameters = encode(PskServerKeyExchange, { identityHint: utf8(pskHint) });
+  return {
+    ...(pskHint === '' ? {} : { parameters }),
+    hear(exchange) {
+      const { identity } = decode('ClientKeyExchange', PskClientKeyExchange, exchange);
+      const psk = lookUp(identity, context);
+      return { premasters: psk.keys.map((key) => pskPremaster(key)), psk };
+    },
+  };
+}
+
+function ecdhePsk(group: NamedGroup, context: ExchangeContext): ServerExchange {
+  const share = group.generate(context.random);
+  const identityHint = utf8(context.credentials.pskHint ?? '');
+  return {
+    parameters: encode(EcdhePskServerKeyExchange, {
+      identityHint,
+      parameters: parametersOf(group, share),
+    }),
+    hear(exchange) {
+      const read = decode('ClientKeyExchange', EcdhePskClientKeyExchange, exchange);
+      const shared = share.shared(read.point);
+      const psk = lookUp(read.identity, context);
+      return { premasters: psk.keys.map((key) => pskPremaster(key, shared)), psk };
+    },
+  };
+}
+
+function ecdheEcdsa(
+  { certificate, type, scheme, group }: Extract<Choice, { keyExchange: 'ecdheEcdsa' }>,
+  context: ExchangeContext,
+  randoms: Randoms,
+): ServerExchange {
+  const share = group.generate(context.random);
+  const parameters = parametersOf(group, share);
+  const signature = signWith(scheme, certificate.key, signedParameters(randoms, parameters));
+  return {
+    certificate: encodeCertificate(certificate, type),
+    parameters: encode(EcdheServerKeyExchange, { parameters, scheme: scheme.id, signature }),
+    hear(exchange) {
+      const { point } = decode('ClientKeyExchange', EcdheClientKeyExchange, exchange);
+      return { premasters: [share.shared(point)] };
+    },
+  };
+}
+
+function parametersOf(group: NamedGroup, share: KeyShare): EcdhParameters {
+  return { curveType: namedCurve, group: group.id, point: share.point };
+}
+
+/** What the server signs: both randoms and the parameters (RFC 8422 §5.4). */
+export function signedParameters(randoms: Randoms, parameters: EcdhParameters): Uint8Array {
+  return concat(randoms.client, randoms.server, encode(EcdhParameters, parameters));
+}
+
+/**
+ * The keys of an identity. One that nobody knows gets a key that nobody has: the handshake then ends like one with a
+ * wrong key, and the peer learns nothing (RFC 4279 §7.3).
+ */
+function lookUp(identity: Uint8Array, { credentials, random, explain }: ExchangeContext): Psk {
+  const text = identityText(identity);
+  const keys = text === undefined ? [] : (credentials.psk?.(identity) ?? []);
+  if (text !== undefined && keys.length > 0) return { identity: text, keys };
+  if (explain) {
+    throw new HandshakeError(AlertDescription.unknownPskIdentity, 'unknown PSK identity');
+  }
+  return { identity: '', keys: [random(16)] };
+}
+
+/** Identities are UTF-8 (RFC 4279 §5.1); undefined for octets that are not. */
+function identityText(identity: Uint8Array): string | undefined {
+  try {
+    return fromUtf8(identity);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+/** /v1/dtls: the DTLS connections in memory. */
+import { ConnectionQuery, type ConnectionView } from './api.ts';
+import type { Desk } from './desk.ts';
+import { notFound, ok, type Route, route } from './route.ts';
+import { connectionView } from './views.ts';
+
+/** Entries of a list where the query says nothing. */
+const page = 100;
+
+export function connectionRoutes({ dtls }: Desk): readonly Route[] {
+  return [
+    route('GET', '/v1/dtls', {
+      query: ConnectionQuery,
+      answer: ({ query: { identity, after, limit = page } }) => {
+        const { handshakes, awake, asleep, sessions } = dtls.holds;
+        const connections: ConnectionView[] = [];
+        let isAfter = after === undefined;
+        for (const connection of dtls.connections()) {
+          if (connections.length > limit) break;
+          const view = isAfter ? connectionView(connection) : undefined;
+          if (connection.id === after) isAfter = true;
+          if (view === undefined || (identity !== undefined && view.identity !== identity))
+            continue;
+          connections.push(view);
+        }
+        const more = connections.length > limit ? connections.at(limit - 1) : undefined;
+        return ok({
+          connections: connections.slice(0, limit),
+          ...(more === undefined ? {} : { next: more.id }),
+          ...{ handshakes, awake, asleep, sessions },
+        });
+      },
+    }),
+    route('GET', '/v1/dtls/:id', {
+      answer: ({ params: { id = '' } }) => {
+        const connection = dtls.connection(id);
+        if (connection === undefined) throw notFound('connection', id);
+        return ok(connectionView(connection));
+      },
+    }),
+    route('DELETE', '/v1/dtls/:id', {
+      answer: ({ params: { id = '' } }) => {
+        if (dtls.end((connection) => connection.id === id) === 0) throw notFound('connection', id);
+        return { status: 204 };
+      },
+    }),
+  ];
+}

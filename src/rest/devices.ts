@@ -1,0 +1,146 @@
+/** /v1/devices: who may connect, one by one and by the thousand. Keys come in, and go out once, when they are made. */
+import { hex, toHex } from '../base/bytes.ts';
+import type { NewDevice } from '../fleet/device.ts';
+import type { Added } from '../fleet/devices.ts';
+import {
+  ApiError,
+  badInput,
+  check,
+  DeviceAddition,
+  DeviceBatch,
+  DeviceQuery,
+  type DeviceResult,
+  DeviceRotation,
+} from './api.ts';
+import type { Desk } from './desk.ts';
+import { deviceRefusal, errorBody } from './refusal.ts';
+import { notFound, ok, type Route, route } from './route.ts';
+import { deviceView } from './views.ts';
+
+/** Octets of a PSK made here: AES-128's worth, and what small stacks hold. */
+const madeKey = 16;
+
+/** Entries of a list where the query says nothing. */
+const page = 1000;
+
+export function deviceRoutes(desk: Desk): readonly Route[] {
+  const { devices } = desk;
+  return [
+    route('POST', '/v1/devices', {
+      body: DeviceAddition,
+      answer: async ({ body }) => {
+        const device = newDevice(desk, body);
+        const added = await devices.add(device);
+        const location = `/v1/devices/${encodeURIComponent(device.identity)}`;
+        return { status: 201, location, body: { ...deviceView(added), ...keyOf(device) } };
+      },
+    }),
+    route('POST', '/v1/devices/batch', {
+      body: DeviceBatch,
+      answer: async ({ body }) => ok({ results: await addBatch(desk, body) }),
+    }),
+    route('GET', '/v1/devices', {
+      query: DeviceQuery,
+      answer: ({ query: { limit = page, ...after } }) => {
+        const list = devices.list({ ...after, limit });
+        const last = list.length < limit ? undefined : list.at(-1);
+        return ok({
+          devices: list.map(deviceView),
+          ...(last === undefined ? {} : { next: last.identity }),
+        });
+      },
+    }),
+    route('GET', '/v1/devices/:identity', {
+      answer: ({ params: { identity = '' } }) => {
+        const device = devices.get(identity);
+        if (device === undefined) throw notFound('device', identity);
+        return ok(deviceView(device));
+      },
+    }),
+    route('POST', '/v1/devices/:identity/rotate', {
+      body: DeviceRotation,
+      answer: async ({ params: { identity = '' }, body: { key, dropOld = false } = {} }) => {
+        const psk = key === undefined ? desk.random(madeKey) : hex(key);
+        const rotated = await devices.rotate(identity, psk, { dropOld });
+        return ok({ ...deviceView(rotated), ...keyOf({ key: psk }) });
+      },
+    }),
+    route('POST', '/v1/devices/:identity/revoke', {
+      answer: async ({ params: { identity = '' } }) =>
+        ok(deviceView(await devices.revoke(identity))),
+    }),
+    route('DELETE', '/v1/devices/:identity', {
+      answer: async ({ params: { identity = '' } }) => {
+        if (!(await devices.remove(identity))) throw notFound('device', identity);
+        return { status: 204 };
+      },
+    }),
+  ];
+}
+
+/** The device that is asked for, with a PSK of our making where it brings no credential. */
+function newDevice(desk: Desk, addition: DeviceAddition): NewDevice {
+  const { eids = [], identity = eids[0], key, certificates, publicKeys, chain, note } = addition;
+  if (identity === undefined) throw badInput('identity', 'give an identity, or an EID');
+  const proves = [key, certificates?.[0], publicKeys?.[0], chain || undefined];
+  const made = proves.every((one) => one === undefined) ? desk.random(madeKey) : undefined;
+  const psk = key === undefined ? made : hex(key);
+  return {
+    identity,
+    eids,
+    ...(psk === undefined ? {} : { key: psk }),
+    ...(certificates === undefined ? {} : { certificates }),
+    ...(publicKeys === undefined ? {} : { publicKeys }),
+    ...(chain === undefined ? {} : { chain }),
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+async function addBatch(
+  desk: Desk,
+  { devices, ...options }: { devices: readonly unknown[]; replace?: boolean; dryRun?: boolean },
+): Promise<readonly DeviceResult[]> {
+  const read = devices.map((one) => readOne(desk, one));
+  const wanted = read.flatMap((one) => ('device' in one ? [one.device] : []));
+  const added = (await desk.devices.addAll(wanted, options)).values();
+  return read.map((one) => {
+    if ('refused' in one) return refusedResult(one.refused);
+    const { value } = added.next();
+    if (value === undefined) throw new Error('a device without an answer');
+    return resultOf(value, one, options.dryRun === true);
+  });
+}
+
+/** A device of a batch, and whether its key was made here; or why it is none. */
+type ReadOne =
+  | { readonly device: NewDevice; readonly made: boolean }
+  | { readonly refused: ApiError };
+
+function readOne(desk: Desk, input: unknown): ReadOne {
+  try {
+    const addition = check(DeviceAddition, input);
+    const device = newDevice(desk, addition);
+    return { device, made: addition.key === undefined && device.key !== undefined };
+  } catch (error) {
+    if (error instanceof ApiError) return { refused: error };
+    throw error;
+  }
+}
+
+function resultOf(
+  added: Added,
+  { device, made }: { readonly device: NewDevice; readonly made: boolean },
+  dryRun: boolean,
+): DeviceResult {
+  if (added.type === 'refused') return refusedResult(deviceRefusal(added.error));
+  const shown = made && !dryRun && added.type !== 'unchanged';
+  return { status: added.type, identity: device.identity, ...(shown ? keyOf(device) : {}) };
+}
+
+function refusedResult(refusal: ApiError): DeviceResult {
+  return { status: 'refused', ...errorBody(refusal).error };
+}
+
+function keyOf({ key }: Pick<NewDevice, 'key'>): { readonly key?: string } {
+  return key === undefined ? {} : { key: toHex(key) };
+}

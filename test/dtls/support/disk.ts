@@ -1,0 +1,48 @@
+/** A store for connections in memory, as slow and as unreliable as a test has it. Survives its servers. */
+import { toHex } from '../../../src/base/bytes.ts';
+import type { ConnectionStore, Kept } from '../../../src/dtls/connection-store.ts';
+
+export class Disk implements ConnectionStore {
+  readonly entries = new Map<string, Kept>();
+  /** How often something was saved, and looked up. */
+  saves = 0;
+  loads = 0;
+  /** Saves wait for this. */
+  busy: Promise<void> = Promise.resolve();
+  broken = false;
+
+  async save(kept: readonly Kept[], gone: readonly Uint8Array[]): Promise<void> {
+    await this.busy;
+    if (this.broken) throw new Error('no space left');
+    this.saves++;
+    for (const one of kept) this.entries.set(toHex(one.key), one);
+    for (const key of gone) this.entries.delete(toHex(key));
+  }
+
+  async load(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.loads++;
+    return this.entries.get(toHex(key))?.octets;
+  }
+
+  async list(after: Uint8Array | undefined, limit: number): Promise<readonly Kept[]> {
+    const from = after === undefined ? '' : toHex(after);
+    const keys = [...this.entries.keys()].filter((key) => key > from).sort();
+    return keys.slice(0, limit).flatMap((key) => this.entries.get(key) ?? []);
+  }
+
+  /** Nothing more is written until the function that it gives is called. */
+  hold(): () => void {
+    let release = () => {};
+    this.busy = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
+
+  /** The disk as it is now, for the life after a crash. */
+  copy(): Disk {
+    const copy = new Disk();
+    for (const [key, one] of this.entries) copy.entries.set(key, one);
+    return copy;
+  }
+}

@@ -1,0 +1,18 @@
+/** `npm run bench -- NAME`: figures that can be had again. Each bench is a file beside this one. */
+import { Command } from 'commander';
+
+const badInput = 2;
+
+const program = new Command('npm run bench --')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : badInput))
+  .description('Figures of this machine, each beside what it is measured against. Loopback only.');
+
+program
+  .command('handshakes')
+  .description('handshakes a second and CPU of each, beside their primitives and libcoap')
+  .option('--rounds <number>', 'turns of each server', Number, 3)
+  .option('--seconds <number>', 'length of a turn', Number, 0.9)
+  .option('--json', 'print one JSON document and nothing else')
+  .action(async (options) => (await import('./handshakes.ts')).benchHandshakes(options));
+
+await program.parseAsync();
