@@ -81,11 +81,11 @@ export function keyOfAddress({ address, port }: Address): Uint8Array {
 }
 
 /** The connection ID that a connection with this key has; undefined where it has none. */
-export function cidOfKey(key: Uint8Array): Uint8Array | undefined {
+function cidOfKey(key: Uint8Array): Uint8Array | undefined {
   const reader = new Reader(key);
   return reader.uint8() === kinds.cid ? reader.rest() : undefined;
 }
 
-export function isSessionKey(key: Uint8Array): boolean {
+function isSessionKey(key: Uint8Array): boolean {
   return key[0] === kinds.session;
 }

@@ -87,7 +87,8 @@ const cautiousSize = 512;
 export class Connection<Credential> {
   readonly #settings: ConnectionSettings;
   readonly #owner: ConnectionOwner<Credential>;
-  readonly #retransmission: Retransmission;
+  /** Only while there is a handshake. */
+  #retransmission: Retransmission | undefined;
   #state: 'handshaking' | 'established' | 'ended' = 'handshaking';
   /** Only while there is a handshake: it holds all of its messages. */
   #conversation: Conversation<Credential> | undefined;
@@ -121,10 +122,6 @@ export class Connection<Credential> {
     if (mtu < leastMtu) throw new RangeError(`an MTU of ${mtu} octets; ${leastMtu} is the least`);
     this.#settings = settings;
     this.#owner = owner;
-    this.#retransmission = new Retransmission(clock, times.retransmission, {
-      send: (flight) => this.#sendFlight(flight),
-      repeat: (flight, attempt) => this.#repeatFlight(flight, attempt),
-    });
     if ('kept' in from) {
       this.#plain = new WriteEpoch(0, undefined);
       this.#restore(from.kept);
@@ -189,7 +186,11 @@ export class Connection<Credential> {
 
   /** Begins the handshake. */
   start(handshake: Handshake<Credential>): void {
-    const { limits } = this.#settings;
+    const { limits, clock, times } = this.#settings;
+    this.#retransmission = new Retransmission(clock, times.retransmission, {
+      send: (flight) => this.#sendFlight(flight),
+      repeat: (flight, attempt) => this.#repeatFlight(flight, attempt),
+    });
     this.#conversation = {
       handshake,
       reassembly: new Reassembly(this.#start?.due ?? 0, limits),
@@ -201,7 +202,7 @@ export class Connection<Credential> {
 
   /** The peer repeats what began the handshake: so does our first flight, though not too often. */
   repeat(): boolean {
-    return this.#retransmission.repeat();
+    return this.#retransmission?.repeat() ?? false;
   }
 
   /** Takes a record in; says why where it is not this connection's. */
@@ -253,7 +254,8 @@ export class Connection<Credential> {
   }
 
   #release(): void {
-    this.#retransmission.stop();
+    this.#retransmission?.stop();
+    this.#retransmission = undefined;
     this.#deadline?.();
     this.#conversation = undefined;
     this.#last = undefined;
@@ -347,7 +349,7 @@ export class Connection<Credential> {
   #hear(message: HandshakeMessage): void {
     // The peer's next flight has begun, so it has ours. A client goes on all the same until it is whole: for want of
     // an answer, a server does not repeat its last flight.
-    if (this.#settings.side === 'server') this.#retransmission.stop();
+    if (this.#settings.side === 'server') this.#retransmission?.stop();
     if (message.type === HandshakeType.finished) this.#peerFinished = message.sequence;
     this.#go((handshake) => handshake.next(message));
   }
@@ -369,7 +371,7 @@ export class Connection<Credential> {
   #take(turn: Turn): void {
     this.#fragments = turn.fragments ?? this.#fragments;
     if (turn.keys !== undefined) this.#installFirst(turn.keys, turn.cids ?? noConnectionIds);
-    if (turn.send.length > 0) this.#retransmission.start(turn.send);
+    if (turn.send.length > 0) this.#retransmission?.start(turn.send);
     if (turn.keys !== undefined) this.#replayEarly();
   }
 
@@ -408,7 +410,8 @@ export class Connection<Credential> {
   }
 
   #establish({ send, credential, session }: Established<Credential>): void {
-    this.#retransmission.stop();
+    this.#retransmission?.stop();
+    this.#retransmission = undefined;
     this.#deadline?.();
     this.#deadline = undefined;
     this.#state = 'established';

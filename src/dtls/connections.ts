@@ -82,16 +82,16 @@ export class Connections {
     this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(connection));
   }
 
-  /** The records that lead to this key are this connection's. */
-  claim(key: Uint8Array, connection: ServerConnection): void {
-    this.#byKey.set(toHex(key), connection);
+  /** The records that lead to its key are this connection's. */
+  claim(connection: ServerConnection): void {
+    this.#byKey.set(connection.keyText, connection);
   }
 
   /** The handshake is done, or the connection awake; gives the one that was found at its address until now. */
   establish(connection: ServerConnection): ServerConnection | undefined {
     this.#removeHandshake(connection);
     this.#established.add(connection);
-    this.claim(connection.key, connection);
+    this.claim(connection);
     const key = keyOf(connection.address);
     const before = this.#byAddress.get(key);
     this.#byAddress.set(key, connection);
@@ -123,7 +123,7 @@ export class Connections {
     this.#removeHandshake(connection);
     this.#established.delete(connection);
     this.#removeAddress(connection, connection.address);
-    const key = toHex(connection.key);
+    const key = connection.keyText;
     if (this.#byKey.get(key) === connection) this.#byKey.delete(key);
   }
 

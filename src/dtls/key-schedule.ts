@@ -84,6 +84,8 @@ export function masterSecret(
     : prf(hash, premaster, 'extended master secret', sessionHash, masterLength);
 }
 
+const noKey = new Uint8Array();
+
 /** The key block, cut up: MAC keys, keys and IVs, each the client's first (RFC 5246 §6.3). */
 export function epochKeys(
   suite: CipherSuite,
@@ -95,7 +97,8 @@ export function epochKeys(
   const seed = concat(randoms.server, randoms.client);
   const length = 2 * (macKeyLength + keyLength + fixedIvLength);
   const block = new Reader(prf(suite.hash, master, 'key expansion', seed, length));
-  const [clientMac, serverMac] = [block.bytes(macKeyLength), block.bytes(macKeyLength)];
+  const macKey = () => (macKeyLength === 0 ? noKey : block.bytes(macKeyLength));
+  const [clientMac, serverMac] = [macKey(), macKey()];
   const [clientKey, serverKey] = [block.bytes(keyLength), block.bytes(keyLength)];
   const [clientIv, serverIv] = [block.bytes(fixedIvLength), block.bytes(fixedIvLength)];
   return {

@@ -100,7 +100,7 @@ export class Roster implements ConnectionHost {
   /** The records with this connection ID are from now on of the connection that is about to be. */
   claim(cid: Uint8Array, connection: ServerConnection): void {
     connection.key = keyOfCid(cid);
-    this.awake.claim(connection.key, connection);
+    this.awake.claim(connection);
   }
 
   /**

@@ -10,7 +10,7 @@
  */
 import type { Address } from '../base/address.ts';
 import { addressText } from '../base/address.ts';
-import { toHex } from '../base/bytes.ts';
+import { hex, toHex } from '../base/bytes.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
 import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
@@ -64,12 +64,12 @@ export type Origin = { readonly clientRandom: Uint8Array } | { readonly kept: Ke
 export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredential>, Keepable {
   readonly #host: ConnectionHost;
   readonly id: string;
-  readonly #clientRandom: Uint8Array;
+  readonly #clientRandom: string;
   readonly #counts: Counts;
   #connection: Connection<PeerCredential> | undefined;
   #address: Address;
   #credential: PeerCredential;
-  #key: Uint8Array = nothing;
+  #key = '';
   #began: number;
   #lastContact: number;
   /** Our connection ID, kept for after the work is done. */
@@ -101,7 +101,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     this.#from = address;
     if ('kept' in origin) {
       const { kept } = origin;
-      this.#clientRandom = nothing;
+      this.#clientRandom = '';
       this.#credential = kept.credential;
       this.#wasEstablished = true;
       this.#counts = kept.counts;
@@ -110,7 +110,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
       if (!kept.confirmed) this.#unconfirmed = { received: 0, sent: 0 };
       if (host.keeps) this.#reserved = kept.state.next;
     } else {
-      this.#clientRandom = origin.clientRandom;
+      this.#clientRandom = toHex(origin.clientRandom);
       this.#credential = { type: 'anonymous' };
       this.#counts = new Counts();
       this.#began = host.now();
@@ -147,7 +147,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   /** Of the ClientHello that began it: the same hello again begins nothing. Empty after it has slept. */
   get clientRandom(): Uint8Array {
-    return this.#clientRandom;
+    return hex(this.#clientRandom);
   }
 
   /** The name of the session that it began or resumed; unknown after it has slept. */
@@ -166,11 +166,16 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   /** Under which it is found: its connection ID, or its address. Empty until one or the other is known. */
   get key(): Uint8Array {
-    return this.#key;
+    return hex(this.#key);
   }
 
   set key(key: Uint8Array) {
-    this.#key = key;
+    this.#key = toHex(key);
+  }
+
+  /** The key in hex, which takes less room. */
+  get keyText(): string {
+    return this.#key;
   }
 
   /** Our connection ID, which its records bear; undefined where it has none. */
@@ -181,7 +186,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   get maxPayload(): number {
     const { connection } = this;
-    if (connection === undefined) return this.#host.wake(this.#key, this.id)?.maxPayload ?? 0;
+    if (connection === undefined) return this.#host.wake(this.key, this.id)?.maxPayload ?? 0;
     if (this.#unconfirmed === undefined) return connection.maxPayload;
     const left = this.#allowance(this.#unconfirmed) - connection.overhead;
     return Math.max(0, Math.min(connection.maxPayload, left));
@@ -221,13 +226,13 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   send(data: Uint8Array): void {
     if (this.#ended) return;
-    if (this.#connection === undefined) this.#host.wake(this.#key, this.id)?.send(data);
+    if (this.#connection === undefined) this.#host.wake(this.key, this.id)?.send(data);
     else this.sendData(data);
   }
 
   close(): void {
     if (this.#ended) return;
-    if (this.#connection === undefined) this.#host.wake(this.#key, this.id)?.close();
+    if (this.#connection === undefined) this.#host.wake(this.key, this.id)?.close();
     else this.#connection.close('closed by us');
   }
 
@@ -376,5 +381,4 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   }
 }
 
-const nothing = new Uint8Array();
 const noRoom = 'no room until the store has written';

@@ -287,7 +287,7 @@ export class DtlsServer {
     if (waiting === undefined && this.#awaited.size >= this.#limits.lookups) {
       return 'too many look into the store';
     }
-    if (waiting !== undefined && waiting.length >= this.#limits.earlyRecords) {
+    if (waiting !== undefined && waiting.length >= mostAwaited) {
       return 'no room for an early record';
     }
     const copy = { ...record, fragment: record.fragment.slice() };
@@ -481,6 +481,9 @@ export class DtlsServer {
     }
   }
 }
+
+/** Most records that wait for one connection: more than a few are someone's who sends old ones again. */
+const mostAwaited = 16;
 
 /** A record that waits. */
 interface Awaited {

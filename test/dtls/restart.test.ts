@@ -262,7 +262,9 @@ describe('S02: a server killed and started again', () => {
     t.device.send('request');
     await settled();
     assert.deepEqual(texts(t.bench), []);
-    assert.ok(t.bench.errors().some(({ event }) => event.endsWith('connections cannot be written')));
+    assert.ok(
+      t.bench.errors().some(({ event }) => event.endsWith('connections cannot be written')),
+    );
     disk.broken = false;
     await t.bench.clock.turn(1500);
     assert.deepEqual(texts(t.bench), ['request']);

@@ -49,7 +49,7 @@ export async function startEcho(
     server,
     longest: () => longest,
     close() {
-      server.close();
+      void server.close();
       socket.close();
     },
   };

@@ -15,4 +15,11 @@ program
   .option('--json', 'print one JSON document and nothing else')
   .action(async (options) => (await import('./handshakes.ts')).benchHandshakes(options));
 
+program
+  .command('connections')
+  .description('memory and disk of idle connections, and how soon they are answered after a kill')
+  .option('--count <number>', 'how many', Number, 100_000)
+  .option('--json', 'print one JSON document and nothing else')
+  .action(async (options) => (await import('./connections.ts')).benchConnections(options));
+
 await program.parseAsync();
