@@ -3,7 +3,7 @@
  * displaces no others.
  */
 import type { Address } from '../base/address.ts';
-import { concat, Reader, utf8, Writer } from '../base/bytes.ts';
+import { concat, utf8, Writer } from '../base/bytes.ts';
 import { addressOctets } from './ip.ts';
 import { type KeptConnection, packConnection, unpackConnection } from './kept-connection.ts';
 import { Slab } from './slab.ts';
@@ -78,14 +78,4 @@ export function keyOfSession(id: Uint8Array): Uint8Array {
 export function keyOfAddress({ address, port }: Address): Uint8Array {
   const octets = addressOctets(address) ?? utf8(address);
   return new Writer(20).uint8(kinds.address).bytes(octets).uint16(port).done();
-}
-
-/** The connection ID that a connection with this key has; undefined where it has none. */
-function cidOfKey(key: Uint8Array): Uint8Array | undefined {
-  const reader = new Reader(key);
-  return reader.uint8() === kinds.cid ? reader.rest() : undefined;
-}
-
-function isSessionKey(key: Uint8Array): boolean {
-  return key[0] === kinds.session;
 }

@@ -116,7 +116,7 @@ export class Roster implements ConnectionHost {
   }
 
   /** The connection under the key, out of the store. It is known to nobody until its first authentic record. */
-  async fetch(key: Uint8Array): Promise<ServerConnection | undefined> {
+  async findLater(key: Uint8Array): Promise<ServerConnection | undefined> {
     const octets = await this.#options.vault?.load(key);
     if (octets === undefined || this.#closed) return undefined;
     const kept = unpackConnection(octets);

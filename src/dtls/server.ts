@@ -296,13 +296,13 @@ export class DtlsServer {
     if (waiting !== undefined) waiting.push(awaited);
     else {
       this.#awaited.set(name, [awaited]);
-      void this.#fetch(key, name);
+      void this.#findLater(key, name);
     }
     return undefined;
   }
 
-  async #fetch(key: Uint8Array, name: string): Promise<void> {
-    const fetched = await this.#roster.fetch(key);
+  async #findLater(key: Uint8Array, name: string): Promise<void> {
+    const fetched = await this.#roster.findLater(key);
     const waiting = this.#awaited.get(name) ?? [];
     this.#awaited.delete(name);
     const { log } = this.#options;
@@ -385,7 +385,7 @@ export class DtlsServer {
     this.#recalling.add(name);
     // What the hello says is in the datagram, whose memory is the caller's.
     const copy = decode('ClientHello', ClientHello, encode(ClientHello, hello));
-    void this.#sessions?.fetch(copy).then((found) => {
+    void this.#sessions?.findLater(copy).then((found) => {
       this.#recalling.delete(name);
       this.#guard(() => begin(found));
     });

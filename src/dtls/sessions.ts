@@ -158,7 +158,7 @@ export class Sessions {
   }
 
   /** The session that a hello asks for by ID, out of the store. */
-  async fetch(hello: ClientHello): Promise<Session | undefined> {
+  async findLater(hello: ClientHello): Promise<Session | undefined> {
     const name = this.#nameIn(hello.sessionId);
     if (name === undefined) return undefined;
     const octets = await this.#options.vault?.load(keyOfSession(name));
