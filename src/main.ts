@@ -78,6 +78,15 @@ export async function serve(
     if (euiccRoots.length === 0) {
       log.warn('euicc.roots is empty: no eUICC can be proven; name the CI certificates to trust');
     }
+    if (config.es9.roots.length === 0 && !config.es9.insecure) {
+      log.warn(
+        'es9.roots is empty: SM-DP+s are believed only by a ca of es9.hosts; name their roots',
+      );
+    }
+    if (config.eim.fqdn === undefined) {
+      const told = identity.fqdn;
+      log.warn("eim.fqdn is not set: eUICCs are told this machine's name; set it", { told });
+    }
     const store = await LevelStore.open(join(config.dataFolder, 'store'));
     opened.push(() => store.close());
     const euiccs = new Euiccs({

@@ -4,7 +4,17 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +26,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   fail(`coap-eim needs Node 20.19 or newer; this is ${process.versions.node}`);
 }
 
-install();
+alone(install);
 if (what === 'lab' || what === 'bench') run('node', tool(what), build);
 else if (what === 'fuzz') run('node', tool(what), () => {});
 else if (what === 'eim') run('node', ['dist/cli/main.js', ...args], build);
@@ -63,17 +73,66 @@ function isThere(name) {
   return existsSync(join(top, 'node_modules', name, 'package.json'));
 }
 
-/** `tsc -p src`, unless dist/ is what was made of these very sources. */
+/** `tsc -p src`, unless dist/ is what was made of these very sources. What runs from the old dist/ finds a whole one. */
 function build() {
-  const stamp = join(top, 'dist', '.stamp');
-  const sources = ['package-lock.json', 'tsconfig.json', ...files('src', () => true)];
-  const state = () => digest([...sources, ...files('dist', (name) => name !== '.stamp')]);
-  if (written(stamp) === state()) return;
-  say('building src into dist');
-  rmSync(join(top, 'dist'), { recursive: true, force: true });
-  must('node', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'src']);
-  mkdirSync(join(top, 'dist'), { recursive: true });
-  writeFileSync(stamp, state());
+  alone(() => {
+    const stamp = join(top, 'dist', '.stamp');
+    const sources = ['package-lock.json', 'tsconfig.json', ...files('src', () => true)];
+    const state = () => digest([...sources, ...files('dist', (name) => name !== '.stamp')]);
+    if (written(stamp) === state()) return;
+    say('building src into dist');
+    const made = join(top, 'node_modules', `.coap-eim-build-${process.pid}`);
+    const old = `${made}-old`;
+    for (const left of [made, old]) rmSync(left, { recursive: true, force: true });
+    const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
+    must('node', [compiler, '-p', 'src', '--outDir', made]);
+    if (existsSync(join(top, 'dist'))) renameSync(join(top, 'dist'), old);
+    renameSync(made, join(top, 'dist'));
+    writeFileSync(stamp, state());
+    rmSync(old, { recursive: true, force: true });
+  });
+}
+
+/** Does the work while no other process does such work on this checkout; waits for one that does. */
+function alone(work) {
+  const lock = join(
+    tmpdir(),
+    `coap-eim-${createHash('sha256').update(top).digest('hex').slice(0, 16)}`,
+  );
+  const owner = join(lock, 'pid');
+  for (;;) {
+    try {
+      mkdirSync(lock);
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    if (isLeft(lock, owner)) rmSync(lock, { recursive: true, force: true });
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
+  const release = () => rmSync(lock, { recursive: true, force: true });
+  process.once('exit', release);
+  writeFileSync(owner, String(process.pid));
+  work();
+  release();
+  process.removeListener('exit', release);
+}
+
+/** Whether a lock is of a process that died; one that has only just begun has not said yet who it is. */
+function isLeft(lock, owner) {
+  const pid = Number(written(owner));
+  if (pid > 0) return !lives(pid);
+  const made = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+  return Date.now() - made > 10_000;
+}
+
+function lives(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
 }
 
 /** What a file holds; undefined where there is none. */
