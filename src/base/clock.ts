@@ -10,12 +10,22 @@ export interface Clock {
   after(milliseconds: number, run: () => void): Cancel;
 }
 
-/** The machine's clock. Its timers do not keep the process alive. */
+/** Milliseconds of the longest timer that Node takes; it fires longer ones at once. */
+const longest = 2 ** 31 - 1;
+
+/** The machine's clock. Its timers do not keep the process alive; they may be of any length. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(milliseconds, run) {
-    const timer = setTimeout(run, milliseconds);
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      timer = setTimeout(
+        () => (left > longest ? wait(left - longest) : run()),
+        Math.min(left, longest),
+      );
+      timer.unref();
+    };
+    wait(milliseconds);
     return () => clearTimeout(timer);
   },
 };

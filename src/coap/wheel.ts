@@ -14,6 +14,7 @@ export class TimerWheel implements Clock {
   /** The ticks of `slots`, the next one last. */
   readonly #ticks: number[] = [];
   #armed: { readonly at: number; readonly cancel: Cancel } | undefined;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -25,6 +26,7 @@ export class TimerWheel implements Clock {
 
   /** Calls `run` once after `milliseconds`, up to a tick late. */
   after(milliseconds: number, run: () => void): Cancel {
+    if (this.#closed) return () => {};
     const at = Math.ceil((this.now() + milliseconds) / tick);
     const alarm = () => run(); // its own object: one `run` may be set twice
     const slot = this.#slots.get(at) ?? this.#newSlot(at);
@@ -35,8 +37,9 @@ export class TimerWheel implements Clock {
     };
   }
 
-  /** Stops all alarms. */
+  /** Stops all alarms; none is set from here on. */
   close(): void {
+    this.#closed = true;
     this.#slots.clear();
     this.#ticks.length = 0;
     this.#arm();
@@ -85,7 +88,7 @@ export class TimerWheel implements Clock {
       const slot = this.#slots.get(at) ?? new Set();
       this.#ticks.pop();
       this.#slots.delete(at);
-      for (const alarm of slot) alarm();
+      for (const alarm of slot) if (!this.#closed) alarm();
     }
     this.#arm();
   }

@@ -1,6 +1,6 @@
 /** The small ones: addresses, the system's clock and chance, logs. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import { addressText, isLoopback } from '../../src/base/address.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { Drops, type LogLine, makeLog, silentLog } from '../../src/base/log.ts';
@@ -48,6 +48,25 @@ describe('the system’s clock', () => {
     cancel();
     cancel();
     await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
+  it('waits for longer than a timer of Node can, and is cancelled in the middle of it', () => {
+    const day = 24 * 3600_000;
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      let rung = 0;
+      systemClock.after(60 * day, () => rung++);
+      const cancel = systemClock.after(40 * day, () => assert.fail('cancelled'));
+      for (let i = 0; i < 59; i++) {
+        mock.timers.tick(day);
+        if (i === 30) cancel(); // its first timer has rung, its second is cancelled
+      }
+      assert.equal(rung, 0);
+      mock.timers.tick(3 * day); // each of its timers rings at the end of a tick
+      assert.equal(rung, 1);
+    } finally {
+      mock.timers.reset();
+    }
   });
 });
 

@@ -69,4 +69,16 @@ describe('timer wheel', () => {
     await clock.turn(20_000);
     assert.deepEqual(rung, ['now', 'soon']);
   });
+
+  it('rings nothing once it is closed, by an alarm or before one is set', async () => {
+    const { clock, wheel, rung, set } = made();
+    wheel.after(50, () => wheel.close());
+    set('neighbour', 50);
+    await clock.turn(1_000);
+    set('later', 10)();
+    set('never', 10);
+    assert.equal(clock.pending, 0);
+    await clock.turn(1_000);
+    assert.deepEqual(rung, []);
+  });
 });
