@@ -10,6 +10,7 @@
  *        └──────────────────────────────────────────────────┘  next record, also after a restart
  */
 import { type Address, addressText } from '../base/address.ts';
+import { BoundedMap } from '../base/bounded-map.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Cancel } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
@@ -46,23 +47,33 @@ export interface Known {
   readonly kept: KeptConnection;
 }
 
+/**
+ * Hellos remembered at most, for as long as their cookies are good: one that is forgotten sooner begins a handshake
+ * that nobody goes on with.
+ */
+const mostHellos = 16_384;
+
 export class Roster implements ConnectionHost {
   readonly keeps: boolean;
   readonly awake: Connections;
   readonly #options: RosterOptions;
   readonly #asleep: Asleep;
   readonly #park: number;
+  /** The randoms of hellos whose handshakes are done. */
+  readonly #done: BoundedMap<string, true>;
   #alarm: Cancel | undefined;
   #closed = false;
 
   constructor(options: RosterOptions) {
-    const { limits, times, random, vault } = options;
+    const { limits, times, random, vault, settings } = options;
     this.#options = options;
     this.keeps = vault !== undefined;
     this.awake = new Connections(limits, times);
     const [a = 0, b = 0, c = 0, d = 0] = random(4);
     this.#asleep = new Asleep((a << 24) | (b << 16) | (c << 8) | d);
     this.#park = Math.min(times.park, times.evictable, times.idle);
+    const lifetime = 2 * times.cookieKey;
+    this.#done = new BoundedMap({ clock: settings.clock, ceiling: mostHellos, lifetime });
   }
 
   /** Established connections in memory, and the octets of those asleep. */
@@ -97,6 +108,11 @@ export class Roster implements ConnectionHost {
     return { connection, work };
   }
 
+  /** Whether the hello with this random has had its handshake, and its cookie may still be good. */
+  isDone(clientRandom: Uint8Array): boolean {
+    return this.#done.get(toHex(clientRandom)) === true;
+  }
+
   /** The records with this connection ID are from now on of the connection that is about to be. */
   claim(cid: Uint8Array, connection: ServerConnection): void {
     connection.key = keyOfCid(cid);
@@ -127,6 +143,17 @@ export class Roster implements ConnectionHost {
       return undefined;
     }
     return this.#restore(key, kept);
+  }
+
+  /** The connection with this key and id, awake, also out of the store. */
+  async recall(key: Uint8Array, id: string): Promise<ServerConnection | undefined> {
+    const known = this.wake(key, id);
+    if (known !== undefined || this.holds(key)) return known;
+    const found = await this.findLater(key);
+    if (found === undefined || found.id !== id) return undefined;
+    if (this.holds(key)) return this.wake(key, id); // it came to life meanwhile
+    this.#rouse(found);
+    return found;
   }
 
   /** Whether a connection with this key is in memory. */
@@ -210,6 +237,7 @@ export class Roster implements ConnectionHost {
   established(connection: ServerConnection): void {
     const { settings, opened } = this.#options;
     const { cid, address } = connection;
+    this.#done.set(connection.takeClientRandom(), true);
     connection.key = cid === undefined ? keyOfAddress(address) : keyOfCid(cid);
     if (!this.#makeRoom(connection)) {
       connection.connection?.close('too many connections');

@@ -64,7 +64,8 @@ export type Origin = { readonly clientRandom: Uint8Array } | { readonly kept: Ke
 export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredential>, Keepable {
   readonly #host: ConnectionHost;
   readonly id: string;
-  readonly #clientRandom: string;
+  /** In hex; empty once the handshake is done. */
+  #clientRandom: string;
   readonly #counts: Counts;
   #connection: Connection<PeerCredential> | undefined;
   #address: Address;
@@ -145,9 +146,16 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     return this.#lastContact;
   }
 
-  /** Of the ClientHello that began it: the same hello again begins nothing. Empty after it has slept. */
-  get clientRandom(): Uint8Array {
-    return hex(this.#clientRandom);
+  /** Whether the ClientHello with this random began it; not known any more once the handshake is done. */
+  isOf(clientRandom: Uint8Array): boolean {
+    return this.#clientRandom === toHex(clientRandom);
+  }
+
+  /** In hex; it is forgotten here. */
+  takeClientRandom(): string {
+    const taken = this.#clientRandom;
+    this.#clientRandom = '';
+    return taken;
   }
 
   /** The name of the session that it began or resumed; unknown after it has slept. */
@@ -176,6 +184,10 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   /** The key in hex, which takes less room. */
   get keyText(): string {
     return this.#key;
+  }
+
+  get handle(): string {
+    return `${this.#key}.${this.id}`;
   }
 
   /** Our connection ID, which its records bear; undefined where it has none. */

@@ -15,7 +15,7 @@
  */
 import { hkdfSync } from 'node:crypto';
 import { type Address, addressText } from '../base/address.ts';
-import { equal, toHex, utf8 } from '../base/bytes.ts';
+import { equal, hex, toHex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -66,6 +66,8 @@ import { Vault } from './vault.ts';
 export interface DtlsPeer {
   /** Of the connection: random, and the same for its whole life. */
   readonly id: string;
+  /** By which `recall` finds the connection again, also after a restart. It changes where the address is all there is. */
+  readonly handle: string;
   readonly address: Address;
   /** Who the peer proved to be. */
   readonly credential: PeerCredential;
@@ -248,6 +250,15 @@ export class DtlsServer {
     return undefined;
   }
 
+  /**
+   * The connection with this handle, awake, wherever it is kept; undefined where it has ended, or is another's by now.
+   * Whether its peer is still there only its answer tells.
+   */
+  async recall(handle: string): Promise<DtlsPeer | undefined> {
+    const [key = '', id = ''] = handle.split('.');
+    return key === '' ? undefined : this.#roster.recall(hex(key), id);
+  }
+
   /** Ends those of the connections in memory that `match`; gives how many. One awake is told. */
   end(match: (facts: { id: string; credential: PeerCredential }) => boolean): number {
     return this.#roster.end((id, credential) => match({ id, credential }), 'closed by us');
@@ -331,14 +342,11 @@ export class DtlsServer {
       this.#askForCookie(record, message, hello, address);
       return undefined;
     }
-    if (running !== undefined && equal(running.clientRandom, hello.random)) {
+    if (running?.isOf(hello.random) === true) {
       running.connection?.repeat();
       return undefined;
     }
-    const established = this.#roster.awake.establishedAt(address);
-    if (established !== undefined && equal(established.clientRandom, hello.random)) {
-      return 'ClientHello of an established connection';
-    }
+    if (this.#roster.isDone(hello.random)) return 'ClientHello whose handshake is done';
     const refusal = this.#roster.refusal(address);
     if (refusal !== undefined) return refusal;
     const begin = (found: Session | undefined) => {

@@ -245,7 +245,28 @@ describe('D55: a new ClientHello on an established connection', () => {
   it('is nothing new when it is the hello that began the connection', () => {
     const { bench, client } = connected();
     assert.deepEqual(client.say(client.helloRecord(9, 1)), []);
-    assert.equal(bench.dropped('ClientHello of an established connection'), 1);
+    assert.equal(bench.dropped('ClientHello whose handshake is done'), 1);
+    assert.deepEqual(bench.server.size, { handshakes: 0, established: 1 });
+  });
+
+  it('is nothing new when that connection is asleep, or has ended', async () => {
+    const { bench, client } = connected(new Bench({ times: { park: 1000, linger: 500 } }));
+    await bench.clock.turn(2000);
+    bench.say(new Uint8Array(1));
+    assert.equal(bench.server.holds.asleep, 1);
+    assert.deepEqual(client.say(client.helloRecord(9, 1)), []);
+    bench.server.end(() => true);
+    bench.heard();
+    assert.deepEqual(client.say(client.helloRecord(9, 1)), []);
+    assert.equal(bench.dropped('ClientHello whose handshake is done'), 2);
+    assert.deepEqual(bench.server.size, { handshakes: 0, established: 0 });
+  });
+
+  it('is asked for a cookie when the one it bears has run out', async () => {
+    const { bench, client } = connected();
+    await bench.clock.turn(121_000);
+    const [answer] = client.say(client.helloRecord(9, 1));
+    assert.equal(answer?.[13], 3); // HelloVerifyRequest
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 1 });
   });
 
