@@ -39,12 +39,19 @@ export interface ProfileRecord {
   readonly serviceProviderName?: string;
   readonly nickname?: string;
   readonly fallback?: boolean;
+  readonly fallbackAllowed?: boolean;
 }
 
 /** The profiles of an eUICC, and when it told them; milliseconds since 1970. */
 export interface ProfileList {
   readonly since: number;
   readonly list: readonly ProfileRecord[];
+}
+
+/** The eIMs of an eUICC as listEim told, and when; milliseconds since 1970. */
+export interface EimList {
+  readonly since: number;
+  readonly list: readonly { readonly eimId: string; readonly eimIdType?: number }[];
 }
 
 export interface EuiccFacts {
@@ -60,11 +67,16 @@ export interface EuiccFacts {
   /** DER, checked up to a CI root. */
   readonly euiccCertificate?: Uint8Array;
   readonly eumCertificate?: Uint8Array;
-  /** DER as the eUICC gave it: `BF20…`, `BF22…`, `A8…`, `A9…`. */
+  /** DER as the eUICC gave it: `BF20…`, `BF22…`. */
   readonly euiccInfo1?: Uint8Array;
   readonly euiccInfo2?: Uint8Array;
+  /** DER, `30…` each. */
   readonly ipaCapabilities?: Uint8Array;
   readonly deviceInfo?: Uint8Array;
+  readonly defaultSmdpAddress?: string;
+  readonly rootSmdsAddress?: string;
+  /** The eIMs associated with it. */
+  readonly eims?: EimList;
   readonly profiles?: ProfileList;
   /** Causes told since they were last cleared, each once, in order. */
   readonly stateChangeCauseList: readonly StateChangeCauseName[];

@@ -1,5 +1,6 @@
 /** Profile state management operations and their results (SGP.32 2.11.1, 2.11.2). */
 
+import { hex } from '../base/bytes.ts';
 import { Iccid, OctetTo16 } from './basic.ts';
 import {
   profileListBare,
@@ -49,6 +50,12 @@ export const ProfileInfoListRequest = define(
   ),
 );
 export type ProfileInfoListRequest = Infer<typeof ProfileInfoListRequest>;
+
+/**
+ * What an eUICC tells of a profile where no tagList is sent (SGP.32 5.9.14), and the nickname: ICCID, AID, state,
+ * nickname, service provider, name, class, eCall indication, fallback attribute, fallback allowed.
+ */
+export const defaultProfileTags = hex('5A 4F 9F70 90 91 92 95 9F7B 9F26 9F67');
 
 export const ProfileInfoListError = {
   incorrectInputValues: 1,

@@ -11,7 +11,9 @@
  *
  * What is done never changes again.
  */
+import type { NotificationEvent } from '../messages/basic.ts';
 import type { Eid } from '../messages/ids.ts';
+import type { Infer } from '../messages/schema.ts';
 
 /** The facilities of the REST API; an order belongs to one. */
 export const facilities = ['download', 'psmo', 'eco', 'edr', 'euicc'] as const;
@@ -22,7 +24,7 @@ export type OrderRequest =
   | { readonly download: DownloadRequest }
   | { readonly psmo: readonly PsmoRequest[] }
   | { readonly eco: readonly EcoRequest[] }
-  | { readonly edr: { readonly tagList: string } }
+  | { readonly edr: EdrRequest }
   | { readonly euicc: unknown };
 
 export interface DownloadRequest {
@@ -30,23 +32,67 @@ export interface DownloadRequest {
   readonly activationCode: string;
 }
 
+type NotificationEventName = Infer<typeof NotificationEvent>[number];
+
+/** An operation without parameters. */
+type Nothing = Readonly<Record<string, never>>;
 /** ICCIDs are nibble-swapped hex, as in EF.ICCID. */
+type OneProfile = { readonly iccid: string };
+
+/** One PSMO (SGP.32 2.11.1.1), in the words of the standard. */
 export type PsmoRequest =
-  | { readonly enable: { readonly iccid: string; readonly rollback?: boolean } }
-  | { readonly disable: { readonly iccid: string } }
-  | { readonly delete: { readonly iccid: string } }
+  | { readonly enable: OneProfile & { readonly rollback?: boolean } }
+  | { readonly disable: OneProfile }
+  | { readonly delete: OneProfile }
   | {
       readonly listProfileInfo: {
         readonly searchCriteria?:
           | { readonly iccid: string }
           | { readonly isdpAid: string }
           | { readonly profileClass: number };
+        /** Hex. */
         readonly tagList?: string;
       };
-    };
+    }
+  | { readonly getRAT: Nothing }
+  | {
+      /** Without the flag, immediate enabling is switched off. */
+      readonly configureImmediateEnable: {
+        readonly immediateEnableFlag?: boolean;
+        readonly defaultSmdpOid?: string;
+        readonly defaultSmdpAddress?: string;
+      };
+    }
+  | {
+      /** The same as SGP.32 v1.0 calls it, and the drop-in API still does. */
+      readonly configureAutoEnable: {
+        readonly autoEnableFlag?: boolean;
+        readonly smdpOid?: string;
+        readonly smdpAddress?: string;
+      };
+    }
+  | { readonly setFallbackAttribute: OneProfile }
+  | { readonly unsetFallbackAttribute: Nothing }
+  | { readonly setDefaultDpAddress: { readonly defaultDpAddress: string } };
 
-/** Not built yet; kept as posted. */
-export type EcoRequest = Readonly<Record<string, unknown>>;
+/** One eCO (SGP.32 2.11.1.1.1); an EimConfigurationData is its DER, `30…`, in hex. */
+export type EcoRequest =
+  | { readonly addEim: { readonly eimConfigurationData: string } }
+  | { readonly updateEim: { readonly eimConfigurationData: string } }
+  | { readonly deleteEim: { readonly eimId: string } }
+  | { readonly listEim: Nothing };
+
+/** IpaEuiccDataRequest (SGP.32 2.11.1.2). */
+export interface EdrRequest {
+  /** Tags of IpaEuiccData, one after the other, in hex. */
+  readonly tagList: string;
+  /** SubjectKeyIdentifier of the CI whose certificates are wanted, or its first octets, in hex. */
+  readonly euiccCiPKId?: string;
+  readonly searchCriteriaNotification?:
+    | { readonly seqNumber: number }
+    | { readonly profileManagementOperation: readonly NotificationEventName[] };
+  readonly searchCriteriaEuiccPackageResult?: { readonly seqNumber: number };
+}
 
 /** One entry for each operation, in the words of the REST API: `{ enableResult: 'ok' }`. */
 export type Outcome = Readonly<Record<string, unknown>>;

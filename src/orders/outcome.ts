@@ -24,6 +24,8 @@ const results = {
   disableResult: DisableProfileResult,
   deleteResult: DeleteProfileResult,
   configureImmediateEnableResult: ConfigureImmediateEnableResult,
+  /** As SGP.32 v1.0 calls it: of an order that calls its operation configureAutoEnable. */
+  configureAutoEnableResult: ConfigureImmediateEnableResult,
   setFallbackAttributeResult: SetFallbackAttributeResult,
   unsetFallbackAttributeResult: UnsetFallbackAttributeResult,
   setDefaultDpAddressResult: SetDefaultDpAddressResult,
@@ -79,6 +81,7 @@ const good: Readonly<Record<string, readonly string[]>> = {
   disableResult: ['ok'],
   deleteResult: ['ok'],
   configureImmediateEnableResult: ['ok'],
+  configureAutoEnableResult: ['ok'],
   setFallbackAttributeResult: ['ok'],
   unsetFallbackAttributeResult: ['ok'],
   setDefaultDpAddressResult: ['ok'],

@@ -115,8 +115,3 @@ export interface BuiltPackage {
   readonly counterValue?: number;
   readonly also: readonly Change[];
 }
-
-/** An order of a shape that this eIM cannot carry out. */
-export class BadOrderError extends Error {
-  override readonly name = 'BadOrderError';
-}

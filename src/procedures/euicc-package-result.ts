@@ -14,6 +14,7 @@ import {
 } from '../messages/euicc-package.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Signed } from '../messages/schema.ts';
+import { isPackageRequest, operationCount, type PackageRequest } from '../orders/operations.ts';
 import type { Order } from '../orders/order.ts';
 import { euiccPackageError, isSuccess } from '../orders/outcome.ts';
 import { verifyEcdsa } from '../trust/ecdsa.ts';
@@ -23,13 +24,15 @@ import { noteOrder } from './end-order.ts';
 import { askForResults } from './ipa-euicc-data.ts';
 import { publicKeyOf } from './learn-euicc.ts';
 import { asAsked, outcomesOf } from './outcomes.ts';
-import { profilesAfter } from './profiles.ts';
+import { pictureAfter } from './picture.ts';
 
 /** The seqNumber of a result that the eUICC may forget; undefined where there is none to acknowledge. */
 type Acknowledged = number | undefined;
 
-/** An order whose eUICC Package is with the device. */
-type InWork = Order & { readonly state: { readonly at: 'work' } };
+/** An order of an eUICC Package. */
+type PackageOrder = Order & { readonly request: PackageRequest };
+/** One whose package is with the device. */
+type InWork = PackageOrder & { readonly state: { readonly at: 'work' } };
 
 /** The names by which a result says which package it is of. */
 interface Correlation {
@@ -41,7 +44,7 @@ interface Correlation {
 /** The orders that a result may be of. */
 interface Found {
   /** The one whose package it names, in whatever state. */
-  readonly order?: Order;
+  readonly order?: PackageOrder;
   /** The one whose package is with the device. */
   readonly current?: InWork;
 }
@@ -88,17 +91,17 @@ async function executed(
     return acknowledged;
   }
   const results = asAsked(order.request, value.euiccResult);
-  const outcome = outcomesOf(results);
-  const profiles = profilesAfter(record.profiles, order.request, results, eim.clock.now());
+  const outcome = outcomesOf(order.request, results);
+  const picture = pictureAfter(record, eim.id, order.request, results, eim.clock.now());
   await eim.orders.finish(
     order.id,
     {
       // A list that ends early leaves operations undone.
-      success: outcome.length >= operationsOf(order) && outcome.every(isSuccess),
+      success: outcome.length >= operationCount(order.request) && outcome.every(isSuccess),
       outcome,
       reason: `the eUICC's signed result, seqNumber ${value.seqNumber}`,
     },
-    profiles === undefined ? [] : eim.euiccs.change(eid, { profiles }),
+    eim.euiccs.change(eid, picture),
   );
   return acknowledged;
 }
@@ -174,23 +177,18 @@ async function find(
   const found = current === undefined ? {} : { current };
   if (eimTransactionId !== undefined) {
     const order = await eim.orders.byTransaction(eid, eimTransactionId);
-    return order === undefined ? found : { ...found, order };
+    return order === undefined || !isPackage(order) ? found : { ...found, order };
   }
   const isCurrent = current !== undefined && current.state.dispatch.counterValue === counterValue;
   return isCurrent ? { current, order: current } : found;
 }
 
-function isInWork(order: Order): order is InWork {
+function isPackage(order: Order): order is PackageOrder {
+  return isPackageRequest(order.request);
+}
+
+function isInWork(order: PackageOrder): order is InWork {
   return order.state.at === 'work';
-}
-
-/** Whether the order's eIM package is an eUICC Package. */
-function isPackage({ request }: Order): boolean {
-  return 'psmo' in request || 'eco' in request;
-}
-
-function operationsOf({ request }: Order): number {
-  return 'psmo' in request ? request.psmo.length : 1;
 }
 
 /**

@@ -13,11 +13,11 @@ import {
 } from '../messages/eim-package.ts';
 import { type Eid, eidOf, IdError } from '../messages/ids.ts';
 import { DerError, tlv } from '../messages/tlv.ts';
-import { type Order, TransitionError } from '../orders/order.ts';
+import { BadOrderError, isPackageRequest } from '../orders/operations.ts';
+import { type Order, type OrderRequest, TransitionError } from '../orders/order.ts';
 import { type Finish, OrderError } from '../orders/orders.ts';
-import { procedureError } from '../orders/outcome.ts';
+import { type ProcedureError, procedureError } from '../orders/outcome.ts';
 import {
-  BadOrderError,
   type BuiltPackage,
   type Caller,
   callerText,
@@ -26,7 +26,7 @@ import {
   maySpeakFor,
 } from './eim.ts';
 import { buildEuiccPackage } from './euicc-package.ts';
-import { euiccDataDue } from './ipa-euicc-data.ts';
+import { buildDataRequest, euiccDataDue } from './ipa-euicc-data.ts';
 import { buildDownloadTrigger } from './profile-download-trigger.ts';
 
 /** Returns the GetEimPackageResponse, `BF4F…`. */
@@ -137,7 +137,10 @@ async function first(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
 async function build(eim: Eim, order: Order, eimTransactionId: Uint8Array): Promise<BuiltPackage> {
   const { request } = order;
   if ('download' in request) return buildDownloadTrigger(request.download, eimTransactionId);
-  if ('psmo' in request) return buildEuiccPackage(eim, order.eid, request.psmo, eimTransactionId);
+  if (isPackageRequest(request)) {
+    return buildEuiccPackage(eim, order.eid, request, eimTransactionId);
+  }
+  if ('edr' in request) return buildDataRequest(request.edr, eimTransactionId);
   throw new BadOrderError(`this eIM cannot carry out a ${order.facility} order of this shape`);
 }
 
@@ -153,8 +156,14 @@ function unbuildable(order: Order, error: unknown): Finish | undefined {
     error instanceof DerError ||
     error instanceof BytesError;
   if (!isItsFault) return undefined;
-  const outcome = [procedureError('psmo' in order.request ? 'badPsmo' : 'badOrder')];
+  const outcome = [procedureError(badRequest(order.request))];
   return { success: false, outcome, reason: error.message };
+}
+
+function badRequest(request: OrderRequest): ProcedureError {
+  if ('psmo' in request) return 'badPsmo';
+  if ('eco' in request) return 'badEco';
+  return 'edr' in request ? 'badEdr' : 'badOrder';
 }
 
 function refusal(code: number): Uint8Array {

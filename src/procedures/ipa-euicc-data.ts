@@ -1,10 +1,11 @@
 /**
- * Data that the IPA fetches from the eUICC (SGP.32 3.1.2, 2.11.1.2), as far as the main job needs it:
+ * Data that the IPA fetches from the eUICC (SGP.32 3.1.2, 2.11.1.2): what an order asks for, and what the eIM asks of
+ * itself, in a question before or behind an order:
  * - its certificates, before the first eUICC Package for an eUICC whose key is not known, so that the result can be
  *   verified;
  * - the results that it keeps, where one was lost on its way: the eUICC has executed a package and reports a replay.
  *
- * A request is kept until it is answered, so that a repeated poll gets the same bytes.
+ * A question is kept until it is answered, so that a repeated poll gets the same bytes.
  */
 import { equal, hex } from '../base/bytes.ts';
 import type { EuiccPackageResult } from '../messages/euicc-package.ts';
@@ -14,15 +15,17 @@ import {
   IpaEuiccDataErrorCode,
   IpaEuiccDataRequest,
   type IpaEuiccDataResponse,
+  type IpaEuiccDataResponseError,
 } from '../messages/ipa-euicc-data.ts';
 import { nameOf } from '../messages/primitives.ts';
-import type { Order, Outcome } from '../orders/order.ts';
+import type { Infer } from '../messages/schema.ts';
+import { dataRequestOf, isPackageRequest } from '../orders/operations.ts';
+import type { EdrRequest, Order, Outcome } from '../orders/order.ts';
 import { euiccPackageError, procedureError } from '../orders/outcome.ts';
-import { type Change, put, remove, table } from '../store/store.ts';
-import { ChainError } from '../trust/chain-error.ts';
-import { type Caller, type Eim, fetchesFor } from './eim.ts';
+import { put, remove, table } from '../store/store.ts';
+import { type BuiltPackage, type Caller, type Eim, fetchesFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
-import { learnt } from './learn-euicc.ts';
+import { euiccDataOutcome, keptData } from './euicc-data.ts';
 
 interface Question {
   readonly eimTransactionId: Uint8Array;
@@ -54,7 +57,7 @@ export async function euiccDataDue(
   const kept = await eim.store.get(questions, order.eid);
   const open = kept?.orderId === order.id ? kept : undefined;
   if (order.state.at === 'work') return open && handOut(eim, order.eid, open);
-  if (!('psmo' in order.request)) return undefined;
+  if (!isPackageRequest(order.request)) return undefined;
   const record = await eim.euiccs.ensure(order.eid);
   if (record.consumerEuicc || record.publicKey !== undefined) return undefined;
   if (open !== undefined) return handOut(eim, order.eid, open);
@@ -143,7 +146,7 @@ async function questionOf(
 }
 
 /**
- * Takes the answer to an open question. What it proves is kept, and the order goes on with the next poll; results that
+ * Takes the answer to an open question, or to an order of data. What it proves is kept, and the order goes on with the next poll; results that
  * were asked for are handed back to be taken, and `resultsTaken` is called once they are. Runs within the EID's turn.
  */
 export async function ipaEuiccDataResponse(
@@ -153,47 +156,81 @@ export async function ipaEuiccDataResponse(
   response: IpaEuiccDataResponse,
 ): Promise<readonly EuiccPackageResult[]> {
   const open = await questionOf(eim, caller, eid, response.value.eimTransactionId);
-  if (open === undefined) {
-    eim.log.drop('eUICC data that nobody asked for', { eid });
-    return [];
-  }
+  if (open === undefined) return orderedData(eim, caller, eid, response);
   if (response.type === 'ipaEuiccDataResponseError') {
-    const name = nameOf(IpaEuiccDataErrorCode, response.value.ipaEuiccDataErrorCode);
-    await unanswered(eim, eid, open, `the IPA answers ${name}`);
+    await unanswered(eim, eid, open, `the IPA answers ${errorName(response.value)}`);
     return [];
   }
   const data = response.value;
   if (open.about === 'results') return data.euiccPackageResultList ?? [];
-  const { euiccCertificate, eumCertificate } = data;
-  if (euiccCertificate === undefined || eumCertificate === undefined) {
-    await unanswered(eim, eid, open, 'the IPA sent no certificates');
+  const { changes, unproven } = keptData(eim, eid, data);
+  if (unproven !== undefined) {
+    const why = unproven === 'absent' ? 'the IPA sent no certificates' : unproven;
+    await unanswered(eim, eid, open, why);
     return [];
   }
-  let proven: readonly Change[];
-  try {
-    proven = learnt(eim, eid, { euiccCertificate, eumCertificate });
-  } catch (error) {
-    if (!(error instanceof ChainError)) throw error;
-    await unanswered(eim, eid, open, error.message);
-    return [];
-  }
-  const { associationToken, euiccInfo1, euiccInfo2 } = data;
-  await eim.store.commit([
-    ...proven,
-    // Not proven: the device says so of itself. A token that is wrong makes the eUICC refuse packages, no more.
-    ...eim.euiccs.change(eid, {
-      ...(isToken(associationToken) ? { associationToken } : {}),
-      ...(euiccInfo1 === undefined ? {} : { euiccInfo1 }),
-      ...(euiccInfo2 === undefined ? {} : { euiccInfo2 }),
-    }),
-    remove(questions, eid),
-  ]);
+  await eim.store.commit([...changes, remove(questions, eid)]);
   return [];
 }
 
-/** Whether a number can be an association token (SGP.32 2.11.1.1). */
-function isToken(value: number | undefined): value is number {
-  return value !== undefined && value >= 0;
+/** The answer to an order of data: kept, and shown in its outcome. Results in it are handed back to be taken. */
+async function orderedData(
+  eim: Eim,
+  caller: Caller,
+  eid: Eid,
+  response: IpaEuiccDataResponse,
+): Promise<readonly EuiccPackageResult[]> {
+  const order = await orderOf(eim, caller, eid, response.value.eimTransactionId);
+  if (order === undefined || !('edr' in order.request) || order.state.at === 'new') {
+    eim.log.drop('eUICC data that nobody asked for', { eid });
+    return [];
+  }
+  if (response.type === 'ipaEuiccDataResponseError') {
+    const edrResult = errorName(response.value);
+    if (order.state.at === 'work') {
+      await endOrder(eim, order.id, {
+        success: false,
+        outcome: [{ euiccDataResult: { edrResult } }],
+        reason: `the IPA answers ${edrResult}`,
+      });
+    }
+    return [];
+  }
+  const data = response.value;
+  if (order.state.at === 'work') {
+    const { changes, unproven } = keptData(eim, eid, data);
+    const reason =
+      unproven === undefined || unproven === 'absent'
+        ? 'the IPA sent the data'
+        : `the IPA sent the data; its certificates are not believed: ${unproven}`;
+    const outcome = [euiccDataOutcome(data)];
+    await endOrder(eim, order.id, { success: true, outcome, reason }, changes);
+  } else {
+    eim.log.info('eUICC data that came again', { eid, order: order.id });
+  }
+  return data.euiccPackageResultList ?? [];
+}
+
+/** The order whose data request this answers: by eimTransactionId, or the one in work of who fetches for this EID. */
+async function orderOf(
+  eim: Eim,
+  caller: Caller,
+  eid: Eid,
+  eimTransactionId: Uint8Array | undefined,
+): Promise<Order | undefined> {
+  if (eimTransactionId !== undefined) return eim.orders.byTransaction(eid, eimTransactionId);
+  return fetchesFor(eim, caller, eid) ? eim.orders.next(eid) : undefined;
+}
+
+/** The name of the code; a number of a later version as its digits. */
+function errorName({ ipaEuiccDataErrorCode }: Infer<typeof IpaEuiccDataResponseError>): string {
+  return nameOf(IpaEuiccDataErrorCode, ipaEuiccDataErrorCode);
+}
+
+/** An order of data (facility edr). */
+export function buildDataRequest(request: EdrRequest, eimTransactionId: Uint8Array): BuiltPackage {
+  const eimPackage = IpaEuiccDataRequest.encode(dataRequestOf(request, eimTransactionId));
+  return { eimPackage, also: [] };
 }
 
 /** The results asked for have been taken: where none was that of the order, the order ends without. */

@@ -1,10 +1,28 @@
 /** The results of an eUICC Package's operations as an order's outcome, in the members and words of the REST API. */
 import { toHex } from '../base/bytes.ts';
+import { AddEimResultCode, EimIdInfo, ListEimError } from '../messages/eco.ts';
 import { type EuiccResultData, ProcessingTerminated } from '../messages/euicc-package.ts';
-import { nameOf } from '../messages/primitives.ts';
-import { IconType, ProfileClass, type ProfileInfo, ProfileState } from '../messages/rsp.ts';
-import type { OrderRequest, Outcome } from '../orders/order.ts';
-import { psmoOutcome } from '../orders/outcome.ts';
+import { type Names, nameOf } from '../messages/primitives.ts';
+import { ProfileInfoListError, type ProfilePolicyAuthorisationRule } from '../messages/psmo.ts';
+import { readable } from '../messages/readable.ts';
+import { ProfileInfo } from '../messages/rsp.ts';
+import type { Infer } from '../messages/schema.ts';
+import type { PackageRequest } from '../orders/operations.ts';
+import type { Outcome } from '../orders/order.ts';
+import { psmoOutcome, type ResultName } from '../orders/outcome.ts';
+
+/** The results that a bare INTEGER may be, by their operations. */
+const integerResults = {
+  enable: 'enableResult',
+  disable: 'disableResult',
+  delete: 'deleteResult',
+  configureImmediateEnable: 'configureImmediateEnableResult',
+  configureAutoEnable: 'configureImmediateEnableResult',
+  setFallbackAttribute: 'setFallbackAttributeResult',
+  unsetFallbackAttribute: 'unsetFallbackAttributeResult',
+  deleteEim: 'deleteEimResult',
+  updateEim: 'updateEimResult',
+} as const;
 
 /**
  * The results as the operations asked for have them. Some eUICCs answer a package of one operation with a bare
@@ -12,69 +30,104 @@ import { psmoOutcome } from '../orders/outcome.ts';
  * See docs/interpretation-log.md#single-result-universal.
  */
 export function asAsked(
-  request: OrderRequest,
+  request: PackageRequest,
   results: readonly EuiccResultData[],
 ): readonly EuiccResultData[] {
   const [result] = results;
-  if (!('psmo' in request) || request.psmo.length !== 1 || results.length !== 1) return results;
-  if (result?.type !== 'processingTerminated') return results;
+  const [operation, ...more] = 'psmo' in request ? request.psmo : request.eco;
+  if (result?.type !== 'processingTerminated' || results.length !== 1 || more.length > 0) {
+    return results;
+  }
   const { value } = result;
   if (Object.values(ProcessingTerminated).some((known) => known === value)) return results;
-  const [operation = {}] = request.psmo;
-  if ('enable' in operation) return [{ type: 'enableResult', value }];
-  if ('disable' in operation) return [{ type: 'disableResult', value }];
-  if ('delete' in operation) return [{ type: 'deleteResult', value }];
+  for (const [name, type] of Object.entries(integerResults)) {
+    if (Object.hasOwn(operation ?? {}, name)) return [{ type, value }];
+  }
   return results;
 }
 
 /** One entry for each result, in order; a result of a later version is shown as its bytes. */
-export function outcomesOf(results: readonly EuiccResultData[]): readonly Outcome[] {
-  return results.map(outcomeOf);
+export function outcomesOf(
+  request: PackageRequest,
+  results: readonly EuiccResultData[],
+): readonly Outcome[] {
+  const operations = 'psmo' in request ? request.psmo : [];
+  return results.map((result, i) =>
+    outcomeOf(result, 'configureAutoEnable' in (operations[i] ?? {})),
+  );
 }
 
-function outcomeOf(result: EuiccResultData): Outcome {
+/** @param old whether the operation was asked for in the words of SGP.32 v1.0 */
+function outcomeOf(result: EuiccResultData, old: boolean): Outcome {
   switch (result.type) {
     case 'listProfileInfoResult':
-      return result.value.type === 'profileInfoListOk'
-        ? {
-            listProfileInfoResult: {
-              finalResult: 'successResult',
-              profileInfoList: result.value.value.map(profile),
-            },
-          }
-        : { listProfileInfoResult: { finalResult: 'errorResult' } };
+      return { listProfileInfoResult: listProfileInfoResult(result.value) };
     case 'setDefaultDpAddressResult':
       return psmoOutcome(result.type, result.value.setDefaultDpAddressResult);
     case 'getRATResult':
+      return { getRATResult: result.value.map(rule) };
     case 'addEimResult':
+      return { addEimResult: addEimResult(result.value) };
     case 'listEimResult':
-      // This eIM orders none of these yet.
-      return { [result.type]: 'not built yet' };
+      return { listEimResult: listEimResult(result.value) };
     case 'unknown':
       return { unknownResult: toHex(result.value) };
+    case 'configureImmediateEnableResult':
+      return psmoOutcome(old ? 'configureAutoEnableResult' : result.type, result.value);
     default:
-      return psmoOutcome(result.type, result.value);
+      return psmoOutcome(result.type satisfies ResultName, result.value);
   }
 }
 
-function profile(info: ProfileInfo): Readonly<Record<string, unknown>> {
-  const members: readonly (readonly [string, unknown])[] = [
-    ['iccid', info.iccid && toHex(info.iccid)],
-    ['isdpAid', info.isdpAid && toHex(info.isdpAid)],
-    ['profileState', named(ProfileState, info.profileState)],
-    ['profileNickname', info.profileNickname],
-    ['serviceProviderName', info.serviceProviderName],
-    ['profileName', info.profileName],
-    ['iconType', named(IconType, info.iconType)],
-    ['icon', info.icon && toHex(info.icon)],
-    ['profileClass', named(ProfileClass, info.profileClass)],
-  ];
-  return Object.fromEntries(members.filter(([, value]) => value !== undefined));
+type ValueOf<Type extends EuiccResultData['type']> = Extract<
+  EuiccResultData,
+  { readonly type: Type }
+>['value'];
+
+/** Members that are not of the drop-in API are left out there: rest/drop-in-outcome.ts. */
+function listProfileInfoResult(result: ValueOf<'listProfileInfoResult'>): unknown {
+  if (result.type === 'profileInfoListError') {
+    const profileInfoListError = named(ProfileInfoListError, result.value);
+    return { finalResult: 'errorResult', profileInfoListError };
+  }
+  const profileInfoList = result.value.map((profile) => readable(ProfileInfo, profile));
+  return { finalResult: 'successResult', profileInfoList };
 }
 
-function named(
-  names: Readonly<Record<string, number>>,
-  value: number | undefined,
-): string | undefined {
-  return value === undefined ? undefined : nameOf(names, value);
+function rule({
+  pprIds,
+  allowedOperators,
+  pprFlags,
+}: Infer<typeof ProfilePolicyAuthorisationRule>): unknown {
+  return {
+    pprUpdateControl: pprIds.includes('pprUpdateControl'),
+    ppr1: pprIds.includes('ppr1'),
+    ppr2: pprIds.includes('ppr2'),
+    allowedOperators: allowedOperators.map(({ mccMnc, gid1, gid2 }) => ({
+      mccMnc: toHex(mccMnc),
+      ...(gid1 === undefined ? {} : { gid1: toHex(gid1) }),
+      ...(gid2 === undefined ? {} : { gid2: toHex(gid2) }),
+    })),
+    consentRequired: pprFlags.includes('consentRequired'),
+  };
+}
+
+function addEimResult(result: ValueOf<'addEimResult'>): unknown {
+  if (result.type === 'addEimResultCode') {
+    return { addEimResultCode: named(AddEimResultCode, result.value) };
+  }
+  return { addEimResultCode: 'ok', associationToken: result.value };
+}
+
+function listEimResult(result: ValueOf<'listEimResult'>): unknown {
+  if (result.type === 'listEimError') {
+    return { finalResult: 'errorResult', listEimError: named(ListEimError, result.value) };
+  }
+  const eimIdList = result.value.map((eim) => readable(EimIdInfo, eim));
+  return { finalResult: 'successResult', eimIdList };
+}
+
+function named(names: Names, value: number): string | number {
+  const name = nameOf(names, value);
+  return Object.hasOwn(names, name) ? name : value;
 }

@@ -99,6 +99,10 @@ async function takePackageResults(
 /** The notifications that came along. */
 function notificationsOf(result: EimPackageResult): readonly PendingNotification[] {
   if (result.type === 'ePRAndNotifications') return result.value.notificationList;
+  if (result.type === 'ipaEuiccDataResponse') {
+    const { type, value } = result.value;
+    return type === 'ipaEuiccData' ? (value.notificationsList ?? []) : [];
+  }
   if (result.type !== 'profileDownloadTriggerResult') return [];
   const { profileDownloadTriggerResultData: data } = result.value;
   return data.type === 'profileInstallationResult' ? [data] : [];

@@ -62,7 +62,7 @@ describe('getEimPackage', () => {
     assert.deepEqual(signed.euiccPackage, {
       type: 'psmoList',
       value: [
-        { type: 'listProfileInfo', value: { tagList: hex('5A4F9F70909192959F26') } },
+        { type: 'listProfileInfo', value: { tagList: hex('5A4F9F70909192959F7B9F269F67') } },
         { type: 'disable', value: { iccid: hex(iccid) } },
         { type: 'enable', value: { iccid: hex(iccid), rollbackFlag: true } },
         { type: 'delete', value: { iccid: hex(iccid) } },
@@ -227,9 +227,14 @@ describe('getEimPackage, of an order that cannot be carried out', () => {
     'an activation code that is none': [{ download: { activationCode: '2$x' } }, 'badOrder'],
     'an ICCID of other than ten octets': [{ psmo: [{ enable: { iccid: '9894' } }] }, 'badPsmo'],
     'an ICCID that is not hex': [{ psmo: [{ delete: { iccid: 'ABC' } }] }, 'badPsmo'],
-    'an operation of a later version': [{ psmo: [{ getRAT: {} } as never] }, 'badPsmo'],
-    'an eCO': [{ eco: [{ listEim: {} }] }, 'badOrder'],
-    'a data request': [{ edr: { tagList: 'BF20' } }, 'badOrder'],
+    'an operation of a later version': [{ psmo: [{ explode: {} } as never] }, 'badPsmo'],
+    'an eCO of a later version': [{ eco: [{ explode: {} } as never] }, 'badEco'],
+    'an EimConfigurationData that is none': [
+      { eco: [{ addEim: { eimConfigurationData: '3003800141FF' } }] },
+      'badEco',
+    ],
+    'a tagList that is no hex': [{ edr: { tagList: 'BF2' } }, 'badEdr'],
+    'a kind of a later version': [{ later: {} } as never, 'badOrder'],
   };
   for (const [name, [request, word]] of Object.entries(bad)) {
     it(`ends it: ${name}`, async () => {

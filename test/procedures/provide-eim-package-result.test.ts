@@ -348,6 +348,7 @@ describe('a result, in the words of the REST API', () => {
                 serviceProviderName: 'Lab',
                 profileName: 'One',
                 profileClass: 'operational',
+                fallbackAttribute: false,
               },
             ],
           },
@@ -358,7 +359,14 @@ describe('a result, in the words of the REST API', () => {
     'no list of profiles': [
       [{ listProfileInfo: {} }],
       [{ type: 'listProfileInfoResult', value: { type: 'profileInfoListError', value: 11 } }],
-      [{ listProfileInfoResult: { finalResult: 'errorResult' } }],
+      [
+        {
+          listProfileInfoResult: {
+            finalResult: 'errorResult',
+            profileInfoListError: 'profileChangeOngoing',
+          },
+        },
+      ],
       false,
     ],
   };
