@@ -30,7 +30,13 @@ import type { CoapPeer, CoapRequest, CoapResponse, Handler } from './request.ts'
 import { type Collected, RequestBodies } from './request-bodies.ts';
 import { fingerprint, keysOf, type RequestKeys } from './request-key.ts';
 import { type Kept, ResponseBodies } from './response-bodies.ts';
-import { blockOfResponse, type StoredResponse, stored, unblocked } from './stored-response.ts';
+import {
+  blockOfResponse,
+  quickError,
+  type StoredResponse,
+  stored,
+  unblocked,
+} from './stored-response.ts';
 
 export interface BlockWiseOptions<P extends CoapPeer> {
   readonly handle: Handler<P>;
@@ -62,7 +68,7 @@ export interface Held {
 }
 
 /** Octets of a message besides its block: header, a token of 8, ETag, format, Max-Age, blocks, sizes, the marker. */
-const headroom = 48;
+export const headroom = 48;
 
 export class BlockWise<P extends CoapPeer> {
   readonly #options: BlockWiseOptions<P>;
@@ -198,6 +204,8 @@ export class BlockWise<P extends CoapPeer> {
       answer = await this.#firstAnswer(message, keys, blocks, response);
     } catch (error) {
       answer = errorAnswer(error, this.#options.log);
+      const [asked] = blocks.qBlock2;
+      if (asked !== undefined) answer = quickError(answer, asked.szx);
     }
     if (blocks.block1 === undefined) return answer;
     const echo = blockOption(OptionNumber.block1, { ...blocks.block1, more: false });

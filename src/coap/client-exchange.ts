@@ -49,6 +49,11 @@ export interface ClientExchangeOptions {
   readonly parameters: CoapParameters;
   /** ACK_TIMEOUT comes from it, and each exchange teaches it. */
   readonly roundTrip: RoundTrip;
+  /**
+   * Whoever sends on the same connection shares it: one count of message IDs, one CON at a time. Its ACKs and RSTs are
+   * brought to it by its owner. Absent: one of our own.
+   */
+  readonly outbox?: Outbox;
 }
 
 /** What has gone over the wire. */
@@ -121,14 +126,16 @@ export class ClientExchange {
 
   constructor(options: ClientExchangeOptions) {
     this.#options = options;
-    this.#outbox = new Outbox({
-      clock: options.clock,
-      random: options.random,
-      parameters: options.parameters,
-      roundTrip: options.roundTrip,
-      ceiling: waitingRequests,
-      send: (message, retransmission) => this.#send(message, retransmission),
-    });
+    this.#outbox =
+      options.outbox ??
+      new Outbox({
+        clock: options.clock,
+        random: options.random,
+        parameters: options.parameters,
+        roundTrip: options.roundTrip,
+        ceiling: waitingRequests,
+        send: (message, retransmission) => this.#send(message, retransmission),
+      });
     this.#token = 0;
     for (const octet of options.random(Math.min(options.parameters.tokenLength, 6))) {
       this.#token = this.#token * 256 + octet;
@@ -209,7 +216,7 @@ export class ClientExchange {
 
   close(): void {
     this.#closed = true;
-    this.#outbox.close();
+    if (this.#options.outbox === undefined) this.#outbox.close();
     for (const pending of [...this.#pending.values()]) {
       this.#fail(pending, new CoapClientError('closed', 'the client was closed'));
     }

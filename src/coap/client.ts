@@ -15,6 +15,7 @@ import { CoapError, isResponse, type Method, MethodCode } from './codes.ts';
 import { Link } from './link.ts';
 import type { Message } from './message.ts';
 import { type Option, OptionNumber, uintOf, uintOption } from './options.ts';
+import type { Outbox } from './outbox.ts';
 import { type CoapParameters, defaultLimits, defaultParameters } from './parameters.ts';
 import type { CoapResponse } from './request.ts';
 import { Transfer } from './transfer.ts';
@@ -30,6 +31,8 @@ export interface CoapClientOptions {
   readonly responseBody?: number;
   /** Bodies go by Q-Block where the server knows it (default false). */
   readonly quick?: boolean;
+  /** Where requests leave on a connection that has one already: see ClientExchangeOptions. */
+  readonly outbox?: Outbox;
 }
 
 export interface ClientRequest {

@@ -1,5 +1,6 @@
 /** What the message layer remembers of one peer: its latest requests, and what we send it on our own account. */
 import type { Answer } from './answer.ts';
+import type { CoapClient } from './client.ts';
 import type { Exchange } from './exchange.ts';
 import type { Link } from './link.ts';
 import type { Message } from './message.ts';
@@ -17,6 +18,8 @@ export class PeerState {
   unanswered = 0;
   /** The peer is no more: nothing is to be sent to it. */
   gone = false;
+  /** What sends requests of ours to it (calls.ts), once there was one. */
+  client: CoapClient | undefined;
   /** By message ID, oldest first. */
   readonly #exchanges = new Map<number, Exchange>();
   /** What to do when the NON with that message ID is rejected, oldest first. */
@@ -87,6 +90,7 @@ export class PeerState {
 
   close(): void {
     this.gone = true;
+    this.client?.close();
     this.outbox.close();
     this.#exchanges.clear();
     this.#rejections.clear();

@@ -9,6 +9,7 @@
  *     handle(request)  a whole request, once
  *     exchange.ts      in time → piggybacked in the ACK; late → empty ACK, then a CON of our own (outbox.ts)
  * ```
+ * `request` turns the roles round (calls.ts): we ask, the peer answers, on the same connection.
  * It is given `handle`, and peers that can `send`. It knows no socket, no DTLS and no resource: paths, methods and
  * content formats are the handler's affair.
  */
@@ -18,7 +19,9 @@ import type { Random } from '../base/random.ts';
 import { type Answer, errorAnswer } from './answer.ts';
 import { BlockWise, type Held } from './block-wise.ts';
 import type { BodyStore } from './body-store.ts';
-import { CoapError, Code, empty, isRequest, type Method, methodOf } from './codes.ts';
+import { Calls, type Patience } from './calls.ts';
+import type { ClientRequest, CoapClient } from './client.ts';
+import { CoapError, Code, empty, isRequest, isResponse, type Method, methodOf } from './codes.ts';
 import { EchoValues, type Freshness } from './echo.ts';
 import { Exchange } from './exchange.ts';
 import { Generations } from './generations.ts';
@@ -68,6 +71,7 @@ export class CoapServer<P extends CoapPeer> {
   readonly #blockWise: BlockWise<P>;
   readonly #peers: Generations<PeerState>;
   readonly #links: Links;
+  readonly #calls: Calls<P>;
   readonly #freshness: Freshness<P> | undefined;
   readonly #echo: EchoValues;
   #sweeps = false;
@@ -80,6 +84,15 @@ export class CoapServer<P extends CoapPeer> {
     this.#parameters = { ...defaultParameters, ...options.parameters };
     this.#peers = new Generations(this.#limits.peers, this.#limits.answeredOctets);
     this.#links = new Links(this.#clock, this.#parameters, this.#limits);
+    this.#calls = new Calls({
+      clock: this.#clock,
+      random: options.random,
+      log: options.log,
+      parameters: this.#parameters,
+      limits: this.#limits,
+      stateOf: (peer) => this.#stateOf(peer),
+      send: (peer, message) => this.#send(peer, message),
+    });
     this.#freshness = options.freshness;
     this.#echo = new EchoValues(this.#clock, options.random);
     this.#blockWise = new BlockWise({
@@ -112,12 +125,23 @@ export class CoapServer<P extends CoapPeer> {
     const message = this.#decode(peer, bytes);
     if (message === undefined) return;
     const { type, code, messageId } = message;
-    if (type === 'ACK' || type === 'RST') this.#receiveDelivery(peer, message);
+    this.#calls.heard(peer);
+    const client = isResponse(code) && type !== 'RST' ? this.#clientOf(peer) : undefined;
+    if (client !== undefined) client.receive(bytes);
+    else if (type === 'ACK' || type === 'RST') this.#receiveDelivery(peer, message);
     else if (isRequest(code)) this.#receiveRequest(peer, message);
     else if (type === 'CON') {
       if (code !== empty) this.#log.drop('response to no request', { peer: peer.id, code });
       this.#send(peer, emptyMessage('RST', messageId)); // to a ping, too: section 4.3
     } else this.#log.drop('not a request', { peer: peer.id, code });
+  }
+
+  /**
+   * Asks the peer, which is a CoAP server on this connection as well as a client. Requests to one peer go one after the
+   * other. Resolves with the response, which may be an error response; rejects with CoapClientError.
+   */
+  request(peer: P, request: ClientRequest, patience: Patience): Promise<CoapResponse> {
+    return this.#calls.request(peer, request, patience);
   }
 
   /**
@@ -127,6 +151,7 @@ export class CoapServer<P extends CoapPeer> {
   forget(peer: P): void {
     this.#peers.get(peer.id)?.close();
     this.#peers.delete(peer.id);
+    this.#calls.forget(peer);
     this.#blockWise.forget(peer);
     this.#links.forget(peer);
   }
@@ -149,10 +174,15 @@ export class CoapServer<P extends CoapPeer> {
     }
   }
 
-  /** ACK and RST are about CONs of ours: separate responses. */
+  /** What waits for responses of this peer, or did. */
+  #clientOf(peer: P): CoapClient | undefined {
+    return (this.#peers.get(peer.id) ?? this.#calls.stateOf(peer))?.client;
+  }
+
+  /** ACK and RST are about CONs of ours: separate responses, and requests. */
   #receiveDelivery(peer: P, { type, code, messageId }: Message): void {
     const how = type === 'ACK' ? 'acknowledged' : 'reset';
-    const state = this.#peers.get(peer.id);
+    const state = this.#peers.get(peer.id) ?? this.#calls.stateOf(peer);
     if (code === empty && state?.outbox.receive(how, messageId)) return;
     if (type === 'RST' && state?.rejected(messageId)) return;
     this.#log.drop('ACK or RST of nothing', { peer: peer.id, type, code });
@@ -289,6 +319,11 @@ export class CoapServer<P extends CoapPeer> {
   #stateOf(peer: P): PeerState {
     const known = this.#peers.get(peer.id);
     if (known !== undefined) return known;
+    const calling = this.#calls.stateOf(peer);
+    if (calling !== undefined) {
+      this.#peers.set(peer.id, calling);
+      return calling;
+    }
     const link = this.#links.of(peer);
     const outbox = new Outbox({
       clock: this.#clock,

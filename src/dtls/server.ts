@@ -255,8 +255,9 @@ export class DtlsServer {
    * Whether its peer is still there only its answer tells.
    */
   async recall(handle: string): Promise<DtlsPeer | undefined> {
-    const [key = '', id = ''] = handle.split('.');
-    return key === '' ? undefined : this.#roster.recall(hex(key), id);
+    const [, key, id] = /^((?:[0-9A-F]{2})+)\.([0-9A-F]+)$/.exec(handle) ?? [];
+    if (key === undefined || id === undefined) return undefined;
+    return this.#roster.recall(hex(key), id);
   }
 
   /** Ends those of the connections in memory that `match`; gives how many. One awake is told. */
