@@ -74,8 +74,10 @@ async function sendBody(request: BlockTransferOptions): Promise<Message> {
       szx = smaller;
       continue;
     }
-    if (response.code !== Code.continue) return response;
+    // A server that takes each block by itself answers each with its own code, and M 0 (section 2.3, figure 8).
+    if (!response.code.startsWith('2.')) return response;
     if (told?.number !== block.number) {
+      if (response.code !== Code.continue) return response;
       throw new CoapClientError('malformed', `2.31 does not name block ${block.number}`);
     }
     transfer.uploaded = end;

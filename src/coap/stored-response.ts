@@ -23,13 +23,16 @@ const etagOctets = 4;
  */
 export function stored(response: CoapResponse): StoredResponse {
   const body = response.body ?? new Uint8Array();
-  const hash = createHash('sha256').update(`${response.contentFormat} `).update(body).digest();
-  const etag = new Uint8Array(hash.subarray(0, etagOctets));
   return {
     code: response.code,
-    options: [{ number: OptionNumber.etag, value: etag }, ...optionsOfResponse(response)],
+    options: [etagOf(response.contentFormat, body), ...optionsOfResponse(response)],
     body,
   };
+}
+
+function etagOf(contentFormat: number | undefined, body: Uint8Array): Option {
+  const hash = createHash('sha256').update(`${contentFormat} `).update(body).digest();
+  return { number: OptionNumber.etag, value: new Uint8Array(hash.subarray(0, etagOctets)) };
 }
 
 /** A response that needs no blocks. */
@@ -76,6 +79,16 @@ export function quickBlockOf(response: StoredResponse, number: number, szx: numb
   const { goesOn: _, ...answer } = slice(response, OptionNumber.qBlock2, number, szx);
   const size = uintOption(OptionNumber.size2, response.body.length);
   return { ...answer, options: [...answer.options, size] };
+}
+
+/**
+ * An error as the only block of Q-Block2, without its text where that does not fit: whoever asks by Q-Block2 for what is
+ * not there learns that we know it all the same. libcoap asks for /.well-known/core to find out.
+ */
+export function quickError({ code, options, payload }: Answer, szx: number): Answer {
+  const body = payload.length <= sizeOf(szx) ? payload : new Uint8Array();
+  const response = { code, options: [etagOf(undefined, body), ...options], body };
+  return quickBlockOf(response, 0, szx);
 }
 
 function slice(response: StoredResponse, option: number, number: number, szx: number): Answer {

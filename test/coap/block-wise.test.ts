@@ -92,15 +92,24 @@ describe('RFC 7959 section 3.1: Block2', () => {
     assert.equal(requests.length, 1);
   });
 
-  // The ACK of block 2 is lost: CON [2] again → the same ACK.
-  it('late negotiation, a lost CON or ACK', async () => {
-    const { peer } = conversation({ handle: content, parameters: { blockSize: 128 } });
+  // CON [2] 2:2/0/64 X   (time-out)   CON [2] 2:2/0/64 →   ← ACK [2] 2:2/1/64: to the server as if it came late
+  // CON [2] 2:2/0/64 →   X ACK [2] 2:2/1/64   (time-out)   CON [2] 2:2/0/64 →   ← ACK [2] 2:2/1/64, the same octets
+  it('late negotiation, a lost CON and a lost ACK', async () => {
+    const { peer, clock, requests } = conversation({
+      handle: content,
+      parameters: { blockSize: 128 },
+    });
     peer.says({ ...GET, mid: 1 });
     await peer.hears({ type: 'ACK', block2: [0, 1, 128] });
+    await clock.turn(3_000);
     peer.says({ ...GET, mid: 2, block2: [2, 0, 64] });
     const first = await peer.hearsBytes();
+    await clock.turn(3_000);
     peer.says({ ...GET, mid: 2, block2: [2, 0, 64] });
     assert.deepEqual(await peer.hearsBytes(), first);
+    peer.says({ ...GET, mid: 3, block2: [3, 0, 64] });
+    await peer.hears({ type: 'ACK', mid: 3, block2: [3, 1, 64], payload: body.slice(192, 256) });
+    assert.equal(requests.length, 1);
   });
 });
 
@@ -109,7 +118,7 @@ describe('RFC 7959 section 3.2: Block1', () => {
   const PUT = { type: 'CON', code: '0.03', path: 'options' } as const;
 
   // Simple atomic PUT. CON [1] PUT 1:0/1/128 →   ← 2.31 1:0/1/128   [2] 1:1/1/128   [3] 1:2/0/128 →   ← 2.04 1:2/0/128
-  it('simple atomic PUT (B01 B02): a PUT in three blocks, handled once with the whole body', async () => {
+  it('B01 B02 simple atomic PUT: a PUT in three blocks, handled once with the whole body', async () => {
     const { peer, requests } = conversation();
     const mid = await upload(peer, body, 128, PUT);
     await peer.hears({ type: 'ACK', mid, code: '2.04', block1: [2, 0, 128] });
@@ -123,7 +132,7 @@ describe('RFC 7959 section 3.2: Block1', () => {
    * PUT with negotiation. CON [1] PUT 1:0/1/128 →   ← 2.31 1:0/1/32
    *           CON [2] PUT 1:4/1/32 →    ← 2.31 1:4/1/32   …
    */
-  it('PUT with negotiation (B03): the server wants smaller blocks, from the next one on', async () => {
+  it('B03 PUT with negotiation: the server wants smaller blocks, from the next one on', async () => {
     const { peer, requests } = conversation({ parameters: { blockSize: 32 } });
     peer.says({ ...PUT, mid: 1, block1: [0, 1, 128], payload: body.slice(0, 128) });
     await peer.hears({ type: 'ACK', mid: 1, code: '2.31', block1: [0, 1, 32] });
@@ -157,7 +166,7 @@ describe('RFC 7959 section 3.3: Block1 and Block2 combined', () => {
    * (with early negotiation: the same with 2:0/0/64 in the last Block1 message)
    */
   for (const size of [128, 64] as const) {
-    it(`B09 B11: a POST in three blocks, its answer in blocks of ${size}`, async () => {
+    it(`B01 B09 B11: a POST in three blocks, its answer in blocks of ${size}`, async () => {
       const answer = bodyOf(450);
       const { peer, requests } = conversation({
         handle: () => ({ code: '2.04', body: answer, contentFormat: 42 }),

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { concat, hex, toHex } from '../../src/base/bytes.ts';
+import { concat, hex, toHex, utf8 } from '../../src/base/bytes.ts';
+import { CoapError } from '../../src/coap/codes.ts';
 import type { CoapResponse } from '../../src/coap/request.ts';
 import { settled } from '../support/hand-clock.ts';
 import {
@@ -581,6 +582,39 @@ describe('Q-Block2: requests for more', () => {
     await peer.hears({ type: 'ACK', qBlock2: [[0, 0, size]], size2: 10 });
     peer.says({ ...GET, mid: 2, token: '01' });
     await peer.hears({ type: 'NON', code: '2.05' });
+  });
+
+  it('is said in an error, too: libcoap finds out with /.well-known/core whether it is known', async () => {
+    const { peer } = talk({
+      handle: ({ path }) => {
+        throw new CoapError('4.04', path[0] === 'path' ? 'a' : 'no such resource', { maxAge: 60 });
+      },
+    });
+    const probe = { ...GET, type: 'CON', path: '.well-known/core', qBlock2: [[0, 0, 16]] } as const;
+    peer.says({ ...probe, mid: 1 });
+    const said = { type: 'ACK', code: '4.04', maxAge: 60, qBlock2: [[0, 0, 16]] } as const;
+    await peer.hears({ ...said, size2: 16, payload: utf8('no such resource') });
+    peer.says({ ...probe, mid: 2, path: 'path' });
+    const { etag = '' } = await peer.hears({ ...said, size2: 1, payload: utf8('a') });
+    assert.equal(etag.length, 8);
+    peer.says({ ...probe, mid: 3, qBlock2: [[0, 0, 32]] });
+    await peer.hears({ ...said, qBlock2: [[0, 0, 32]], size2: 16 });
+    // A text that does not fit one block is left out; who did not ask hears the error alone.
+    const { peer: other } = talk({
+      handle: () => {
+        throw new CoapError('4.04', 'no such resource, none');
+      },
+    });
+    other.says({ ...probe, mid: 1 });
+    await other.hears({
+      type: 'ACK',
+      code: '4.04',
+      qBlock2: [[0, 0, 16]],
+      size2: 0,
+      payload: hex(''),
+    });
+    other.says({ ...GET, type: 'CON', mid: 2 });
+    await other.hears({ type: 'ACK', code: '4.04', size2: undefined, etag: undefined } as Line);
   });
 
   it('is never used for who did not ask for it', async () => {
