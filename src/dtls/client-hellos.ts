@@ -175,14 +175,15 @@ export function readServerHello(
   }
   const typeIn = (type: Parameters<typeof extensions.chosenType>[0]) =>
     extensions.chosenType(type) ?? CertificateType.x509;
+  const cids = agreedConnectionIds(extensions, context.connectionId);
   return {
     suite,
     random: answer.random,
     sessionId: answer.sessionId,
-    cids: agreedConnectionIds(extensions, context.connectionId),
+    cids,
     extendedMasterSecret: extensions.has(ExtensionType.extendedMasterSecret),
     encryptThenMac: extensions.has(ExtensionType.encryptThenMac),
-    fragments: fragmentLimits(extensions, context),
+    fragments: fragmentLimits(extensions, context, cids),
     serverCertificateType: typeIn(ExtensionType.serverCertificateType),
     clientCertificateType: typeIn(ExtensionType.clientCertificateType),
   };
@@ -201,9 +202,13 @@ function agreedConnectionIds(
 }
 
 /** Ours: what the server granted of max_fragment_length holds for both, record_size_limit is its own. */
-function fragmentLimits(extensions: Extensions, wishes: ClientWishes): FragmentLimits {
+function fragmentLimits(
+  extensions: Extensions,
+  wishes: ClientWishes,
+  { peers }: ConnectionIds,
+): FragmentLimits {
   const size = extensions.recordSizeLimit;
-  if (size !== undefined) return limitsOfRecordSize(size);
+  if (size !== undefined) return limitsOfRecordSize(size, peers !== undefined);
   const code = extensions.maxFragmentLength;
   if (code === undefined) return unlimited;
   if (wishes.maxFragmentLength !== undefined) {

@@ -19,9 +19,17 @@ export type MaxFragmentLength = keyof typeof fragmentLengthCodes;
 
 /** RFC 8449 §4 */
 const leastRecordSize = 64;
+/** Octets of real_type in DTLSInnerPlaintext; we add no padding. */
+const innerTypeLength = 1;
 
-/** The limits that a client asks for, and the ServerHello's extension that grants them. */
-export function grantFragmentLimits(offered: Extensions): {
+/**
+ * The limits that a client asks for, and the ServerHello's extension that grants them. `cid`: its records bear a
+ * connection ID.
+ */
+export function grantFragmentLimits(
+  offered: Extensions,
+  cid: boolean,
+): {
   readonly limits: FragmentLimits;
   readonly granted?: Extension;
 } {
@@ -29,20 +37,23 @@ export function grantFragmentLimits(offered: Extensions): {
   const size = offered.recordSizeLimit;
   if (size !== undefined) {
     const granted = extension.recordSizeLimit(longestData); // we take records of any length
-    return { limits: limitsOfRecordSize(size), granted };
+    return { limits: limitsOfRecordSize(size, cid), granted };
   }
   const code = offered.maxFragmentLength;
   if (code === undefined) return { limits: unlimited };
   return { limits: limitsOfCode(code), granted: extension.maxFragmentLength(code) };
 }
 
-/** Only protected records count (RFC 8449 §4). */
-export function limitsOfRecordSize(size: number): FragmentLimits {
+/**
+ * Only protected records count, and all that is encrypted in them (RFC 8449 §4): in one with a connection ID the type of
+ * its content, too (RFC 9146 §4).
+ */
+export function limitsOfRecordSize(size: number, cid: boolean): FragmentLimits {
   if (size < leastRecordSize) {
     const complaint = `record_size_limit of ${size} octets`;
     throw new HandshakeError(AlertDescription.illegalParameter, complaint);
   }
-  return { plain: longestData, sealed: Math.min(size, longestData) };
+  return { plain: longestData, sealed: Math.min(size - (cid ? innerTypeLength : 0), longestData) };
 }
 
 export function limitsOfCode(code: number): FragmentLimits {

@@ -72,7 +72,8 @@ const nullCompression = 0;
 export function negotiate(hello: ClientHello, offers: Offers): Agreement {
   const offered = checkHello(hello);
   const choice = choose(hello, offered, offers);
-  const { limits, granted } = grantFragmentLimits(offered);
+  const connectionIds = agreeOnConnectionIds(offered, offers.connectionIds);
+  const { limits, granted } = grantFragmentLimits(offered, connectionIds.cids.peers !== undefined);
   const clientCertificate = chooseClientCertificate(
     choice,
     offered,
@@ -83,7 +84,7 @@ export function negotiate(hello: ClientHello, offers: Offers): Agreement {
     extendedMasterSecret: offered.has(ExtensionType.extendedMasterSecret),
     encryptThenMac:
       choice.suite.cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac),
-    connectionIds: agreeOnConnectionIds(offered, offers.connectionIds),
+    connectionIds,
     fragments: limits,
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
   };

@@ -44,7 +44,7 @@ export function* resumedHandshake(
   const { hash, cipher } = suite;
   const randoms = { client: hello.random, server: context.random(32) };
   const connectionIds = agreeOnConnectionIds(offered, context.connectionIds);
-  const { limits, granted } = grantFragmentLimits(offered);
+  const { limits, granted } = grantFragmentLimits(offered, connectionIds.cids.peers !== undefined);
   const encryptThenMac = cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac);
   const newTicket = sessions.renews(session, offered);
   const answers: readonly (Extension | undefined)[] = [

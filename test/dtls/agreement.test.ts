@@ -9,7 +9,7 @@ import { ServerHello } from '../../src/dtls/messages/server-hello.ts';
 import type { DtlsServerOptions } from '../../src/dtls/server.ts';
 import { decode } from '../../src/dtls/struct.ts';
 import { defaultSuites, suiteProfiles } from '../../src/dtls/suite-profiles.ts';
-import { Bench, only, psk } from './support/bench.ts';
+import { Bench, psk } from './support/bench.ts';
 import { Authority, trusting } from './support/certificates.ts';
 import { Link } from './support/link.ts';
 import { messageOf, plainAlerts, RawClient, recordsOf } from './support/raw-client.ts';
@@ -154,10 +154,14 @@ describe('encrypt_then_mac', () => {
 });
 
 /** A client that has connected. */
-async function meet(options: Partial<DtlsClientOptions>) {
-  const link = new Link({ server: { credentials } });
+async function meet(
+  options: Partial<DtlsClientOptions>,
+  server: Partial<DtlsServerOptions> = {},
+  link = new Link({ server: { credentials, ...server } }),
+) {
   const lengths = { up: [] as number[], down: [] as number[] };
   link.tap = (datagram, up) => {
+    if (server.connectionIds !== undefined) return true;
     for (const { fragment } of recordsOf(datagram))
       lengths[up ? 'up' : 'down'].push(fragment.length);
     return true;
@@ -167,7 +171,9 @@ async function meet(options: Partial<DtlsClientOptions>) {
   const linked = link.connect(credential, options);
   await link.clock.turn(1000);
   assert.deepEqual(linked.outcome, { connected: true });
-  return { link, linked, lengths, peer: only(link.bench.opened) };
+  const peer = link.bench.opened.at(-1);
+  assert.ok(peer);
+  return { link, linked, lengths, peer };
 }
 
 describe('max_fragment_length', () => {
@@ -219,5 +225,25 @@ describe('record_size_limit', () => {
     assert.equal(peer.maxPayload, 100);
     assert.ok(linked.client.maxPayload > 1000);
     assert.throws(() => peer.send(new Uint8Array(101)), RangeError);
+  });
+
+  it('D45: counts the type of the content too, where records bear a connection ID', async () => {
+    const resumption = { lifetime: 60_000, tickets: false, skipCookie: false, ceiling: 10 };
+    const server = { connectionIds: { length: 8 }, resumption };
+    const wishes = { recordSizeLimit: 100, connectionId: { own: Uint8Array.of(0xbe, 0xef) } };
+    const { peer, link, linked } = await meet(wishes, server);
+    assert.equal(peer.maxPayload, 99);
+    peer.send(new Uint8Array(99));
+    assert.throws(() => peer.send(new Uint8Array(100)), RangeError);
+    await link.clock.turn(100);
+    assert.deepEqual(linked.received, [new Uint8Array(99)]);
+    const { session } = linked.client;
+    assert.ok(session);
+    const resumed = await meet({ ...wishes, resume: session }, server, link);
+    assert.ok(resumed.linked.client.resumed);
+    assert.equal(resumed.peer.maxPayload, 99);
+    // A client that wants none gets records without, the whole of which is data.
+    const bare = await meet({ ...wishes, connectionId: { own: new Uint8Array() } }, server);
+    assert.equal(bare.peer.maxPayload, 100);
   });
 });
