@@ -1,7 +1,9 @@
 /** The options of `npm run lab`: whose they are, and what is said of those that are wrong. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
@@ -49,6 +51,61 @@ const profile = makeProfile({
   iccid: iccidOfDigits('8988211000000123451'),
   name: 'of a file',
   size: 4321,
+});
+
+describe('the link alone', () => {
+  it('stands between any client and any server, and says and writes what passed', async () => {
+    const server = createSocket('udp4');
+    server.on('message', (datagram, from) => server.send(datagram, from.port, from.address));
+    server.bind(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = createSocket('udp4');
+    const pcap = join(newFolder(), 'link.pcap');
+    const to = `127.0.0.1:${server.address().port}`;
+    const child = spawn(
+      process.execPath,
+      [
+        ...command,
+        ...['link', '--server', to, '--profile', 'ltem', '--seed', '7', '--port', '0'],
+        ...['--host', '127.0.0.1', '--pcap', pcap],
+      ],
+      { cwd: top },
+    );
+    const ended = once(child, 'exit');
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const { value: first } = await lines.next();
+    const port = /^link ltem to 127\.0\.0\.1:\d+: 127\.0\.0\.1:(\d+)$/.exec(String(first))?.[1];
+    assert.ok(port, String(first));
+    const began = Date.now();
+    client.send(Uint8Array.of(1, 2, 3), Number(port), '127.0.0.1');
+    const [echo] = (await once(client, 'message')) as [Buffer];
+    assert.deepEqual([...echo], [1, 2, 3]);
+    assert.ok(Date.now() - began >= 120, 'the round trip of ltem');
+    child.kill('SIGTERM');
+    await ended;
+    const counts: unknown = JSON.parse(String((await lines.next()).value));
+    assert.deepEqual(
+      { ...Object(counts) },
+      {
+        ...{ datagramsUp: 1, datagramsDown: 1, bytesUp: 3, bytesDown: 3, roundTrips: 1 },
+        ...{ lost: 0, tooLarge: 0, repeated: 0, reordered: 0, unheard: 0, rebindings: 0 },
+      },
+    );
+    assert.equal(readFileSync(pcap).length, 24 + 2 * (16 + 28 + 3));
+    client.close();
+    server.close();
+  });
+
+  it('says where it cannot listen', async () => {
+    const taken = createSocket('udp4');
+    taken.bind(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const port = String(taken.address().port);
+    const { code, stderr } = await run('link', '--server', '127.0.0.1:1', '--port', port);
+    taken.close();
+    assert.equal(code, 1);
+    assert.match(stderr, /^Failed: cannot listen on 127\.0\.0\.1, UDP port \d+ \(EADDRINUSE\)/);
+  });
 });
 
 describe('an option that the whole lab has too', () => {

@@ -1,6 +1,6 @@
 /** The lab's link: what each number of a profile does, on a clock turned by hand, and the relay on loopback. */
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
+import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -150,6 +150,92 @@ describe('the relay', () => {
     await once(socket, 'listening');
     return { socket, address: { address: '127.0.0.1', port: socket.address().port } };
   }
+
+  /** A relay on a clock turned by hand, a server that the test speaks for, and a client. */
+  async function turned(profile: Partial<LinkProfile>, chance = () => 0.5) {
+    const clock = new HandClock();
+    const far = createSocket('udp4');
+    const near = createSocket('udp4');
+    for (const socket of [far, near]) {
+      socket.bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+    }
+    const relay = await startRelay({
+      server: { address: '127.0.0.1', port: far.address().port },
+      profile: { ...linkProfiles.lan, ...profile },
+      clock,
+      chance,
+    });
+    const heard = { far: [] as RemoteInfo[], near: 0 };
+    far.on('message', (_datagram, from) => heard.far.push(from));
+    near.on('message', () => heard.near++);
+    /** Turns the clock a little at a time until something has come about. */
+    const until = async (done: () => boolean): Promise<void> => {
+      const end = Date.now() + 5_000;
+      while (!done()) {
+        assert.ok(Date.now() < end, 'it did not come about');
+        await clock.turn(1);
+      }
+    };
+    const says = async (): Promise<RemoteInfo> => {
+      const before = heard.far.length;
+      near.send(Uint8Array.of(1), relay.address.port, relay.address.address);
+      await until(() => heard.far.length > before);
+      return heard.far.at(-1) ?? assert.fail();
+    };
+    const answers = ({ port, address }: RemoteInfo) => far.send(Uint8Array.of(2), port, address);
+    const close = async () => {
+      await relay.close();
+      near.close();
+      far.close();
+    };
+    return { clock, relay, heard, until, says, answers, close };
+  }
+
+  it('gives a client another port once it was silent for the NAT’s time-out, and not before', async () => {
+    const { clock, relay, says, close } = await turned({ natTimeout: 60_000 });
+    const first = await says();
+    for (let i = 0; i < 3; i++) {
+      await clock.turn(59_000);
+      assert.equal((await says()).port, first.port);
+    }
+    await clock.turn(60_000);
+    assert.notEqual((await says()).port, first.port);
+    assert.equal(relay.counts.rebindings, 1);
+    await close();
+  });
+
+  it('has a client hear nothing while its radio sleeps, and wakes it when it sends', async () => {
+    const { clock, relay, heard, until, says, answers, close } = await turned({ awake: 20_000 });
+    const from = await says();
+    answers(from);
+    await until(() => heard.near === 1);
+    await clock.turn(20_000);
+    answers(from);
+    await until(() => relay.counts.unheard === 1);
+    await says();
+    answers(from);
+    await until(() => heard.near === 2);
+    assert.equal(relay.counts.datagramsDown, 2);
+    await close();
+  });
+
+  it('counts what the link loses, repeats, holds back and has no room for', async () => {
+    for (const fate of ['lost', 'tooLarge', 'repeated', 'reordered'] as const) {
+      const profile: Partial<LinkProfile> = {
+        lost: { loss: { share: 0.9, burst: 10 } },
+        tooLarge: { mtu: 0 },
+        repeated: { repeat: 1 },
+        reordered: { reorder: 1 },
+      }[fate];
+      const { relay, until, close } = await turned(profile, () => 0);
+      const client = createSocket('udp4');
+      client.send(Uint8Array.of(1), relay.address.port, relay.address.address);
+      await until(() => relay.counts[fate] === 1);
+      client.close();
+      await close();
+    }
+  });
 
   it('counts, keeps a port for a client, gives another after a rebinding, and writes what passed', async () => {
     const { socket, address } = await server();

@@ -13,9 +13,9 @@ import { EuiccStateError } from './euicc/state.ts';
 import { Device, type StackName } from './ipa/device.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { profilesOf } from './lab.ts';
-import { startCapture } from './link/pcap.ts';
+import { type Capture, startCapture } from './link/pcap.ts';
 import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
-import { startRelay } from './link/relay.ts';
+import { type Relay, startRelay } from './link/relay.ts';
 import { seededNumbers } from './link/seeded.ts';
 import { labEid, loadLabPki } from './pki/lab-pki.ts';
 import { profileTable, stepLine } from './report.ts';
@@ -51,6 +51,7 @@ export async function runSmdpp(options: SmdppAloneOptions): Promise<void> {
 export interface LinkAloneOptions {
   readonly server: Address;
   readonly profile: LinkProfileName;
+  readonly host: string;
   readonly port: number;
   readonly seed: number;
   readonly pcap?: string;
@@ -59,14 +60,7 @@ export interface LinkAloneOptions {
 /** Relays until a signal, then says what passed. */
 export async function runLink(options: LinkAloneOptions): Promise<void> {
   const capture = options.pcap === undefined ? undefined : startCapture(options.pcap);
-  const relay = await startRelay({
-    server: options.server,
-    profile: linkProfiles[options.profile],
-    clock: systemClock,
-    chance: seededNumbers(options.seed),
-    port: options.port,
-    ...(capture === undefined ? {} : { capture }),
-  });
+  const relay = await openRelay(options, capture);
   console.log(
     `link ${options.profile} to ${addressText(options.server)}: ${addressText(relay.address)}`,
   );
@@ -74,6 +68,27 @@ export async function runLink(options: LinkAloneOptions): Promise<void> {
   await relay.close();
   await capture?.close();
   console.log(JSON.stringify(relay.counts));
+}
+
+async function openRelay(options: LinkAloneOptions, capture: Capture | undefined): Promise<Relay> {
+  const { server, profile, host, port, seed } = options;
+  try {
+    return await startRelay({
+      server,
+      profile: linkProfiles[profile],
+      clock: systemClock,
+      chance: seededNumbers(seed),
+      host,
+      port,
+      ...(capture === undefined ? {} : { capture }),
+    });
+  } catch (cause) {
+    const code: unknown = Reflect.get(Object(cause), 'code');
+    throw new LabError(
+      `cannot listen on ${host}, UDP port ${port} (${code}): choose others with --host and --port`,
+      { cause },
+    );
+  }
 }
 
 async function openSmdpp({ port, name }: SmdppAloneOptions): Promise<Smdpp> {

@@ -91,6 +91,7 @@ program
       .choices(Object.keys(linkProfiles))
       .default('nbiot-good'),
   )
+  .option('--host <address>', 'IPv4 address to listen on; 0.0.0.0 for all', '127.0.0.1')
   .option('--port <port>', 'UDP port to listen on, 0 for a free one', port, 0)
   .option('--seed <number>', 'what decides which datagrams are lost', natural, 1)
   .option('--pcap <file>', 'write what passes, for Wireshark')

@@ -17,6 +17,8 @@ export interface RelayOptions {
   readonly clock: Clock;
   /** Numbers in [0, 1) that a seed decides. */
   readonly chance: () => number;
+  /** IPv4 address to listen on, for clients of other machines (default 127.0.0.1: this machine's alone). */
+  readonly host?: string;
   /** 0 asks the system for a free port. */
   readonly port?: number;
   /** Where all that the client sends and hears is written. */
@@ -51,7 +53,7 @@ export interface Relay {
 
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const front = createSocket('udp4');
-  await bind(front, options.port ?? 0);
+  await bind(front, options.port ?? 0, options.host ?? '127.0.0.1');
   const relay = new RunningRelay(options, front);
   front.on('message', (datagram, from) =>
     relay.fromClient(datagram, { address: from.address, port: from.port }),
@@ -100,7 +102,8 @@ class RunningRelay implements Relay {
   constructor(options: RelayOptions, front: Socket) {
     this.#options = options;
     this.#front = front;
-    this.address = { address: '127.0.0.1', port: front.address().port };
+    const { address, port } = front.address();
+    this.address = { address, port };
   }
 
   fromClient(datagram: Uint8Array, from: Address): void {
@@ -204,10 +207,10 @@ class RunningRelay implements Relay {
   }
 }
 
-function bind(socket: Socket, port: number): Promise<void> {
+function bind(socket: Socket, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
-    socket.bind(port, '127.0.0.1', () => {
+    socket.bind(port, host, () => {
       socket.off('error', reject);
       resolve();
     });
