@@ -9,6 +9,8 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { AddressProofs } from './address-proofs.ts';
+import type { Address } from './base/address.ts';
 import { BoundedMap } from './base/bounded-map.ts';
 import { hex, toHex } from './base/bytes.ts';
 import { type Cancel, systemClock } from './base/clock.ts';
@@ -27,6 +29,7 @@ import { forgetConnections, openConnectionStore } from './dtls-store.ts';
 import { Es9Client } from './es9/client.ts';
 import { Https, type HttpsOptions } from './es9/https.ts';
 import { handleEsipa } from './esipa/coap.ts';
+import { esipaRepeats } from './esipa/repeats.ts';
 import type { PeerIdentity } from './fleet/device.ts';
 import { type ChainName, Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
@@ -37,7 +40,9 @@ import type { Eid } from './messages/ids.ts';
 import { Orders } from './orders/orders.ts';
 import type { Caller, Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
+import { Pushes } from './procedures/pushes.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
+import { routesTo } from './reach.ts';
 import { startRest } from './rest/server.ts';
 import { openSecrets } from './secrets.ts';
 import { LevelStore } from './store/level.ts';
@@ -99,6 +104,7 @@ export async function serve(
         consumerEuicc: config.euicc.consumerEuicc,
       },
     });
+    opened.push(() => euiccs.close());
     const box = await openSecrets({ config, store, random, log });
     const nameOf = deviceNames(config);
     const devices = await Devices.open({
@@ -153,6 +159,8 @@ export async function serve(
       random,
       log: logging.room('coap'),
       store: coapStore(store),
+      repeats: esipaRepeats(config.esipa.reportKept),
+      ...(config.coap.proveAddress ? { freshness: new AddressProofs(clock) } : {}),
       parameters: {
         ackTimeout: config.coap.ackTimeout,
         ackTimeoutLeast: config.coap.ackTimeoutLeast,
@@ -215,6 +223,24 @@ export async function serve(
     });
     opened.push(() => dtls.close());
     await dtls.ready();
+    const pushes = new Pushes({
+      eim,
+      atOnce: config.push.atOnce,
+      waiting: config.push.waiting,
+      routes: (euicc) =>
+        routesTo(
+          {
+            recall: async (handle) => {
+              const peer = await dtls.recall(handle);
+              return peer && coapDevice(peer);
+            },
+            ask: (device, request) => coap.request(device, request, config.push),
+            settings: { path: config.push.path, contentFormat: config.esipa.contentFormats[0] },
+          },
+          euicc,
+        ),
+    });
+    opened.push(pushes.start());
     if (config.dtls.persist) opened.push(every(hour, () => sweepConnections(dtls, log), log));
     opened.push(
       devices.onGone((name, why) => {
@@ -233,7 +259,17 @@ export async function serve(
     opened.push(() => socket?.close());
     const coaps = { host: address.address, port: address.port };
     const rest = await startRest(
-      { orders, euiccs, devices, dtls, clock, random, log: logging.room('rest'), info },
+      {
+        orders,
+        euiccs,
+        devices,
+        dtls,
+        packageLimit: config.orders.packageLimit,
+        clock,
+        random,
+        log: logging.room('rest'),
+        info,
+      },
       config.rest,
     );
     opened.push(() => rest.close());
@@ -373,6 +409,7 @@ function identityOf(credential: PeerCredential): PeerIdentity | undefined {
 /** A connection as CoAP and what is above it see it. */
 interface CoapDevice extends CoapPeer {
   readonly caller: Caller;
+  readonly address: Address;
 }
 
 function coapDevice(peer: DtlsPeer): CoapDevice {
@@ -382,14 +419,15 @@ function coapDevice(peer: DtlsPeer): CoapDevice {
     maxPayload: peer.maxPayload,
     ...(identity === undefined ? {} : { identity: identity.name }),
     caller: callerOf(peer),
+    address: peer.address,
     send: (message) => peer.send(message),
   };
 }
 
 /** What the procedures see of a connection. */
-function callerOf({ id, credential }: DtlsPeer): Caller {
+function callerOf({ id, handle, credential }: DtlsPeer): Caller {
   const identity = identityOf(credential);
-  return { peerId: id, ...(identity === undefined ? {} : { identity }) };
+  return { peerId: id, connection: handle, ...(identity === undefined ? {} : { identity }) };
 }
 
 function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {

@@ -272,6 +272,12 @@ export const settings = {
       false,
       'true: an EID that a device is bound to may also be spoken for by others.',
     ),
+    reportKept: setting(
+      duration,
+      '10m',
+      'How long a notification or result that a device sends once more, octet for octet, is acknowledged without being',
+      'taken again; at most coap.bodyLifetime. 0s: it is taken again.',
+    ),
   },
   orders: {
     noShow: setting(
@@ -286,6 +292,12 @@ export const settings = {
     ),
     expired: setting(duration, '30d', 'An order that is done is kept for so long, then deleted.'),
     mostOpen: setting(count, 256, 'Most orders of one EID that are not done; the next is refused.'),
+    packageLimit: setting(
+      count,
+      16_384,
+      'Most octets of an eUICC Package; an order that makes more is refused, as its eUICC would do later (sizeOverflow).',
+      'Lower it for eUICCs that hold less.',
+    ),
     maxDeliveries: setting(
       count,
       16,
@@ -343,6 +355,12 @@ export const settings = {
       '24h',
       "How long a device that proved who it is may go on with an answer in blocks from the store: a device's longest",
       'sleep in the middle of a download.',
+    ),
+    proveAddress: setting(
+      flag,
+      false,
+      'true: a device whose address changed within its connection must first show by Echo (RFC 9175) that it is there.',
+      'A round trip each time, and the end for devices whose CoAP does not know Echo.',
     ),
     qBlock: setting(
       flag,
@@ -516,6 +534,30 @@ export const settings = {
     keyLog: optionalPath(
       'File that the secrets of all connections are written to (NSS key log), for Wireshark. Whoever reads it reads all that',
       'devices send and get: for laboratories only.',
+    ),
+  },
+  push: {
+    silence: setting(
+      duration,
+      '30s',
+      'A device that an order is pushed to (package injection, SGP.32 3.1.1.2) and that is silent for so long counts as',
+      'not there, and the order waits for its poll. Longer where devices listen seldom (eDRX).',
+    ),
+    answer: setting(
+      duration,
+      '3m',
+      'Longest wait for the answer of a device that is there: what is pushed may take the eUICC a while.',
+    ),
+    atOnce: setting(count, 64, 'Most pushes under way; one at a time for each eUICC.'),
+    waiting: setting(
+      count,
+      10_000,
+      'Most eUICCs that wait for a push; orders of others wait for their poll.',
+    ),
+    path: setting(
+      z.string().regex(/^[^/].*[^/]$/, "a path without '/' at its ends"),
+      'gsma/rsp2/asn1',
+      'Uri-Path of TransferEimPackage on the device, which is the CoAP server there.',
     ),
   },
   log: {

@@ -31,9 +31,9 @@ export async function transferInBlocks(request: BlockTransferOptions): Promise<M
     const first = await exchange.exchange(code, [...options, ...preference], body);
     return begin(request, first);
   }
-  const taken = transfer.uploaded > 0;
   const first = await sendBody(request);
-  if (!taken || first.code !== Code.requestEntityIncomplete) return begin(request, first);
+  const forgotten = first.code === Code.requestEntityIncomplete && transfer.uploaded > 0;
+  if (!forgotten) return begin(request, first);
   transfer.reset(); // the server has forgotten the body
   return begin(request, await sendBody(request));
 }

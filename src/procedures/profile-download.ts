@@ -23,7 +23,7 @@ import {
   type GetBoundProfilePackageRequestEsipa,
   GetBoundProfilePackageResponseEsipa,
   InitiateAuthenticationErrorEsipa,
-  type InitiateAuthenticationRequestEsipa,
+  InitiateAuthenticationRequestEsipa,
   InitiateAuthenticationResponseEsipa,
 } from '../messages/profile-download.ts';
 import {
@@ -45,7 +45,9 @@ import { learnt } from './learn-euicc.ts';
 import { chainCode, type Failing, fail, failed } from './profile-download-errors.ts';
 import {
   answerOf,
+  beginningOf,
   beginTransaction,
+  dropAnswer,
   inSession,
   keepAnswer,
   keepTransaction,
@@ -61,16 +63,32 @@ export async function initiateAuthentication(
   caller: Caller,
   request: InitiateAuthenticationRequestEsipa,
 ): Promise<Uint8Array> {
-  const refuse = (code: number) =>
-    InitiateAuthenticationResponseEsipa.encode({
-      type: 'initiateAuthenticationErrorEsipa',
-      value: code,
-    });
   const order = await downloadOf(eim, caller, request.eimTransactionId);
   if (order === undefined) {
     eim.log.warn('download that no trigger began', { by: callerText(caller) });
-    return refuse(InitiateAuthenticationErrorEsipa.invalidEimTransactionId);
+    return initiationRefused(InitiateAuthenticationErrorEsipa.invalidEimTransactionId);
   }
+  const asked = InitiateAuthenticationRequestEsipa.encode(request);
+  // The same message once more waits for the first, and gets its answer.
+  return eim.serial.run(`initiation ${order.id} ${toHex(request.euiccChallenge)}`, async () => {
+    const before = await beginningOf(eim, order.id, asked);
+    if (before !== undefined) return before;
+    // Those before it may have ended the order.
+    const now = await eim.orders.get(order.id);
+    if (now === undefined || !isUnderWay(now)) {
+      return initiationRefused(InitiateAuthenticationErrorEsipa.invalidEimTransactionId);
+    }
+    return begin(eim, now, request, asked);
+  });
+}
+
+/** Begins a session with the SM-DP+ of the order. */
+async function begin(
+  eim: Eim,
+  order: Download,
+  request: InitiateAuthenticationRequestEsipa,
+  asked: Uint8Array,
+): Promise<Uint8Array> {
   const { id: orderId, eid } = order;
   const code = parseActivationCode(order.request.download.activationCode);
   const address = code.smdpAddress;
@@ -84,12 +102,12 @@ export async function initiateAuthentication(
   // The eIM asks no other server than the operator's activation code names.
   if (request.smdpAddress !== undefined && !sameAddress(request.smdpAddress, address)) {
     await noteOrder(eim, orderId, 'other SM-DP+ asked for', request.smdpAddress.slice(0, 255));
-    return refuse(InitiateAuthenticationErrorEsipa.invalidDpAddress);
+    return initiationRefused(InitiateAuthenticationErrorEsipa.invalidDpAddress);
   }
   const euiccInfo1 = request.euiccInfo1 ?? (await eim.euiccs.get(eid))?.euiccInfo1;
   if (euiccInfo1 === undefined) {
     await noteOrder(eim, orderId, 'euiccInfo1 missing', 'neither sent by the IPA nor known here');
-    return refuse(InitiateAuthenticationErrorEsipa.undefinedError);
+    return initiationRefused(InitiateAuthenticationErrorEsipa.undefinedError);
   }
   try {
     const answer = await eim.es9.initiateAuthentication(address, {
@@ -101,11 +119,11 @@ export async function initiateAuthentication(
       // An IPA that leaves the address out leaves these two checks to the eIM (SGP.32 5.14.1).
       if (!signsAs(serverSigned1.value.serverAddress, address)) {
         await fail(failing, `SM-DP+ ${address} signs as ${serverSigned1.value.serverAddress}`);
-        return refuse(InitiateAuthenticationErrorEsipa.smdpAddressMismatch);
+        return initiationRefused(InitiateAuthenticationErrorEsipa.smdpAddressMismatch);
       }
       if (code.smdpOid !== undefined && registeredIdOf(answer.serverCertificate) !== code.smdpOid) {
         await fail(failing, `SM-DP+ ${address} has another OID than the activation code says`);
-        return refuse(InitiateAuthenticationErrorEsipa.smdpOidMismatch);
+        return initiationRefused(InitiateAuthenticationErrorEsipa.smdpOidMismatch);
       }
     }
     const response = InitiateAuthenticationResponseEsipa.encode({
@@ -135,19 +153,30 @@ export async function initiateAuthentication(
         const begun = await beginTransaction(eim, transaction);
         if (begun === undefined) return `the device began this download ${mostOfOrder} times`;
         const facts = request.euiccInfo1 === undefined ? {} : { euiccInfo1 };
-        await eim.store.commit([...begun, ...eim.euiccs.change(eid, facts)]);
+        await eim.store.commit([
+          ...begun,
+          keepAnswer(transaction, 'initiateAuthentication', asked, response),
+          ...eim.euiccs.change(eid, facts),
+        ]);
         return undefined;
       }),
     );
     if (complaint !== undefined) {
       await fail(failing, complaint);
-      return refuse(InitiateAuthenticationErrorEsipa.undefinedError);
+      return initiationRefused(InitiateAuthenticationErrorEsipa.undefinedError);
     }
     await noteOrder(eim, orderId, 'authentication begun', `with SM-DP+ ${address}`);
     return response;
   } catch (error) {
-    return failed(failing, error, refuse);
+    return failed(failing, error, initiationRefused);
   }
+}
+
+function initiationRefused(code: number): Uint8Array {
+  return InitiateAuthenticationResponseEsipa.encode({
+    type: 'initiateAuthenticationErrorEsipa',
+    value: code,
+  });
 }
 
 /** Returns the AuthenticateClientResponseEsipa, `BF3B…` (SGP.32 6.3.2.2). */
@@ -209,6 +238,8 @@ export function authenticateClient(
         await eim.store.commit([
           ...learned,
           ...keepTransaction({ ...transaction, ...(iccid === undefined ? {} : { iccid }) }),
+          // From here on a device that authenticates again is to have a session of its own.
+          dropAnswer(transaction, 'initiateAuthentication'),
           ...keep(answer),
         ]);
         await noteOrder(

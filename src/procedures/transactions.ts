@@ -131,21 +131,48 @@ export function inSession<T>(
 export async function answerOf(
   eim: Eim,
   transaction: Transaction,
-  name: string,
+  name: Kept,
   asked: Uint8Array,
 ): Promise<Uint8Array | undefined> {
   const kept = await eim.store.get(answers, answerKey(transaction, name));
   return kept !== undefined && equal(kept.asked, sha256(asked)) ? kept.answered : undefined;
 }
 
+/**
+ * What the very message that began an order's latest session was answered; undefined where another began it, or the
+ * session has gone on since.
+ */
+export async function beginningOf(
+  eim: Eim,
+  orderId: string,
+  asked: Uint8Array,
+): Promise<Uint8Array | undefined> {
+  const latest = (await eim.store.get(ofOrder, orderId))?.kept.at(-1);
+  const transaction = latest && (await transactionOf(eim, latest.transactionId));
+  if (transaction?.orderId !== orderId) return undefined;
+  return answerOf(eim, transaction, 'initiateAuthentication', asked);
+}
+
+/** The functions whose answers are kept. */
+type Kept =
+  | 'initiateAuthentication'
+  | 'authenticateClient'
+  | 'getBoundProfilePackage'
+  | 'cancelSession';
+
 /** The change that keeps an answer, for a device that asks again. */
 export function keepAnswer(
   transaction: Transaction,
-  name: string,
+  name: Kept,
   asked: Uint8Array,
   answered: Uint8Array,
 ): Change {
   return put(answers, answerKey(transaction, name), { asked: sha256(asked), answered });
+}
+
+/** The change that drops an answer: the same question is a new one from now on. */
+export function dropAnswer(transaction: Transaction, name: Kept): Change {
+  return remove(answers, answerKey(transaction, name));
 }
 
 /** The changes that end a session: it stays known, for its result may come again; its answers go. */
@@ -198,7 +225,7 @@ function sinceKey(started: number, id: string): string {
   return `${String(started).padStart(15, '0')}/${id}`;
 }
 
-function answerKey({ started, transactionId }: Transaction, name: string): string {
+function answerKey({ started, transactionId }: Transaction, name: Kept | ''): string {
   return `${sinceKey(started, toHex(transactionId))}/${name}`;
 }
 

@@ -386,6 +386,33 @@ describe('a client that takes its request up again', () => {
     });
   }
 
+  it('begins the body anew, once, where the server restarts in the middle of it', async () => {
+    const { clock, client, requests, restart, sent } = device({ quick: false });
+    const body = bodyOf(5_000);
+    const restartAt = (due: (n: number) => boolean) => ({
+      up: (n: number): boolean => {
+        if (due(n)) restart();
+        return true;
+      },
+    });
+    const request = client(
+      '1',
+      restartAt((n) => n === 4),
+    ).coap.request({ method: 'POST', path: ['x'], body });
+    assert.equal((await ended(clock, request)).code, '2.05');
+    assert.deepEqual(requests, [body]);
+    assert.equal(sent.length, 5 + 10, 'the last of the five found nothing before it');
+    const hopeless = client(
+      '2',
+      restartAt(() => true),
+    );
+    const { code } = await ended(
+      clock,
+      hopeless.coap.request({ method: 'POST', path: ['x'], body }),
+    );
+    assert.equal(code, '4.08', 'not for ever');
+  });
+
   it('begins the body anew where the server has forgotten it', async () => {
     const { clock, client, requests, restart } = device({ quick: false });
     const transfer = new Transfer();

@@ -44,6 +44,7 @@ export class Download {
 
   async initiate(
     members: {
+      readonly euiccChallenge?: Uint8Array;
       readonly smdpAddress?: string;
       readonly eimTransactionId?: Uint8Array | undefined;
       readonly euiccInfo1?: Uint8Array | undefined;

@@ -333,9 +333,10 @@ describe('initiateAuthentication', () => {
     const download = await Download.begin();
     const { rig } = download;
     const ids = Array.from({ length: mostOfOrder }, (_, i) => Uint8Array.of(0xaa, i));
-    for (const id of ids) {
+    const challenge = (i: number) => ({ euiccChallenge: new Uint8Array(16).fill(i) });
+    for (const [i, id] of ids.entries()) {
       rig.smdp.transactionId = id;
-      assert.equal((await download.initiate()).type, 'initiateAuthenticationOkEsipa');
+      assert.equal((await download.initiate(challenge(i))).type, 'initiateAuthenticationOkEsipa');
     }
     const known = await Promise.all(ids.map((id) => transactionOf(rig.eim, id)));
     assert.deepEqual(
@@ -343,8 +344,59 @@ describe('initiateAuthentication', () => {
       ids.map((_, i) => i >= ids.length - 8),
     );
     rig.smdp.transactionId = Uint8Array.of(0xbb);
-    assert.deepEqual(await download.initiate(), initiateError(127));
+    assert.deepEqual(await download.initiate(challenge(99)), initiateError(127));
     assert.match((await download.end()).reason, /began this download 64 times/);
+  });
+
+  it('begins one session for a message that comes again, at once or after a restart', async () => {
+    const download = await Download.begin();
+    const { rig } = download;
+    const answers = await Promise.all([download.initiate(), download.initiate({}, stranger)]);
+    assert.equal(answers[0].type, 'initiateAuthenticationOkEsipa');
+    assert.deepEqual(answers[0], answers[1]);
+    await rig.restart();
+    rig.smdp.transactionId = Uint8Array.of(0xbb);
+    assert.deepEqual(await download.initiate(), answers[0]);
+    assert.equal(rig.smdp.named('initiateAuthentication').length, 1);
+  });
+
+  for (const [what, change] of [
+    ['challenge', { euiccChallenge: new Uint8Array(16).fill(8) }],
+    ['euiccInfo1', { euiccInfo1: hex('BF20048202 0306') }],
+  ] as const) {
+    it(`begins another for another ${what}`, async () => {
+      const download = await Download.begin();
+      const { rig } = download;
+      await download.initiate();
+      rig.smdp.transactionId = Uint8Array.of(0xbb);
+      const second = await download.initiate(change);
+      assert.ok(second.type === 'initiateAuthenticationOkEsipa');
+      assert.deepEqual(second.value.transactionId, Uint8Array.of(0xbb));
+    });
+  }
+
+  it('begins another for the same message once the session has gone on', async () => {
+    const download = await (await Download.begin()).toAuthenticated();
+    const { rig } = download;
+    rig.smdp.transactionId = Uint8Array.of(0xbb);
+    const second = await download.initiate();
+    assert.ok(second.type === 'initiateAuthenticationOkEsipa');
+    assert.deepEqual(second.value.transactionId, Uint8Array.of(0xbb));
+  });
+
+  it('gives nobody the beginning of a download that has ended', async () => {
+    const download = await Download.begin();
+    await download.initiate();
+    await download.rig.eim.orders.cancel(download.order.id);
+    assert.deepEqual(await download.initiate(), initiateError(52));
+  });
+
+  it('asks the SM-DP+ no second time where the first message ended the order', async () => {
+    const download = await Download.begin();
+    download.rig.smdp.next('initiateAuthentication', refusal('8.8.1/3.8'));
+    const answers = await Promise.all([download.initiate(), download.initiate({}, stranger)]);
+    assert.deepEqual(answers, [initiateError(1), initiateError(52)]);
+    assert.equal(download.rig.smdp.named('initiateAuthentication').length, 1);
   });
 
   it('takes a transactionId anew that a download had which is over', async () => {

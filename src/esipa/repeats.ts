@@ -1,0 +1,44 @@
+/**
+ * ESipa messages that come again as new CoAP requests: after a reset of the device, its own time-out, a new handshake.
+ * The same octets of the same device join the first while it is worked on. Afterwards:
+ *
+ * ```
+ *   InitiateAuthentication, AuthenticateClient,   the session has the answer, in the store, for any connection
+ *   GetBoundProfilePackage, CancelSession         that may speak for its EID (src/procedures/transactions.ts)
+ *   HandleNotification, ProvideEimPackageResult   acknowledged again for some time, and not taken again
+ *   GetEimPackage                                 asked anew: there may be something new
+ * ```
+ */
+import { Code } from '../coap/codes.ts';
+import type { RepeatRules } from '../coap/repeats.ts';
+import type { CoapPeer } from '../coap/request.ts';
+import { readTlv } from '../messages/tlv.ts';
+
+const tags = {
+  handleNotification: 0xbf3d,
+  provideEimPackageResult: 0xbf50,
+  /** In ProvideEimPackageResultResponse: what was taken. */
+  eimAcknowledgements: 0xbf53,
+} as const;
+
+/** `kept`: milliseconds for which what was reported is acknowledged again. */
+export function esipaRepeats<P extends CoapPeer>(kept: number): RepeatRules<P> {
+  return {
+    joins: ({ method }) => method === 'POST',
+    keeps: ({ body: asked }, { code, body }) => {
+      switch (readTlv(asked).tag) {
+        case tags.handleNotification:
+          return code === Code.changed ? kept : 0;
+        case tags.provideEimPackageResult:
+          return body !== undefined && isTaken(body) ? kept : 0;
+        default:
+          return 0;
+      }
+    },
+  };
+}
+
+/** What was not taken is looked at again: what it lacked may be here by then. */
+function isTaken(response: Uint8Array): boolean {
+  return readTlv(readTlv(response).value).tag === tags.eimAcknowledgements;
+}
