@@ -99,8 +99,11 @@ export class Reader {
 
   /** An unsigned integer of 1 to 6 octets. */
   uint(length: 1 | 2 | 3 | 4 | 6): number {
+    const end = this.#at + length;
+    if (end > this.#bytes.length) throw new BytesError(`${length} octets due, ${this.left} left`);
     let value = 0;
-    for (const octet of this.bytes(length)) value = value * 256 + octet;
+    for (let at = this.#at; at < end; at++) value = value * 256 + (this.#bytes[at] ?? 0);
+    this.#at = end;
     return value;
   }
 
@@ -142,14 +145,14 @@ export class Writer {
   }
 
   uint(value: number, length: 1 | 2 | 3 | 4 | 6): this {
-    if (!Number.isInteger(value) || value < 0 || value >= 256 ** length) {
-      throw new BytesError(`${value} does not fit ${length} octets`);
-    }
     this.#room(length);
     let rest = value;
     for (let i = length - 1; i >= 0; i--) {
       this.#bytes[this.#at + i] = rest % 256;
       rest = Math.floor(rest / 256);
+    }
+    if (rest !== 0 || !Number.isInteger(value)) {
+      throw new BytesError(`${value} does not fit ${length} octets`);
     }
     this.#at += length;
     return this;
@@ -175,9 +178,15 @@ export class Writer {
     return this.uint(value, 6);
   }
 
+  /** What was written so far, as a view that holds until the next is written. */
+  get written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
   /** What was written so far, as its own memory. */
   done(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    // Where it is full, whatever is written next goes elsewhere.
+    return this.#at === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#at);
   }
 
   #room(length: number): void {

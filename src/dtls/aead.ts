@@ -99,6 +99,6 @@ export class AeadProtection implements RecordProtection {
 /** epoch(2) sequence_number(6) */
 function numberOf(header: RecordHeader): Uint8Array {
   const number = new Uint8Array(8);
-  setEpochAndSequence(new DataView(number.buffer), 0, header);
+  setEpochAndSequence(number, 0, header);
   return number;
 }

@@ -91,7 +91,7 @@ export class CbcProtection implements RecordProtection {
 
   #iv(header: RecordHeader): Uint8Array {
     const number = new Uint8Array(block);
-    setEpochAndSequence(new DataView(number.buffer), block - 8, header);
+    setEpochAndSequence(number, block - 8, header);
     return this.#encrypt(new Uint8Array(block), number); // of one block under a zero IV: the block cipher itself
   }
 

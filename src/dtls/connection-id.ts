@@ -1,8 +1,9 @@
 /** Connection IDs (RFC 9146): what two sides agree on, and which ones we hand out. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { concat } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import { type Extension, type Extensions, ExtensionType, extension } from './extensions.ts';
+import { Hmac } from './hmac.ts';
 
 /** The connection ID in the records of one direction. */
 export interface DirectionCid {
@@ -130,6 +131,8 @@ export interface Cids {
  */
 export class TaggedCids implements Cids {
   readonly #options: TaggedCidsOptions;
+  readonly #tag: Hmac;
+  readonly #knownTags: readonly Hmac[];
 
   constructor(options: TaggedCidsOptions) {
     const least = options.prefix.length + leastRandom + tagLength;
@@ -139,6 +142,9 @@ export class TaggedCids implements Cids {
       );
     }
     this.#options = options;
+    const [first, ...former] = options.keys;
+    this.#tag = new Hmac('sha256', first);
+    this.#knownTags = [this.#tag, ...former.map((key) => new Hmac('sha256', key))];
   }
 
   get length(): number {
@@ -146,18 +152,18 @@ export class TaggedCids implements Cids {
   }
 
   make(): Uint8Array {
-    const { length, prefix, random, keys } = this.#options;
+    const { length, prefix, random } = this.#options;
     const head = concat(prefix, random(length - prefix.length - tagLength));
-    return concat(head, tagOf(keys[0], head));
+    return concat(head, tagOf(this.#tag, head));
   }
 
   knows(cid: Uint8Array): boolean {
     const end = cid.length - tagLength;
     const [head, tag] = [cid.subarray(0, end), cid.subarray(end)];
-    return this.#options.keys.some((key) => timingSafeEqual(tagOf(key, head), tag));
+    return this.#knownTags.some((key) => timingSafeEqual(tagOf(key, head), tag));
   }
 }
 
-function tagOf(key: Uint8Array, head: Uint8Array): Uint8Array {
-  return createHmac('sha256', key).update(head).digest().subarray(0, tagLength);
+function tagOf(key: Hmac, head: Uint8Array): Uint8Array {
+  return key.of(head).subarray(0, tagLength);
 }

@@ -1,12 +1,12 @@
 /** The stateless cookie: a client shows that it is where it says it is (RFC 6347 §4.2.1). */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { Address } from '../base/address.ts';
-import { concat, utf8, Writer } from '../base/bytes.ts';
+import { utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
+import { Hmac } from './hmac.ts';
 import { addressOctets } from './ip.ts';
-import { ClientHello } from './messages/client-hello.ts';
-import { encode } from './struct.ts';
+import type { ClientHello } from './messages/client-hello.ts';
 
 /** Makes cookies and knows them again. Several servers behind one address share one. */
 export interface Cookies {
@@ -34,13 +34,13 @@ const cookieLength = 16;
  */
 export class HmacCookies implements Cookies {
   readonly #options: CookieOptions;
-  #current: Uint8Array;
-  #previous: Uint8Array;
+  #current: Hmac;
+  #previous: Hmac;
   #since: number;
 
   constructor(options: CookieOptions) {
     this.#options = options;
-    this.#current = options.random(keyLength);
+    this.#current = newKey(options.random);
     this.#previous = this.#current;
     this.#since = options.clock.now();
   }
@@ -64,27 +64,34 @@ export class HmacCookies implements Cookies {
     const { clock, random, keyLife } = this.#options;
     const age = clock.now() - this.#since;
     if (age >= 0 && age < keyLife) return;
-    const next = random(keyLength);
+    const next = newKey(random);
     this.#previous = age >= 0 && age < 2 * keyLife ? this.#current : next;
     this.#current = next;
     this.#since = clock.now();
   }
 }
 
-function cookieOf(key: Uint8Array, covered: Uint8Array): Uint8Array {
-  return createHmac('sha256', key).update(covered).digest().subarray(0, cookieLength);
+function newKey(random: Random): Hmac {
+  return new Hmac('sha256', random(keyLength));
+}
+
+function cookieOf(key: Hmac, covered: Uint8Array): Uint8Array {
+  return key.of(covered).subarray(0, cookieLength);
 }
 
 /** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */
 function coveredOctets({ address, port }: Address, hello: ClientHello): Uint8Array {
-  const octets = addressOctets(address) ?? utf8(address);
-  const where = octets.length === 4 ? octets : concat(Uint8Array.of(0, octets.length), octets);
-  const covered = encode(ClientHello, { ...hello, cookie: new Uint8Array(), extensions: [] });
-  const cookieAt = 2 + 32 + 1 + hello.sessionId.length;
-  return new Writer(256)
-    .bytes(where)
-    .uint16(port)
-    .bytes(covered.subarray(0, cookieAt))
-    .bytes(covered.subarray(cookieAt + 1))
-    .done();
+  const { clientVersion, random, sessionId, cipherSuites, compressionMethods } = hello;
+  const where = addressOctets(address) ?? utf8(address);
+  const writer = new Writer(96 + where.length + sessionId.length + 2 * cipherSuites.length);
+  if (where.length !== 4) writer.uint8(0).uint8(where.length);
+  writer.bytes(where).uint16(port).uint16(clientVersion).bytes(random);
+  writer
+    .uint8(sessionId.length)
+    .bytes(sessionId)
+    .uint16(2 * cipherSuites.length);
+  for (const suite of cipherSuites) writer.uint16(suite);
+  writer.uint8(compressionMethods.length);
+  for (const method of compressionMethods) writer.uint8(method);
+  return writer.written;
 }

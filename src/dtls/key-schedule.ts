@@ -1,7 +1,8 @@
 /** From a premaster secret to keys (RFC 5246 §5, §6.3, §7.4.9, §8.1; RFC 7627 §4; RFC 4279 §2). */
-import { createHmac } from 'node:crypto';
-import { concat, Reader, utf8, Writer } from '../base/bytes.ts';
+import { concat, utf8, Writer } from '../base/bytes.ts';
 import type { CipherSuite } from './cipher-suites.ts';
+import { Hmac } from './hmac.ts';
+import { KeyBlock, keyBlockLength } from './key-block.ts';
 
 /** What protects the records that one side sends. */
 export interface DirectionKeys {
@@ -38,19 +39,16 @@ export function prf(
   seed: Uint8Array,
   length: number,
 ): Uint8Array {
-  const hmac = (...parts: readonly Uint8Array[]) => {
-    const mac = createHmac(hash, secret);
-    for (const part of parts) mac.update(part);
-    return mac.digest();
-  };
+  const hmac = new Hmac(hash, secret);
   const labelled = concat(utf8(label), seed);
-  const output = new Writer(length + 48);
-  let a: Uint8Array = hmac(labelled);
-  for (let left = length; left > 0; left -= a.length) {
-    output.bytes(hmac(a, labelled));
-    if (left > a.length) a = hmac(a);
+  const output = new Uint8Array(length);
+  let a = hmac.of(labelled);
+  for (let at = 0; at < length; at += a.length) {
+    if (at > 0) a = hmac.of(a);
+    const block = hmac.of(a, labelled);
+    output.set(at + block.length > length ? block.subarray(0, length - at) : block, at);
   }
-  return output.done().slice(0, length);
+  return output;
 }
 
 /**
@@ -84,29 +82,16 @@ export function masterSecret(
     : prf(hash, premaster, 'extended master secret', sessionHash, masterLength);
 }
 
-const noKey = new Uint8Array();
-
-/** The key block, cut up: MAC keys, keys and IVs, each the client's first (RFC 5246 §6.3). */
+/** RFC 5246 §6.3 */
 export function epochKeys(
   suite: CipherSuite,
   master: Uint8Array,
   randoms: Randoms,
   encryptThenMac = false,
 ): EpochKeys {
-  const { macKeyLength, keyLength, fixedIvLength } = suite.cipher;
   const seed = concat(randoms.server, randoms.client);
-  const length = 2 * (macKeyLength + keyLength + fixedIvLength);
-  const block = new Reader(prf(suite.hash, master, 'key expansion', seed, length));
-  const macKey = () => (macKeyLength === 0 ? noKey : block.bytes(macKeyLength));
-  const [clientMac, serverMac] = [macKey(), macKey()];
-  const [clientKey, serverKey] = [block.bytes(keyLength), block.bytes(keyLength)];
-  const [clientIv, serverIv] = [block.bytes(fixedIvLength), block.bytes(fixedIvLength)];
-  return {
-    suite,
-    encryptThenMac,
-    client: { key: clientKey, iv: clientIv, mac: clientMac },
-    server: { key: serverKey, iv: serverIv, mac: serverMac },
-  };
+  const block = prf(suite.hash, master, 'key expansion', seed, keyBlockLength(suite));
+  return new KeyBlock(suite, block, encryptThenMac);
 }
 
 /** The body of `side`'s Finished (RFC 5246 §7.4.9). `digest` is that of the transcript before it. */

@@ -1,5 +1,5 @@
 /** How the fragments of one direction of one epoch are protected (RFC 6347 §4.1.2), whatever the cipher. */
-import { type DtlsRecord, type RecordHeader, setEpochAndSequence } from './record.ts';
+import { type DtlsRecord, type RecordHeader, setEpochAndSequence, setUint16 } from './record.ts';
 
 export interface RecordProtection {
   /** Octets that a protected fragment is longer than its plaintext, at most. */
@@ -29,35 +29,32 @@ export function additionalData(header: RecordHeader, length: number): Uint8Array
       : cidAdditionalData(header, cid, length);
   }
   const data = new Uint8Array(13);
-  const view = new DataView(data.buffer);
-  setEpochAndSequence(view, 0, header);
-  view.setUint8(8, header.type);
-  view.setUint16(9, header.version);
-  view.setUint16(11, length);
+  setEpochAndSequence(data, 0, header);
+  data[8] = header.type;
+  setUint16(data, 9, header.version);
+  setUint16(data, 11, length);
   return data;
 }
 
 function cidAdditionalData(header: RecordHeader, cid: Uint8Array, length: number): Uint8Array {
   const data = new Uint8Array(23 + cid.length).fill(0xff, 0, 8);
-  const view = new DataView(data.buffer);
-  view.setUint8(8, header.type);
-  view.setUint8(9, cid.length);
-  view.setUint8(10, header.type);
-  view.setUint16(11, header.version);
-  setEpochAndSequence(view, 13, header);
+  data[8] = header.type;
+  data[9] = cid.length;
+  data[10] = header.type;
+  setUint16(data, 11, header.version);
+  setEpochAndSequence(data, 13, header);
   data.set(cid, 21);
-  view.setUint16(21 + cid.length, length);
+  setUint16(data, 21 + cid.length, length);
   return data;
 }
 
 function draftAdditionalData(header: RecordHeader, cid: Uint8Array, length: number): Uint8Array {
   const data = new Uint8Array(14 + cid.length);
-  const view = new DataView(data.buffer);
-  setEpochAndSequence(view, 0, header);
-  view.setUint8(8, header.type);
-  view.setUint16(9, header.version);
+  setEpochAndSequence(data, 0, header);
+  data[8] = header.type;
+  setUint16(data, 9, header.version);
   data.set(cid, 11);
-  view.setUint8(11 + cid.length, cid.length);
-  view.setUint16(12 + cid.length, length);
+  data[11 + cid.length] = cid.length;
+  setUint16(data, 12 + cid.length, length);
   return data;
 }

@@ -1,8 +1,7 @@
 /** The handshake so far: what Finished and the extended master secret are made of (RFC 6347 §4.2.6). */
-import { createHash } from 'node:crypto';
-import { concat } from '../base/bytes.ts';
+import { Writer } from '../base/bytes.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
-import type { CipherSuite } from './cipher-suites.ts';
+import { digestOf, type HashName } from './hmac.ts';
 import {
   encodeMessage,
   type HandshakeMessage,
@@ -10,12 +9,15 @@ import {
   handshakeTypeText,
 } from './messages/handshake-message.ts';
 
+/** Octets that a handshake's messages take, without certificates. */
+const roomy = 512;
+
 /**
  * Keeps every message as if unfragmented, raw: which hash is due is known only after ServerHello, and a
  * CertificateVerify signs the octets themselves. Numbers the messages that we send.
  */
 export class Transcript {
-  #messages: Uint8Array[] = [];
+  #messages = new Writer(roomy);
   #nextSequence: number;
 
   /** `nextSequence` is the message_seq of our first message. */
@@ -26,7 +28,7 @@ export class Transcript {
   /** A message of ours, numbered and taken down. */
   send(type: HandshakeType, body: Uint8Array): HandshakeMessage {
     const message = { type, sequence: this.#nextSequence++, body };
-    this.#messages.push(encodeMessage(message));
+    this.#messages.bytes(encodeMessage(message));
     return message;
   }
 
@@ -38,21 +40,21 @@ export class Transcript {
         `${handshakeTypeText(message.type)} where ${handshakeTypeText(due)} is due`,
       );
     }
-    this.#messages.push(encodeMessage(message));
+    this.#messages.bytes(encodeMessage(message));
     return message.body;
   }
 
   /** Forgets the messages, not the numbers: a first ClientHello and the HelloVerifyRequest do not count. */
   restart(): void {
-    this.#messages = [];
+    this.#messages = new Writer(roomy);
   }
 
   /** The messages so far, which is what a CertificateVerify signs. */
   get octets(): Uint8Array {
-    return concat(...this.#messages);
+    return this.#messages.done();
   }
 
-  digest(hash: CipherSuite['hash']): Uint8Array {
-    return createHash(hash).update(this.octets).digest();
+  digest(hash: HashName): Uint8Array {
+    return digestOf(hash, this.#messages.written);
   }
 }

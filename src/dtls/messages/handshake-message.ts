@@ -1,5 +1,4 @@
 /** What all handshake messages share (RFC 5246 §7.4, RFC 6347 §4.2.2). */
-import { Writer } from '../../base/bytes.ts';
 
 export const HandshakeType = {
   helloRequest: 0,
@@ -46,19 +45,28 @@ export function handshakeTypeText(type: number): string {
 }
 
 export function encodeFragment(fragment: Fragment): Uint8Array {
-  return new Writer(handshakeHeaderLength + fragment.body.length)
-    .uint8(fragment.type)
-    .uint24(fragment.length)
-    .uint16(fragment.sequence)
-    .uint24(fragment.offset)
-    .uint24(fragment.body.length)
-    .bytes(fragment.body)
-    .done();
+  const { body } = fragment;
+  const octets = new Uint8Array(handshakeHeaderLength + body.length);
+  octets[0] = fragment.type;
+  setUint24(octets, 1, fragment.length);
+  octets[4] = fragment.sequence >> 8;
+  octets[5] = fragment.sequence;
+  setUint24(octets, 6, fragment.offset);
+  setUint24(octets, 9, body.length);
+  octets.set(body, handshakeHeaderLength);
+  return octets;
+}
+
+function setUint24(octets: Uint8Array, at: number, value: number): void {
+  octets[at] = value >> 16;
+  octets[at + 1] = value >> 8;
+  octets[at + 2] = value;
 }
 
 /** The message as if it had never been fragmented: what the transcript holds (RFC 6347 §4.2.6). */
 export function encodeMessage(message: HandshakeMessage): Uint8Array {
-  return encodeFragment({ ...message, length: message.body.length, offset: 0 });
+  const { type, sequence, body } = message;
+  return encodeFragment({ type, length: body.length, sequence, offset: 0, body });
 }
 
 /** `length` octets of the message from `offset` on. */
