@@ -6,7 +6,7 @@ import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { toHex } from '../base/bytes.ts';
 import { inWords } from '../base/complaints.ts';
-import { ActivationCodeError, parseActivationCode } from '../messages/activation-code.ts';
+import { parseActivationCode } from '../messages/activation-code.ts';
 import {
   type Eid,
   type Iccid,
@@ -16,6 +16,8 @@ import {
   parseEid,
   parseIccid,
 } from '../messages/ids.ts';
+import { hexText, oneOf, parsed } from './checks.ts';
+import { ecos, namedDataRequest, psmos } from './operations.ts';
 
 /** The codes of errors: what scripts may rely on, where wording may change. */
 export type ApiErrorCode =
@@ -83,47 +85,6 @@ function fieldName(path: readonly PropertyKey[]): string {
   return name;
 }
 
-/** A string that `parse` reads; its typed complaint becomes the field's. */
-function parsed<Value>(parse: (text: string) => Value): z.ZodType<Value> {
-  return z.string().transform((text, context) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof IdError || error instanceof ActivationCodeError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
-      return z.NEVER;
-    }
-  });
-}
-
-/**
- * An object with exactly one of the members that `arms` names, as JSON writes a CHOICE: `{ "enable": {…} }`. The
- * complaint about a wrong one names its own field, which a plain union's does not.
- */
-export function oneOf<Arms extends Readonly<Record<string, z.ZodType>>>(
-  arms: Arms,
-): z.ZodType<{ [Name in keyof Arms]: { readonly [N in Name]: z.infer<Arms[Name]> } }[keyof Arms]> {
-  type Choice = { [Name in keyof Arms]: { readonly [N in Name]: z.infer<Arms[Name]> } }[keyof Arms];
-  const due = `one of ${Object.keys(arms).join(', ')}`;
-  return z.record(z.string(), z.unknown()).transform((choice, context): Choice => {
-    const [name, ...more] = Object.keys(choice);
-    const arm = name !== undefined && Object.hasOwn(arms, name) ? arms[name] : undefined;
-    if (name === undefined || arm === undefined || more.length > 0) {
-      const path = arm === undefined && name !== undefined ? [name] : [];
-      context.addIssue({ code: 'custom', path, message: `must be ${due}` });
-      return z.NEVER;
-    }
-    const result = arm.safeParse(choice[name], { error: inWords });
-    if (result.success) return { [name]: result.data } as Choice;
-    for (const issue of result.error.issues) {
-      const key = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-      const message = key.length > 0 ? 'there is no such member' : issue.message;
-      context.addIssue({ code: 'custom', path: [name, ...issue.path, ...key], message });
-    }
-    return z.NEVER;
-  });
-}
-
 /** An EID of 32 digits with its check digits. */
 export const eidText: z.ZodType<Eid> = parsed(parseEid);
 
@@ -162,16 +123,6 @@ export function parseAnyIccid(input: string): Iccid {
   );
 }
 
-/** Hex of an even number of digits, within `least` and `most` octets. */
-export function hexText(least: number, most: number): z.ZodType<string> {
-  return z
-    .string()
-    .regex(/^([0-9A-Fa-f]{2})*$/, 'must be hex, two digits for each octet')
-    .refine((text) => text.length >= 2 * least && text.length <= 2 * most, {
-      error: `must be ${least} to ${most} octets of hex`,
-    });
-}
-
 /** The pin of a certificate: its SHA-256, in upper-case hex, of a PEM or as it is. */
 export const certificatePin: z.ZodType<string> = pin(
   'a certificate',
@@ -206,32 +157,22 @@ function pin(what: string, read: (pem: string) => Uint8Array): z.ZodType<string>
     });
 }
 
-/** What listProfileInfo (ES10c.GetProfilesInfo, SGP.22 5.7.15) may ask for; `iccid` in the form that is given. */
-export function profileSearch(iccid: z.ZodType<Iccid>) {
-  return z.strictObject({
-    searchCriteria: oneOf({
-      iccid,
-      isdpAid: hexText(5, 16),
-      profileClass: z.int().min(0).max(2),
-    }).exactOptional(),
-    tagList: hexText(1, 64).exactOptional(),
-  });
-}
-
 /** One step of an order, as /v1 takes it. */
 export const Step = oneOf({
   download: z.strictObject({ activationCode }),
-  enable: z.strictObject({ iccid: anyIccid, rollback: z.boolean().exactOptional() }),
-  disable: z.strictObject({ iccid: anyIccid }),
-  delete: z.strictObject({ iccid: anyIccid }),
-  listProfileInfo: profileSearch(anyIccid),
+  ...psmos(anyIccid),
+  ...ecos,
+  edr: namedDataRequest,
 });
 export type Step = z.infer<typeof Step>;
+
+/** Most operations of one order. */
+export const mostOperations = 32;
 
 /** POST /v1/orders. */
 export const OrderSubmission = z.strictObject({
   eid: eidText,
-  steps: z.array(Step).min(1).max(32),
+  steps: z.array(Step).min(1).max(mostOperations),
 });
 export type OrderSubmission = z.infer<typeof OrderSubmission>;
 
@@ -473,10 +414,33 @@ export interface EuiccView {
   readonly profiles?: readonly ProfileView[];
   /** When the eUICC told them. */
   readonly profilesAt?: string;
+  /** eIMs that it is associated with. */
+  readonly eims?: readonly { readonly eimId: string; readonly eimIdType?: string }[];
+  readonly eimsAt?: string;
+  readonly defaultSmdpAddress?: string;
+  readonly rootSmdsAddress?: string;
+  /** As the standard names their members; what cannot be read is hex. */
+  readonly euiccInfo1?: unknown;
+  readonly euiccInfo2?: unknown;
+  readonly ipaCapabilities?: unknown;
+  readonly deviceInfo?: unknown;
+  /** Checked up to a CI root. */
+  readonly euiccCertificate?: CertificateView;
+  readonly eumCertificate?: CertificateView;
   readonly added: string;
   readonly firstContact?: string;
   readonly lastContact?: string;
   readonly lastPeer?: string;
+}
+
+export interface CertificateView {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly serialNumber: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** Hex. */
+  readonly der: string;
 }
 
 export interface ProfileView extends BothIccids {
@@ -487,6 +451,7 @@ export interface ProfileView extends BothIccids {
   readonly serviceProviderName?: string;
   readonly nickname?: string;
   readonly fallback?: boolean;
+  readonly fallbackAllowed?: boolean;
 }
 
 export interface EuiccList {

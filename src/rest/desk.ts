@@ -84,6 +84,8 @@ export interface Desk {
     'add' | 'addAll' | 'get' | 'list' | 'remove' | 'revoke' | 'rotate'
   >;
   readonly dtls: PeerConnections;
+  /** Most octets of an eUICC Package, `BF51…`. */
+  readonly packageLimit: number;
   /** @param trust what eUICCs are to trust of the DTLS server; absent: as configured */
   info(trust?: TlsTrust): Info;
   readonly clock: Clock;

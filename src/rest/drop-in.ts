@@ -7,53 +7,49 @@ import { z } from 'zod';
 import { toHex } from '../base/bytes.ts';
 import { type Facility, facilities, type OrderRequest } from '../orders/order.ts';
 import {
-  ApiError,
   activationCode,
   check,
   efIccid,
   eidText,
-  hexText,
-  oneOf,
-  profileSearch,
+  mostOperations,
   refuseUnbuiltDownload,
 } from './api.ts';
+import { hexText, oneOf } from './checks.ts';
 import type { Desk } from './desk.ts';
+import { dropInOutcome } from './drop-in-outcome.ts';
 import { runEuiccOrder } from './euicc-order.ts';
+import { configureAutoEnable, dataRequest, ecos, psmos } from './operations.ts';
+import { refuseOverlong } from './order-size.ts';
 import { ok, type Reply, type Route, route } from './route.ts';
 
 /** `none`, in the Erlang external term format: what clients decode `debuginfo` as. */
 const debuginfo = '8377046E6F6E65';
 
-/** Operations that clients may order and this eIM does not do yet. */
-const unbuilt: readonly string[] = [
-  'getRAT',
-  'configureImmediateEnable',
-  'configureAutoEnable',
-  'setFallbackAttribute',
-  'unsetFallbackAttribute',
-  'setDefaultDpAddress',
-];
-
 const DownloadOrder = z.strictObject({ download: z.strictObject({ activationCode }) });
+
+const psmo = psmos(efIccid);
 
 const PsmoOrder = z.strictObject({
   psmo: z
     .array(
       oneOf({
-        enable: z.strictObject({ iccid: efIccid, rollback: z.boolean().exactOptional() }),
-        disable: z.strictObject({ iccid: efIccid }),
-        delete: z.strictObject({ iccid: efIccid }),
+        ...psmo,
+        configureAutoEnable,
         listProfileInfo: z
           .looseObject({ taglist: hexText(1, 64).optional() })
           .transform(({ taglist, ...rest }) =>
             taglist === undefined ? rest : { tagList: taglist, ...rest },
           )
-          .pipe(profileSearch(efIccid)),
+          .pipe(psmo.listProfileInfo),
       }),
     )
     .min(1)
-    .max(32),
+    .max(mostOperations),
 });
+
+const EcoOrder = z.strictObject({ eco: z.array(oneOf(ecos)).min(1).max(mostOperations) });
+
+const EdrOrder = z.strictObject({ edr: dataRequest });
 
 const Envelope = z.strictObject({
   eidValue: eidText,
@@ -86,7 +82,7 @@ function facilityRoutes(desk: Desk, facility: Facility): readonly Route[] {
           status: order.state.at,
           timestamp: String(Math.floor(order.changed / 1000)),
           resource: { eidValue: order.eid, order: order.request },
-          outcome: order.state.at === 'done' ? order.state.outcome : [],
+          outcome: order.state.at === 'done' ? order.state.outcome.map(dropInOutcome) : [],
           debuginfo,
         });
       },
@@ -115,6 +111,7 @@ async function create(
   const { eidValue: eid, order } = body;
   if (facility === 'euicc') return runEuiccOrder(desk, eid, order);
   const wanted = request(facility, order);
+  refuseOverlong(desk, wanted, `order.${facility}`);
   await desk.euiccs.ensure(eid);
   const { id } = await desk.orders.submit({ eid, facility, request: wanted });
   return id;
@@ -130,25 +127,12 @@ function request(facility: Exclude<Facility, 'euicc'>, order: unknown): OrderReq
       return wanted;
     }
     case 'psmo':
-      refuseUnbuilt(order);
       return check(PsmoOrder, order, 'order');
     case 'eco':
+      return check(EcoOrder, order, 'order');
     case 'edr':
-      throw notBuilt('order', `orders of facility ${facility} are`);
+      return check(EdrOrder, order, 'order');
   }
-}
-
-function refuseUnbuilt(order: unknown): void {
-  const operations = z.looseObject({ psmo: z.array(z.record(z.string(), z.unknown())) });
-  const { data } = operations.safeParse(order);
-  data?.psmo.forEach((operation, index) => {
-    const name = Object.keys(operation).find((key) => unbuilt.includes(key));
-    if (name !== undefined) throw notBuilt(`order.psmo[${index}].${name}`, `${name} is`);
-  });
-}
-
-function notBuilt(field: string, what: string): ApiError {
-  return new ApiError(501, 'notBuilt', `${what} not built yet`, field);
 }
 
 function created(facility: Facility, id: string): Reply {

@@ -1,7 +1,5 @@
 /** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
-import type { OrderRequest, PsmoRequest } from '../orders/order.ts';
 import {
-  ApiError,
   check,
   EuiccChange,
   EuiccQuery,
@@ -9,15 +7,15 @@ import {
   InfoQuery,
   OrderQuery,
   OrderSubmission,
-  refuseUnbuiltDownload,
-  type Step,
   WaitQuery,
 } from './api.ts';
 import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';
 import { euiccPatch } from './euicc-order.ts';
+import { refuseOverlong } from './order-size.ts';
 import { notFound, ok, type Route, route } from './route.ts';
+import { requestOf } from './steps.ts';
 import { euiccView, infoView, orderView } from './views.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -44,6 +42,7 @@ function orderRoutes(desk: Desk, waiting: Waiting, waitLimit: number): readonly 
       body: OrderSubmission,
       answer: async ({ body: { eid, steps } }) => {
         const wanted = requestOf(steps);
+        refuseOverlong(desk, wanted.request, 'steps');
         await desk.euiccs.ensure(eid);
         const order = await desk.orders.submit({ eid, ...wanted });
         return { status: 201, location: `/v1/orders/${order.id}`, body: orderView(order) };
@@ -87,29 +86,6 @@ function orderRoutes(desk: Desk, waiting: Waiting, waitLimit: number): readonly 
       },
     }),
   ];
-}
-
-/** The order that does these steps. */
-function requestOf(steps: readonly Step[]): {
-  facility: 'download' | 'psmo';
-  request: OrderRequest;
-} {
-  const psmo: PsmoRequest[] = [];
-  for (const step of steps) {
-    if (!('download' in step)) psmo.push(step);
-    else if (steps.length === 1) {
-      refuseUnbuiltDownload(step.download.activationCode, 'steps[0].download.activationCode');
-      return { facility: 'download', request: step };
-    } else {
-      throw new ApiError(
-        501,
-        'notBuilt',
-        'a download beside other steps is not built yet: order it alone, then the rest',
-        'steps',
-      );
-    }
-  }
-  return { facility: 'psmo', request: { psmo } };
 }
 
 function euiccRoutes(desk: Desk): readonly Route[] {

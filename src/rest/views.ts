@@ -3,7 +3,9 @@ import { addressText } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
 import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
-import type { Order, OrderRequest } from '../orders/order.ts';
+import { EimIdType } from '../messages/eco.ts';
+import { nameOf } from '../messages/primitives.ts';
+import type { Order, OrderRequest, Outcome } from '../orders/order.ts';
 import {
   bothIccids,
   type ConnectionView,
@@ -14,6 +16,7 @@ import {
   withBothIccids,
 } from './api.ts';
 import type { Info, PeerConnection } from './desk.ts';
+import { readableConfiguration, readableData, readableDataResult } from './readable-data.ts';
 
 export function orderView(order: Order): OrderView {
   const { state } = order;
@@ -21,10 +24,10 @@ export function orderView(order: Order): OrderView {
     id: order.id,
     eid: order.eid,
     facility: order.facility,
-    steps: steps(order.request).map(readable),
+    steps: steps(order.request).map(readableStep),
     state: state.at,
     ...(state.at === 'done' ? { success: state.success } : {}),
-    outcome: state.at === 'done' ? state.outcome.map(readable) : [],
+    outcome: state.at === 'done' ? state.outcome.map(readableOutcome) : [],
     reason: state.at === 'done' ? state.reason : '',
     submitted: time(order.submitted),
     changed: time(order.changed),
@@ -49,6 +52,24 @@ function steps(request: OrderRequest): readonly object[] {
   if ('psmo' in request) return request.psmo;
   if ('eco' in request) return request.eco;
   return [request];
+}
+
+function readableStep(step: object): Readonly<Record<string, unknown>> {
+  return readable(
+    Object.fromEntries(
+      Object.entries(step).map(([name, value]) => {
+        const { eimConfigurationData } = Object(value);
+        const isDer = typeof eimConfigurationData === 'string';
+        return [name, isDer ? readableConfiguration(eimConfigurationData) : value];
+      }),
+    ),
+  );
+}
+
+function readableOutcome(outcome: Outcome): Readonly<Record<string, unknown>> {
+  const { euiccDataResult, ...rest } = outcome;
+  if (euiccDataResult === undefined) return readable(outcome);
+  return readable({ ...rest, euiccDataResult: readableDataResult(euiccDataResult) });
 }
 
 function readable(value: object): Readonly<Record<string, unknown>> {
@@ -90,10 +111,38 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
           })),
           profilesAt: time(profiles.since),
         }),
+    ...dataView(euicc),
     added: time(euicc.added),
     ...(firstContact === undefined ? {} : { firstContact: time(firstContact) }),
     ...(lastContact === undefined ? {} : { lastContact: time(lastContact) }),
     ...(lastPeer === undefined ? {} : { lastPeer }),
+  };
+}
+
+/** What the IPA and the eUICC told of themselves. */
+function dataView(euicc: EuiccRecord): Partial<EuiccView> {
+  const { eims, defaultSmdpAddress, rootSmdsAddress } = euicc;
+  const { euiccInfo1, euiccInfo2, ipaCapabilities, deviceInfo } = euicc;
+  const { euiccCertificate, eumCertificate } = euicc;
+  const octets = { euiccInfo1, euiccInfo2, ipaCapabilities, deviceInfo };
+  const certificates = { euiccCertificate, eumCertificate };
+  return {
+    ...(eims === undefined
+      ? {}
+      : {
+          eims: eims.list.map(({ eimId, eimIdType }) => ({
+            eimId,
+            ...(eimIdType === undefined ? {} : { eimIdType: nameOf(EimIdType, eimIdType) }),
+          })),
+          eimsAt: time(eims.since),
+        }),
+    ...(defaultSmdpAddress === undefined ? {} : { defaultSmdpAddress }),
+    ...(rootSmdsAddress === undefined ? {} : { rootSmdsAddress }),
+    ...Object.fromEntries(
+      Object.entries({ ...octets, ...certificates }).flatMap(([name, der]) =>
+        der === undefined ? [] : [[name, readableData(name, der)]],
+      ),
+    ),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The drop-in API of onomondo-eim, by plain HTTP: routes, manners and bodies of the facts sheet's sections 7.1-7.4. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Outcome } from '../../src/orders/order.ts';
 import { at, get, send } from './http.ts';
 import {
   activationCode,
@@ -40,6 +41,31 @@ const orders: readonly (readonly [facility: string, order: unknown])[] = [
   ],
   ['psmo', { psmo: [{ listProfileInfo: { searchCriteria: { profileClass: 2 } } }] }],
   ['psmo', { psmo: [{ enable: { iccid: efIccid } }, { listProfileInfo: {} }] }],
+  ['psmo', { psmo: [{ getRAT: {} }] }],
+  [
+    'psmo',
+    {
+      psmo: [
+        {
+          configureImmediateEnable: {
+            immediateEnableFlag: true,
+            defaultSmdpOid: '1.2.3',
+            defaultSmdpAddress: 'smdp.example.com',
+          },
+        },
+      ],
+    },
+  ],
+  ['psmo', { psmo: [{ configureAutoEnable: { autoEnableFlag: true, smdpOid: '1.2.3' } }] }],
+  ['psmo', { psmo: [{ setFallbackAttribute: { iccid: efIccid } }] }],
+  ['psmo', { psmo: [{ unsetFallbackAttribute: {} }] }],
+  ['psmo', { psmo: [{ setDefaultDpAddress: { defaultDpAddress: 'smdp.example.com' } }] }],
+  ['eco', { eco: [{ listEim: {} }] }],
+  ['eco', { eco: [{ deleteEim: { eimId: 'myEIM' } }] }],
+  ['eco', { eco: [{ addEim: { eimConfigurationData: '3003800165' } }] }],
+  ['eco', { eco: [{ updateEim: { eimConfigurationData: '3006800165830107' } }, { listEim: {} }] }],
+  // The list of the TTCN-3 suite, with tags of v1.0.
+  ['edr', { edr: { tagList: '80BF20BF228384A5A688A9BF2B' } }],
 ];
 
 describe('drop-in: create and lookup', () => {
@@ -120,6 +146,76 @@ describe('drop-in: create and lookup', () => {
     await send('POST', `${eim.url}/download/create`, { eidValue: otherEid, order });
     assert.equal((await eim.desk.euiccs.get(otherEid))?.eid, otherEid);
   });
+});
+
+describe('drop-in: outcomes', () => {
+  /** Kept as /v1 shows them; here with the members that clients know, and no other (facts sheet 7.3). */
+  const cases: readonly (readonly [
+    facility: string,
+    order: unknown,
+    kept: Outcome,
+    told: unknown,
+  ])[] = [
+    [
+      'psmo',
+      { psmo: [{ listProfileInfo: {} }] },
+      {
+        listProfileInfoResult: {
+          finalResult: 'successResult',
+          profileInfoList: [{ iccid: efIccid, profileState: 'enabled', fallbackAttribute: true }],
+        },
+      },
+      {
+        listProfileInfoResult: {
+          finalResult: 'successResult',
+          profileInfoList: [{ iccid: efIccid, profileState: 'enabled' }],
+        },
+      },
+    ],
+    [
+      'psmo',
+      { psmo: [{ listProfileInfo: {} }] },
+      { listProfileInfoResult: { finalResult: 'errorResult', profileInfoListError: 'x' } },
+      { listProfileInfoResult: { finalResult: 'errorResult' } },
+    ],
+    [
+      'eco',
+      { eco: [{ listEim: {} }] },
+      { listEimResult: { finalResult: 'errorResult', listEimError: 'undefinedError' } },
+      { listEimResult: { finalResult: 'errorResult' } },
+    ],
+    [
+      'edr',
+      { edr: { tagList: '84A2' } },
+      {
+        euiccDataResult: {
+          edrResult: 'ok',
+          euiccData: { associationToken: 1, euiccPackageResultList: '3000' },
+        },
+      },
+      { euiccDataResult: { edrResult: 'ok', euiccData: { associationToken: 1 } } },
+    ],
+    [
+      'edr',
+      { edr: { tagList: '84' } },
+      { euiccDataResult: { edrResult: 'incorrectTagList' } },
+      { euiccDataResult: { edrResult: 'incorrectTagList' } },
+    ],
+    [
+      'psmo',
+      { psmo: [{ getRAT: {} }] },
+      { getRATResult: [{ ppr1: true }] },
+      { getRATResult: [{ ppr1: true }] },
+    ],
+  ];
+  for (const [facility, order, kept, told] of cases) {
+    it(`shows ${JSON.stringify(told)}`, async () => {
+      const id = await create(facility, order);
+      await finished(eim, { id }, kept);
+      const { body } = await get(`${eim.url}/${facility}/lookup/${id}`);
+      assert.deepEqual(at(body, 'outcome'), [told]);
+    });
+  }
 });
 
 describe('drop-in: absent, delete, list', () => {
@@ -316,7 +412,7 @@ describe('drop-in: bad input stores nothing', () => {
       { eidValue: eid, order: { psmo: [{ explode: {} }] } },
       400,
       'order.psmo[0].explode',
-      /one of enable, disable, delete, listProfileInfo/,
+      /one of enable, disable, delete, listProfileInfo, getRAT/,
     ],
     [
       'two operations in one',
@@ -339,12 +435,20 @@ describe('drop-in: bad input stores nothing', () => {
       /./,
     ],
     [
-      'an operation not built',
+      'an operation without parameters that has one',
       'psmo',
-      { eidValue: eid, order: { psmo: [{ getRAT: {} }] } },
-      501,
-      'order.psmo[0].getRAT',
-      /not built yet/,
+      { eidValue: eid, order: { psmo: [{ getRAT: { iccid: efIccid } }] } },
+      400,
+      'order.psmo[0].getRAT.iccid',
+      /no such member/,
+    ],
+    [
+      'an OID that is none',
+      'psmo',
+      { eidValue: eid, order: { psmo: [{ configureAutoEnable: { smdpOid: '1.40.3' } }] } },
+      400,
+      'order.psmo[0].configureAutoEnable.smdpOid',
+      /second arc/,
     ],
     [
       'an activation code that asks for a confirmation code',
@@ -355,20 +459,43 @@ describe('drop-in: bad input stores nothing', () => {
       /confirmation code, and giving one is not built yet/,
     ],
     [
+      'a PSMO among eCOs',
       'eco',
-      'eco',
-      { eidValue: eid, order: { eco: [{ listEim: {} }] } },
-      501,
-      'order',
-      /not built yet/,
+      { eidValue: eid, order: { eco: [{ listEim: {} }, { getRAT: {} }] } },
+      400,
+      'order.eco[1].getRAT',
+      /one of addEim, updateEim, deleteEim, listEim/,
     ],
     [
+      'an EimConfigurationData that is none',
+      'eco',
+      { eidValue: eid, order: { eco: [{ addEim: { eimConfigurationData: '3000' } }] } },
+      400,
+      'order.eco[0].addEim.eimConfigurationData',
+      /eimId: missing/,
+    ],
+    [
+      'the EID in a tagList',
       'edr',
-      'edr',
-      { eidValue: eid, order: { edr: { tagList: 'BF20' } } },
-      501,
-      'order',
-      /not built yet/,
+      { eidValue: eid, order: { edr: { tagList: 'BF205A' } } },
+      400,
+      'order.edr.tagList',
+      /has 5A, which no IPA answers: the EID is known/,
+    ],
+    [
+      'more operations than a package holds',
+      'psmo',
+      {
+        eidValue: eid,
+        order: {
+          psmo: Array.from({ length: 16 }, () => ({
+            setDefaultDpAddress: { defaultDpAddress: 'a'.repeat(255) },
+          })),
+        },
+      },
+      400,
+      'order.psmo',
+      /make an eUICC Package of 4[0-9]{3} octets, more than the 4096 of orders.packageLimit/,
     ],
   ];
   for (const [what, facility, body, status, field, message] of cases) {

@@ -84,6 +84,7 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
     euiccs: new Euiccs(common),
     devices: await Devices.open({ ...common, box: testBox() }),
     dtls: knownConnections(),
+    packageLimit: 4096,
     // Another octet where the key is to be trusted: enough to tell the two apart.
     info: (trust?: TlsTrust) =>
       trust === 'key' ? { ...info, eimConfigurationData: Uint8Array.of(0x30, 0x01) } : info,

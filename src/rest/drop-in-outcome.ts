@@ -1,0 +1,60 @@
+/**
+ * An outcome with exactly the members that clients of the drop-in API know: some fail on one more. /v1 has them all.
+ */
+import type { Outcome } from '../orders/order.ts';
+
+const profileMembers = [
+  'iccid',
+  'isdpAid',
+  'profileState',
+  'profileNickname',
+  'serviceProviderName',
+  'profileName',
+  'iconType',
+  'icon',
+  'profileClass',
+];
+const eimMembers = ['eimId', 'eimIdType'];
+const dataMembers = [
+  'defaultSmdpAddress',
+  'euiccInfo1',
+  'euiccInfo2',
+  'rootSmdsAddress',
+  'associationToken',
+  'eumCertificate',
+  'euiccCertificate',
+  'ipaCapabilities',
+  'deviceInfo',
+  'notificationsList',
+];
+
+/** What is left of the entries that are objects. */
+const shapes: Readonly<Record<string, (value: object) => unknown>> = {
+  listProfileInfoResult: (value) => list(value, 'profileInfoList', profileMembers),
+  listEimResult: (value) => list(value, 'eimIdList', eimMembers),
+  euiccDataResult: (value) => {
+    const { edrResult, euiccData } = Object(value);
+    if (typeof euiccData !== 'object' || euiccData === null) return { edrResult };
+    return { edrResult, euiccData: only(euiccData, dataMembers) };
+  },
+};
+
+export function dropInOutcome(outcome: Outcome): Outcome {
+  return Object.fromEntries(
+    Object.entries(outcome).map(([name, value]) => {
+      const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+      const isObject = typeof value === 'object' && value !== null;
+      return [name, shape === undefined || !isObject ? value : shape(value)];
+    }),
+  );
+}
+
+function list(value: object, name: string, members: readonly string[]): unknown {
+  const { finalResult, [name]: entries } = Object(value);
+  if (!Array.isArray(entries)) return { finalResult };
+  return { finalResult, [name]: entries.map((entry) => only(Object(entry), members)) };
+}
+
+function only(value: object, members: readonly string[]): object {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => members.includes(name)));
+}
