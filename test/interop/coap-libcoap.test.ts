@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { hex } from '../../src/base/bytes.ts';
+import { hex, utf8 } from '../../src/base/bytes.ts';
 import { bodyOf } from '../coap/conversation.ts';
+import { newFolder } from '../support/folders.ts';
 import { big, receipt, serveUdp, type UdpServer, type UdpServerOptions } from './coap-udp.ts';
 
 const programs = ['coap-client-notls', 'coap-client-openssl', 'coap-client-gnutls', 'coap-client'];
@@ -178,6 +181,53 @@ describe('libcoap coap-client', () => {
       });
     }
   }
+
+  // 60,000 octets each way: 59 blocks up, then as many down (the answer to the last of them).
+  for (const args of [[], ['-b', '512'], ['-N'], ['-T', 'token'], ['-N', '-T', 'tokens12']]) {
+    served(`B01 B07 B09 uploads 60,000 bytes and reads 60,000 ${args}`, async (server) => {
+      const body = bodyOf(60_000).reverse();
+      const file = join(newFolder(), 'body'); // of `-f -` it reads less than that
+      writeFileSync(file, body);
+      const { output } = await coapClient(server, 'big', [...args, '-m', 'post', '-f', file]);
+      assert.equal(Buffer.compare(output.subarray(0, big.length), big), 0);
+      assert.deepEqual(
+        server.requests.map((request) => Buffer.compare(request.body, body)),
+        [0],
+      );
+    });
+  }
+
+  served('reads the one block that it names, -b 1,256', async (server) => {
+    const { output } = await coapClient(server, 'file', ['-b', '1,256', '-m', 'get']);
+    assert.deepEqual(new Uint8Array(output.subarray(0, 256)), big.slice(256, 512));
+    assert.ok(output.length <= 257, 'a line end follows');
+  });
+
+  served('C13 is answered once where it would observe, -s', async (server) => {
+    const { output } = await coapClient(server, 'hello', ['-s', '1', '-m', 'get']);
+    assert.match(output.toString(), /^hello/);
+  });
+
+  served('asks three times, -G 3, and is answered each time', async (server) => {
+    const { output } = await coapClient(server, 'post', ['-G', '3', '-m', 'post', '-e', 'again']);
+    assert.equal(output.toString().trim(), receipt(utf8('again')).repeat(3));
+    assert.equal(server.requests.length, 3);
+  });
+
+  served('C14 is told that there is no proxy, -P', async (server) => {
+    const proxy = `coap://127.0.0.1:${server.port}`;
+    const { errors } = await coapClient(server, 'hello', ['-P', proxy, '-m', 'get']);
+    assert.match(errors, /5\.05/);
+    assert.equal(server.requests.length, 0);
+  });
+
+  served('C05 gets 5,000 bytes up where 10 % of its datagrams are lost', async (server) => {
+    const body = bodyOf(5_000);
+    const args = ['-l', '10%', '-b', '1024', '-m', 'post', '-f', '-'];
+    const { output } = await coapClient(server, 'post', args, body);
+    assert.equal(output.toString().trim(), receipt(body));
+    assert.equal(server.requests.length, 1);
+  });
 
   for (const list of ['1', '2', '3-4', '5']) {
     served(`B02 gets through where its datagrams ${list} are lost`, async (server) => {

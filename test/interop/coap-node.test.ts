@@ -71,6 +71,28 @@ describe('node-coap', () => {
     assert.equal(server.requests.length, 1);
   });
 
+  served('posts 30,000 bytes and reads 60,000, in one exchange', async (server) => {
+    const body = bodyOf(30_000).reverse();
+    const heard = await ask(server, { pathname: '/big', method: 'POST' }, body);
+    assert.equal(Buffer.compare(heard.body, big), 0);
+    assert.deepEqual(
+      server.requests.map((request) => Buffer.compare(request.body, body)),
+      [0],
+    );
+  });
+
+  served(
+    'repeats a request whose answer was lost, and it is not run again',
+    async (server) => {
+      const poll = new TextEncoder().encode('poll');
+      const heard = await ask(server, { pathname: '/some', method: 'POST' }, poll);
+      assert.equal(Buffer.compare(heard.body, big.subarray(0, 6_000)), 0);
+      assert.equal(server.requests.length, 1);
+      assert.equal(server.drops.of('coap: duplicate'), 2);
+    },
+    { loses: (n) => n === 0 || n === 3 },
+  );
+
   served('reads 60,000 bytes that one POST is answered with', async (server) => {
     const poll = new TextEncoder().encode('poll');
     const heard = await ask(server, { pathname: '/big', method: 'POST' }, poll);

@@ -30,7 +30,9 @@ export interface UdpServerOptions {
   readonly loses?: (n: number) => boolean;
 }
 
-/** Serves hello, late (after 200 ms), post (answers what came: octets and SHA-256) and big. */
+/**
+ * Serves GET hello, late (after 200 ms) and file; POST post (answers what came: octets and SHA-256), big and some.
+ */
 export async function serveUdp(options: UdpServerOptions = {}): Promise<UdpServer> {
   const socket = createSocket('udp4');
   const requests: CoapRequest[] = [];
@@ -89,6 +91,7 @@ async function handle({ method, path, body }: CoapRequest): Promise<CoapResponse
     return { code: '2.05', body: utf8('late') };
   }
   if (name === 'hello') return { code: '2.05', contentFormat: 0, body: utf8('hello') };
+  if (name === 'file' && method === 'GET') return { code: '2.05', contentFormat: 42, body: big };
   if (method !== 'POST') throw new CoapError('4.05', 'POST only');
   if (name === 'post') return { code: '2.04', contentFormat: 0, body: utf8(receipt(body)) };
   if (name === 'big') return { code: '2.04', contentFormat: 42, body: big };
