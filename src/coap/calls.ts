@@ -92,9 +92,12 @@ export class Calls<P extends CoapPeer> {
     };
     const alarms = [
       clock.after(patience.silence, () => {
-        if (!call.heard) giveUp('unacknowledged', `no sign of life within ${patience.silence} ms`);
+        if (!call.heard)
+          giveUp('unacknowledged', `no sign of life within ${patience.silence / 1000} s`);
       }),
-      clock.after(patience.answer, () => giveUp('no response', 'the response takes too long')),
+      clock.after(patience.answer, () =>
+        giveUp('no response', `no response within ${patience.answer / 1000} s`),
+      ),
     ];
     try {
       return await client.request({ ...request, ...this.#blockSize(peer, state) });

@@ -86,6 +86,8 @@ export interface EuiccFacts {
   /** Who polled last, for people. */
   readonly lastPeer?: string;
 }
+  /** By which the transport finds the connection of the last poll again. */
+  readonly lastConnection?: string;
 
 export interface EuiccRecord extends EuiccFacts {
   readonly eid: Eid;
@@ -120,6 +122,8 @@ export interface Contact {
   /** For people. */
   readonly peer: string;
   /** stateChangeCause, where the poll tells of a change. */
+  /** By which the transport finds its connection again. */
+  readonly connection?: string;
   readonly stateChangeCause?: number;
 }
 

@@ -137,6 +137,8 @@ export interface Order {
   readonly eid: Eid;
   readonly facility: Facility;
   readonly request: OrderRequest;
+  /** To be brought to the device (package injection, SGP.32 3.1.1.2), rather than wait for its poll alone. */
+  readonly push?: boolean;
   readonly state: OrderState;
   /** Milliseconds since 1970: when it was submitted, when `state.at` last changed. */
   readonly submitted: number;

@@ -60,6 +60,8 @@ export interface NewOrder {
   readonly eid: Eid;
   readonly facility: Facility;
   readonly request: OrderRequest;
+  /** See Order. */
+  readonly push?: boolean;
 }
 
 export interface Finish {
@@ -121,7 +123,7 @@ export class Orders {
   }
 
   /** Accepts an order. Throws OrderError `full` where this EID has too many. */
-  async submit({ eid, facility, request }: NewOrder): Promise<Order> {
+  async submit({ eid, facility, request, push }: NewOrder): Promise<Order> {
     return this.#serial.run(eid, async () => {
       const open = await this.#store.list(queue, {
         prefix: euiccKey(eid, ''),
@@ -149,6 +151,7 @@ export class Orders {
         history: [{ at: now, event: 'submitted' }],
       };
       await this.#store.commit(additions(numberText(number), order));
+        ...(push === true ? { push } : {}),
       this.#log.info('order submitted', { id: order.id, eid, facility });
       this.#tell(order, 'changed');
       return order;

@@ -61,6 +61,8 @@ export interface ProcedureSettings {
 export interface Caller {
   /** Of the connection; the same as long as it lives. */
   readonly peerId: string;
+  /** By which the transport finds the connection again when we have something to say; absent where it cannot. */
+  readonly connection?: string;
   /** Who it proved to be, and with what; absent where it proved nothing. */
   readonly identity?: PeerIdentity;
 }

@@ -66,17 +66,43 @@ async function next(
   eid: Eid,
   request: GetEimPackageRequest,
 ): Promise<Uint8Array> {
-  eim.polls.set(caller.peerId, eid);
-  await eim.euiccs.contact(eid, { peer: callerText(caller), ...stateChange(request) });
+  const { peerId, connection } = caller;
+  eim.polls.set(peerId, eid);
+  await eim.euiccs.contact(eid, {
+    peer: callerText(caller),
+    ...(connection === undefined ? {} : { connection }),
+    ...stateChange(request),
+  });
+  const due = await nextEimPackage(eim, eid);
+  if (due === undefined) return refusal(EimPackageError.noEimPackageAvailable);
+  return tlv(0xbf4f, due.eimPackage);
+}
+
+/** An eIM package that may leave: what it is, and the order that it is for, are durable. */
+export interface DuePackage {
+  readonly order: Order;
+  /** `BF51…`, `BF52…` or `BF54…`. */
+  readonly eimPackage: Uint8Array;
+}
+
+/**
+ * The next eIM package for this EID, counted as handed out; undefined where there is none, or its order is not one that
+ * `admits` takes. Runs within the EID's turn.
+ */
+export async function nextEimPackage(
+  eim: Eim,
+  eid: Eid,
+  admits: (order: Order) => boolean = () => true,
+): Promise<DuePackage | undefined> {
   for (;;) {
     const order = await eim.orders.next(eid);
-    if (order === undefined) return refusal(EimPackageError.noEimPackageAvailable);
+    if (order === undefined || !admits(order)) return undefined;
     try {
       const question = await euiccDataDue(eim, order);
       if (question === 'unanswered') continue;
       const eimPackage =
         question ?? (order.state.at === 'work' ? await again(eim, order) : await first(eim, order));
-      if (eimPackage !== undefined) return tlv(0xbf4f, eimPackage);
+      if (eimPackage !== undefined) return { order, eimPackage };
     } catch (error) {
       // Cancelled or deleted since we looked: nothing was stored, nothing leaves.
       if (!(error instanceof TransitionError || error instanceof OrderError)) throw error;

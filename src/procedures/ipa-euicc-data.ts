@@ -71,6 +71,12 @@ export async function euiccDataDue(
   return question.eimPackage;
 }
 
+/** Whether a question about this order has been handed out and is not answered. */
+export async function isAsked(eim: Eim, order: Order): Promise<boolean> {
+  const open = await eim.store.get(questions, order.eid);
+  return open?.orderId === order.id && open.deliveries > 0;
+}
+
 /**
  * Has the next poll asked for the results that the eUICC keeps; false where they have been asked for this order
  * before.
