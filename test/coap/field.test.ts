@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { toHex, utf8 } from '../../src/base/bytes.ts';
+import { hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { blockOption, sizeOf, szxWithin } from '../../src/coap/block.ts';
 import { CoapClient } from '../../src/coap/client.ts';
@@ -238,6 +238,132 @@ describe('faults of others', () => {
     await settled();
     assert.deepEqual(requests[0]?.body, large);
     assert.ok(clock.now() - began < 120_000, `${clock.now() - began} ms`);
+  });
+
+  it('libcoap #949: each block of an upload is repeated until it is acknowledged, not the first alone', async () => {
+    const clock = new HandClock();
+    const sent: Uint8Array[] = [];
+    const client = new CoapClient({
+      send: (message) => sent.push(message),
+      clock,
+      random: seededRandom(1),
+      log: silentLog(),
+    });
+    const response = client.request({ method: 'POST', path: ['x'], body: bodyOf(1_488) });
+    const outcome = assert.rejects(response, { kind: 'unacknowledged' });
+    await settled();
+    const { messageId, token } = decode(sent.shift() ?? assert.fail('silence'));
+    const options = [blockOption(OptionNumber.block1, { number: 0, more: true, szx: 6 })];
+    const none = new Uint8Array();
+    client.receive(encode({ type: 'ACK', code: '2.31', messageId, token, options, payload: none }));
+    await settled();
+    await clock.turn(5 * 60_000); // its ACK never comes
+    await outcome;
+    assert.equal(sent.length, 5);
+    assert.equal(new Set(sent.map(toHex)).size, 1);
+    assert.equal(decode(sent[0] ?? none).payload.length, 1_488 - 1_024);
+  });
+
+  it('libcoap #1359: blocks 10, 0, 10, 10 make no body', async () => {
+    const { peer, requests } = conversation();
+    for (const [mid, i] of [10, 0, 10, 10].entries()) {
+      const line: Line = { ...POST, mid, token: '01', size1: 111, requestTag: 'a9fa532b' };
+      peer.says({ ...line, block1: [i, 1, 32], payload: bodyOf(32) });
+      await peer.hears(
+        i === 0
+          ? { type: 'ACK', mid, code: '2.31', block1: [0, 1, 32] }
+          : { type: 'ACK', mid, code: '4.08' },
+      );
+    }
+    assert.equal(requests.length, 0);
+  });
+
+  it('libcoap #2111: a block that comes again under a new message ID is answered, not acknowledged alone', async () => {
+    const { peer, clock } = conversation();
+    for (const mid of [1, 2, 3]) {
+      peer.says({ ...part(0), mid });
+      await peer.hears({ type: 'ACK', mid, code: '2.31', block1: [0, 1, 64] });
+    }
+    await clock.turn(100_000);
+    await peer.hearsNothing();
+  });
+
+  it('libcoap #2110: no block that is here is asked for, however many holes there are between them', async () => {
+    const { peer, clock, requests } = conversation();
+    const large = bodyOf(40 * 64);
+    let mid = 0;
+    const says = (i: number) =>
+      peer.says({
+        ...POST,
+        ...{ type: 'NON', mid: ++mid, token: '01', requestTag: '07', size1: large.length },
+        qBlock1: [i, i < 39 ? 1 : 0, 64],
+        payload: large.slice(64 * i, 64 * (i + 1)),
+      });
+    const here = new Set<number>();
+    const take = (i: number) => {
+      assert.ok(!here.has(i), `block ${i} is here`);
+      here.add(i);
+      says(i);
+    };
+    for (let i = 0; i < 40; i += 2) take(i); // twenty holes
+    for (let round = 0; requests.length === 0; round++) {
+      assert.ok(round < 100, 'stalled');
+      await clock.turn(1_000);
+      const asked = new Set<number>();
+      for (const bytes of peer.sent.splice(0)) {
+        const { code, payload } = decode(bytes);
+        if (code === '4.08') for (const octet of payload) if (octet !== 24) asked.add(octet);
+      }
+      for (const i of asked) take(i);
+      await settled();
+    }
+    assert.deepEqual(requests[0]?.body, large);
+  });
+
+  it('go-coap #40: 2.31 is the acknowledgement of its block, no CON of its own', async () => {
+    // The request of the report, and what it should have been answered.
+    const { peer } = conversation();
+    peer.saysBytes(hex(`4802b34435cbd3f85fa46476d10e0bd214012cff${'61'.repeat(128)}`));
+    assert.deepEqual(await peer.hearsBytes(), hex('685fb34435cbd3f85fa46476d10e0b'));
+  });
+
+  it('golioth #57: a token for each block gets each block once, not the same one for ever', async () => {
+    const { peer, requests } = conversation({ handle: gives });
+    const GET = { type: 'CON', code: '0.01', path: '.u/c/main@1.2.99' } as const;
+    const found: Uint8Array[] = [];
+    for (let i = 0; i < 3; i++) {
+      peer.says({ ...GET, mid: i, token: `c0ffee0${i}`, block2: [i, 0, 1024] });
+      const heard = await peer.hears({
+        type: 'ACK',
+        token: `c0ffee0${i}`,
+        block2: [i, i < 2 ? 1 : 0, 1024],
+      });
+      found.push(heard.payload ?? new Uint8Array());
+    }
+    assert.deepEqual(new Uint8Array(Buffer.concat(found)), answer);
+    assert.equal(requests.length, 1);
+  });
+
+  it('sdk-zephyr #4345: a device whose ACKs never arrive is answered all the same', async () => {
+    const { peer, clock, server } = conversation({
+      handle: async ({ path }) => {
+        if (path[0] === 'slow') await new Promise<void>((done) => clock.after(3_000, done));
+        return { code: '2.04' };
+      },
+    });
+    peer.says({ type: 'CON', code: '0.02', path: 'slow', mid: 1, token: '01' });
+    await clock.turn(3_000);
+    await peer.hears({ type: 'ACK', code: '0.00', mid: 1 });
+    await peer.hears({ type: 'CON', code: '2.04', token: '01' });
+    for (const mid of [2, 3]) {
+      peer.says({ ...POST, mid, token: '02' });
+      await peer.hears({ type: 'ACK', code: '2.04', mid, token: '02' });
+    }
+    await clock.turn(100_000);
+    for (let i = 0; i < 4; i++) await peer.hears({ type: 'CON', code: '2.04', token: '01' });
+    await peer.hearsNothing();
+    await clock.turn(3_600_000);
+    assert.deepEqual([server.held.peers, clock.pending], [0, 0]);
   });
 
   it('node-coap #391: an acknowledgement that comes twice makes no block twice', async () => {

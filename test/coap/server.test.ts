@@ -39,6 +39,19 @@ describe('CoAP server: format and addressing', () => {
     });
   }
 
+  for (let length = 9; length <= 15; length++) {
+    it(`C02 resets a CON with a token of ${length} octets, ignores it as NON, ACK and RST`, async () => {
+      const { peer, requests } = conversation();
+      const bytes = (type: number) =>
+        Uint8Array.of((type << 4) | length, 1, 0, 7, ...Array(20).fill(1));
+      peer.saysBytes(bytes(4));
+      assert.deepEqual(await peer.hearsBytes(), hex('70000007'));
+      for (const type of [5, 6, 7]) peer.saysBytes(bytes(type));
+      await peer.hearsNothing();
+      assert.equal(requests.length, 0);
+    });
+  }
+
   it('C02 ignores other versions and short datagrams', async () => {
     const { peer } = conversation();
     for (const bytes of ['', '40', '400100', '00010001', '80010001', 'c0010001']) {
@@ -125,6 +138,30 @@ describe('CoAP server: errors', () => {
     assert.equal(fromUtf8(payload), `later ${'ä'.repeat(94)}`);
   });
 
+  for (const code of [
+    '4.01',
+    '4.03',
+    '4.04',
+    '4.05',
+    '4.06',
+    '4.15',
+    '4.29',
+    '5.01',
+    '5.03',
+  ] as const) {
+    it(`C14 says ${code} where the handler does, in a CON and in a NON`, async () => {
+      const { peer } = conversation({
+        handle: () => {
+          throw new CoapError(code, 'why');
+        },
+      });
+      peer.says(POST);
+      await peer.hears({ type: 'ACK', mid: 1, token: '01', code, payload: utf8('why') });
+      peer.says({ ...POST, type: 'NON', mid: 2 });
+      await peer.hears({ type: 'NON', token: '01', code, payload: utf8('why') });
+    });
+  }
+
   it('makes any other error 5.00 and tells the peer nothing of it', async () => {
     const { peer } = conversation({ handle: () => Promise.reject(new Error('the secret')) });
     peer.says(GET);
@@ -135,13 +172,16 @@ describe('CoAP server: errors', () => {
     [1, ''], // If-Match
     [5, ''], // If-None-Match
     [9, '00'], // OSCORE
-    [19, '08'], // Q-Block1 (B16)
-    [31, ''], // Q-Block2 (B16)
+    [19, '08'], // Q-Block1
+    [31, ''], // Q-Block2
     [65001, ''],
     [17, '010203'], // Accept, longer than it may be
     [23, '01020304'], // Block2, longer than it may be
+    [27, '01020304'], // Block1, longer than it may be
+    [7, '010203'], // Uri-Port, longer than it may be
+    [3, ''], // Uri-Host, shorter than it may be
   ] as const) {
-    it(`C13 B16 refuses the critical option ${number} in a CON, ignores the NON`, async () => {
+    it(`C13 refuses the critical option ${number} in a CON, ignores the NON`, async () => {
       const { peer, requests } = conversation({ parameters: { qBlock: false } });
       const options = [{ number, value: hex(value) }];
       peer.says({ ...GET, options });
@@ -152,11 +192,23 @@ describe('CoAP server: errors', () => {
     });
   }
 
-  it('C13 refuses a second Accept, which may stand once only', async () => {
-    const { peer } = conversation();
-    const accept = { number: 17, value: Uint8Array.of(60) };
-    peer.says({ ...GET, options: [accept, accept] });
-    await peer.hears({ type: 'ACK', code: '4.02' });
+  // go-coap #664: of two Block2 options the first was believed.
+  for (const number of [3, 7, 17, 19, 23, 27]) {
+    it(`C13 refuses a second option ${number}, which may stand once only`, async () => {
+      const { peer, requests } = conversation();
+      const option = { number, value: hex('06') };
+      peer.says({ ...GET, options: [option, option] });
+      await peer.hears({ type: 'ACK', code: '4.02' });
+      assert.equal(requests.length, 0);
+    });
+  }
+
+  it('C13 ignores a second elective option that may stand once only', async () => {
+    const { peer, requests } = conversation();
+    const formats = ['2a', '3c'].map((value) => ({ number: 12, value: hex(value) }));
+    peer.says({ ...GET, options: formats });
+    await peer.hears({ type: 'ACK', code: '2.04' });
+    assert.equal(requests[0]?.contentFormat, 42);
   });
 
   it('C13 ignores elective options: Observe, Hop-Limit, Echo, an unknown one, a format too long', async () => {
@@ -204,6 +256,11 @@ describe('CoAP server: errors', () => {
     ['08', '4.04', true],
     ['02', '4.04', false],
     ['10', '5.03', true],
+    ['08', '5.03', false],
+    ['18', '5.03', true],
+    ['1a', '5.03', true],
+    ['10', '2.04', false],
+    ['05', '2.04', false], // bits that mean nothing
   ] as const) {
     it(`C16 No-Response '${noResponse}' with ${code}`, async () => {
       const { peer } = conversation({

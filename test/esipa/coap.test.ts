@@ -84,7 +84,7 @@ describe('ESipa over CoAP', () => {
     'another format to be answered in': [{ accept: 50 }, '4.06'],
   };
   for (const [name, [change, code]] of Object.entries(refused)) {
-    it(`refuses ${name} with ${code}`, async () => {
+    it(`C14 refuses ${name} with ${code}`, async () => {
       const rig = await Rig.with();
       const before = await everything(rig);
       await assert.rejects(ask(rig, change), { name: 'CoapError', code });
