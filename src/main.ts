@@ -19,6 +19,7 @@ import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
 import type { CoapPeer } from './coap/request.ts';
 import { CoapServer } from './coap/server.ts';
+import { coapOptions } from './coap-options.ts';
 import { coapStore, sweepCoapStore } from './coap-store.ts';
 import { type Config, ConfigError } from './config.ts';
 import { AlertDescription, HandshakeError } from './dtls/alert.ts';
@@ -161,28 +162,7 @@ export async function serve(
       store: coapStore(store),
       repeats: esipaRepeats(config.esipa.reportKept),
       ...(config.coap.proveAddress ? { freshness: new AddressProofs(clock) } : {}),
-      parameters: {
-        ackTimeout: config.coap.ackTimeout,
-        ackTimeoutLeast: config.coap.ackTimeoutLeast,
-        ackTimeoutMost: config.coap.ackTimeoutMost,
-        ackRandomFactor: config.coap.ackRandomFactor,
-        maxRetransmit: config.coap.maxRetransmit,
-        emptyAckAfter: config.coap.emptyAckDelay,
-        exchangeLifetime: config.coap.exchangeLifetime,
-        blockSize: config.coap.blockSize,
-        qBlock: config.coap.qBlock,
-        maxPayloads: config.coap.maxPayloads,
-        nonTimeout: config.coap.nonTimeout,
-        nonReceiveTimeout: config.coap.nonReceiveTimeout,
-        nonPartialTimeout: config.coap.exchangeLifetime,
-        linkRate: config.coap.linkRate / 8,
-      },
-      limits: {
-        requestBody: config.coap.bodyLimit,
-        bodyLifetime: config.coap.bodyLifetime,
-        answerLifetime: config.coap.bodyLifetime,
-        storedLifetime: config.coap.answerStored,
-      },
+      ...coapOptions(config),
     });
     opened.push(() => coap.close());
     let socket: UdpSocket | undefined;
@@ -197,6 +177,9 @@ export async function serve(
       mtu: config.dtls.mtu,
       limits: {
         halfOpen: config.dtls.handshakes,
+        halfOpenPerAddress: config.dtls.handshakesPerAddress,
+        ecdhePerAddress: config.dtls.ecdhePerAddress,
+        strangersPerAddress: config.dtls.strangersPerAddress,
         connections: config.dtls.connections,
         awake: config.dtls.awake,
       },

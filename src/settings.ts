@@ -345,6 +345,47 @@ export const settings = {
       '10m',
       'How long a body is kept after its last block was sent or asked for (RFC 7959 2.4, 2.5).',
     ),
+    bodiesPerDevice: setting(
+      count,
+      2,
+      'Bodies that a connection may be sending at a time; the one longest untouched goes.',
+    ),
+    bodyOctets: setting(
+      z.int().min(1024),
+      67_108_864,
+      'Octets of unfinished bodies of all devices by Block1, and as many by Q-Block1; beyond, those longest untouched go.',
+    ),
+    answersPerDevice: setting(
+      count,
+      4,
+      'Answers in blocks that are kept for a connection, and for an identity whose connections are closed.',
+    ),
+    answerOctets: setting(
+      z.int().min(1024),
+      268_435_456,
+      'Octets of answers in blocks of all devices; beyond, those longest untouched go (a known device has its own read',
+      'back from the store).',
+    ),
+    repeatOctets: setting(
+      z.int().min(1024),
+      67_108_864,
+      'Octets of answers kept for requests that are repeated (esipa.reportKept); beyond, the oldest go.',
+    ),
+    messagesPerDevice: setting(
+      z.int().min(9),
+      16,
+      'Message IDs that are remembered for a connection, each with what was answered (RFC 7252 4.5).',
+    ),
+    messageOctets: setting(
+      z.int().min(1024),
+      134_217_728,
+      'Octets of those answers, of all devices; beyond, the devices longest silent are forgotten early.',
+    ),
+    devices: setting(
+      count,
+      250_000,
+      'Devices whose messages and links are remembered; beyond, those longest silent are forgotten early.',
+    ),
     blockSize: setting(
       blockSize,
       1024,
@@ -464,6 +505,26 @@ export const settings = {
       'Largest datagram sent, in octets of UDP payload: what 1280 leaves after the headers of IP, UDP and a tunnel or two.',
     ),
     handshakes: setting(count, 2000, 'Most handshakes under way; hellos beyond are dropped.'),
+    handshakesPerAddress: setting(
+      count,
+      500,
+      "Of those, from one IPv4 address or IPv6 /64. A carrier's NAT puts a fleet behind a few addresses: raise it where all",
+      'devices come from one.',
+    ),
+    ecdhePerAddress: setting(
+      count,
+      200,
+      'Handshakes with ECDHE a second, from one IPv4 address or IPv6 /64; beyond, hellos are dropped, and devices repeat',
+      'them. Five times as many may come at once. One of brainpoolP256r1 counts ten times. So no host takes the time of',
+      'all others; PSK and resumption are not counted.',
+    ),
+    strangersPerAddress: setting(
+      count,
+      10_000,
+      'Most connections of devices that prove nothing, from one IPv4 address or IPv6 /64, and as many of their sessions in',
+      'the store; beyond, the one idle for longest ends. At least as many as stand behind one NAT; devices that prove who',
+      'they are do not count.',
+    ),
     handshakeTimeout: setting(
       duration,
       '130s',

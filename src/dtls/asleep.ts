@@ -11,8 +11,8 @@ import { Slab } from './slab.ts';
 /** Octets that a connection with connection IDs and an EID for identity takes, and some more. */
 const slotLength = 208;
 
-/** Lists of the slab. */
-const lists = { anonymous: 0, proved: 1 } as const;
+/** Lists of a slab. */
+export const lists = { anonymous: 0, proved: 1 } as const;
 export type Standing = keyof typeof lists;
 
 /** Whether the peer of a connection is one that the owner knows. */

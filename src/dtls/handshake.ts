@@ -1,4 +1,5 @@
 /** The server's conversation, flight by flight (RFC 6347 §4.2.4, figure 1). */
+import { HandshakeError } from './alert.ts';
 import type { CipherSuite } from './cipher-suites.ts';
 import {
   type Claim,
@@ -8,7 +9,7 @@ import {
 } from './client-authentication.ts';
 import type { ConnectionIds } from './connection-id.ts';
 import type { PeerCredential } from './credentials.ts';
-import { extension } from './extensions.ts';
+import { type Extensions, extension } from './extensions.ts';
 import { notFinished, sameVerifyData } from './finished.ts';
 import type { Flight } from './flight.ts';
 import type { FragmentLimits } from './fragment-limits.ts';
@@ -22,11 +23,12 @@ import {
 import type { ClientHello } from './messages/client-hello.ts';
 import { type HandshakeMessage, HandshakeType } from './messages/handshake-message.ts';
 import { ServerHello } from './messages/server-hello.ts';
-import { type Agreement, checkHello, negotiate, type Offers } from './negotiation.ts';
+import type { NamedGroup } from './named-groups.ts';
+import { type Agreement, checkHello, choose, negotiate, type Offers } from './negotiation.ts';
 import { ProtocolVersion } from './record.ts';
 import { type Resumption, resumedHandshake } from './resumed-handshake.ts';
 import { type ExchangeContext, type Psk, serverExchange } from './server-exchange.ts';
-import { serverNameDigest } from './session.ts';
+import { type Session, serverNameDigest } from './session.ts';
 import { encode } from './struct.ts';
 import { Transcript } from './transcript.ts';
 
@@ -77,11 +79,9 @@ export function* serverHandshake(
   transcript.receive(HandshakeType.clientHello, first);
   const offered = checkHello(hello);
   const { resumption } = context;
-  const asked = resumption?.session;
-  if (resumption !== undefined && asked !== undefined) {
-    if (resumption.sessions.allows(asked, hello, offered, context.suites)) {
-      return yield* resumedHandshake(context, resumption, asked, transcript, hello, offered);
-    }
+  const resumed = resumedSession(hello, offered, context);
+  if (resumption !== undefined && resumed !== undefined) {
+    return yield* resumedHandshake(context, resumption, resumed, transcript, hello, offered);
   }
   const agreement = negotiate(hello, context);
   const { choice, clientCertificate, encryptThenMac, fragments } = agreement;
@@ -166,6 +166,33 @@ export function* serverHandshake(
     credential,
     ...(session === undefined ? {} : { session }),
   };
+}
+
+/** What decides whether a session is resumed, and what a full handshake agrees on. */
+type Terms = Pick<ServerContext, 'credentials' | 'suites' | 'groups' | 'resumption'>;
+
+/** The session that the hello resumes; undefined: a full handshake is due. Throws HandshakeError where neither may be. */
+function resumedSession(
+  hello: ClientHello,
+  offered: Extensions,
+  { resumption, suites }: Terms,
+): Session | undefined {
+  const { sessions, session } = resumption ?? {};
+  if (sessions === undefined || session === undefined) return undefined;
+  return sessions.allows(session, hello, offered, suites) ? session : undefined;
+}
+
+/** In which group a handshake with this hello has to do ECDHE; undefined: in none, or it fails before. */
+export function ecdheGroup(hello: ClientHello, terms: Terms): NamedGroup | undefined {
+  try {
+    const offered = checkHello(hello);
+    if (resumedSession(hello, offered, terms) !== undefined) return undefined;
+    const choice = choose(hello, offered, terms);
+    return choice.keyExchange === 'psk' ? undefined : choice.group;
+  } catch (error) {
+    if (error instanceof HandshakeError) return undefined;
+    throw error;
+  }
 }
 
 /** The master secret under which the client's Finished is the one due, and the key that it is made of. */

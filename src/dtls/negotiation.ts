@@ -112,7 +112,8 @@ export function checkHello(hello: ClientHello): Extensions {
   return offered;
 }
 
-function choose(hello: ClientHello, offered: Extensions, offers: Offers): Choice {
+/** The suite, and what its key exchange takes. Throws as `negotiate` does. */
+export function choose(hello: ClientHello, offered: Extensions, offers: Offers): Choice {
   const common = offers.suites
     .map((name): CipherSuite => cipherSuites[name])
     .filter(({ id }) => hello.cipherSuites.includes(id));

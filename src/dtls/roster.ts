@@ -11,17 +11,19 @@
  */
 import { type Address, addressText } from '../base/address.ts';
 import { BoundedMap } from '../base/bounded-map.ts';
-import { toHex } from '../base/bytes.ts';
+import { hex, toHex } from '../base/bytes.ts';
 import type { Cancel } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Asleep, keyOfAddress, keyOfCid, standingOf } from './asleep.ts';
 import { Connection, type ConnectionSettings } from './connection.ts';
 import { Connections } from './connections.ts';
 import type { PeerCredential } from './credentials.ts';
+import { addressGroup } from './ip.ts';
 import { type KeptConnection, peerIdLength, unpackConnection } from './kept-connection.ts';
 import type { DtlsPeer } from './server.ts';
 import { type ConnectionHost, ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
+import { Strangers } from './strangers.ts';
 import type { Vault } from './vault.ts';
 
 export interface RosterOptions {
@@ -58,6 +60,7 @@ export class Roster implements ConnectionHost {
   readonly awake: Connections;
   readonly #options: RosterOptions;
   readonly #asleep: Asleep;
+  readonly #strangers: Strangers;
   readonly #park: number;
   /** The randoms of hellos whose handshakes are done. */
   readonly #done: BoundedMap<string, true>;
@@ -69,6 +72,7 @@ export class Roster implements ConnectionHost {
     this.#options = options;
     this.keeps = vault !== undefined;
     this.awake = new Connections(limits, times);
+    this.#strangers = new Strangers(limits.strangersPerAddress);
     const [a = 0, b = 0, c = 0, d = 0] = random(4);
     this.#asleep = new Asleep((a << 24) | (b << 16) | (c << 8) | d);
     this.#park = Math.min(times.park, times.evictable, times.idle);
@@ -154,6 +158,11 @@ export class Roster implements ConnectionHost {
     if (this.holds(key)) return this.wake(key, id); // it came to life meanwhile
     this.#rouse(found);
     return found;
+  }
+
+  /** The store has let go of the connection under this key. */
+  forgotten(key: Uint8Array): void {
+    this.#strangers.delete(toHex(key));
   }
 
   /** Whether a connection with this key is in memory. */
@@ -245,6 +254,7 @@ export class Roster implements ConnectionHost {
     }
     this.#replace(this.awake.establish(connection), connection);
     if (cid === undefined) this.#asleep.delete(connection.key);
+    this.#count(connection);
     settings.log.debug('connected', { address: addressText(address), peer: connection.id });
     if (this.keeps) this.save(connection);
     this.#arm();
@@ -252,6 +262,7 @@ export class Roster implements ConnectionHost {
   }
 
   heard(connection: ServerConnection): void {
+    this.#strangers.touch(connection.keyText);
     if (this.#isAwake(connection)) this.awake.touch(connection);
     else this.#rouse(connection);
   }
@@ -269,7 +280,10 @@ export class Roster implements ConnectionHost {
     this.awake.remove(connection);
     const address = addressText(connection.address);
     if (wasEstablished) {
-      if (!this.holds(connection.key)) vault?.delete(connection.key);
+      if (!this.holds(connection.key)) {
+        this.#strangers.delete(connection.keyText);
+        vault?.delete(connection.key);
+      }
       // RFC 5246 §7.2.2: a fatal alert ends the session, too.
       if (error !== undefined && connection.session !== undefined) {
         this.#options.forgetSession(connection.session);
@@ -344,10 +358,22 @@ export class Roster implements ConnectionHost {
     connection.connection?.end(reason);
   }
 
-  /** Whether some connection would make way for a new one. */
+  /** Whether some connection would make way for a new one, if that proves who it is. */
   #canMakeRoom(): boolean {
-    if (this.keeps) return true;
-    return (['anonymous', 'proved'] as const).some((standing) => this.#evictable(standing));
+    return this.keeps || this.#strangers.size > 0 || this.#evictable('proved');
+  }
+
+  /** Of one that proved nothing, whether another of its address has to make way. */
+  #count(connection: ServerConnection): void {
+    const { keyText, credential, address } = connection;
+    if (standingOf(credential) === 'proved') return;
+    const before = this.#strangers.add(keyText, addressGroup(address.address));
+    if (before === undefined) return;
+    const key = hex(before);
+    const found = this.awake.withKey(key) ?? this.#restored(key);
+    this.#asleep.delete(key);
+    if (found === undefined) this.#options.vault?.delete(key);
+    else found.connection?.end('made way for another connection from its address');
   }
 
   #evictable(standing: 'anonymous' | 'proved'): boolean {
@@ -372,10 +398,20 @@ export class Roster implements ConnectionHost {
 
   #evict(standing: 'anonymous' | 'proved'): boolean {
     const oldest = this.#asleep.oldest(standing);
-    if (oldest === undefined) return false;
+    if (oldest === undefined) return standing === 'anonymous' && !this.keeps && this.#evictAwake();
     if (this.keeps) this.#asleep.delete(oldest.key);
     else this.#endAsleep(oldest.key, oldest.kept, 'made way for another connection');
     return true;
+  }
+
+  /** Ends the one unused for longest of those awake that proved nothing. */
+  #evictAwake(): boolean {
+    for (const { credential, connection } of this.awake.all()) {
+      if (standingOf(credential) === 'proved') continue;
+      connection?.end('made way for another connection');
+      return true;
+    }
+    return false;
   }
 
   #arm(): void {

@@ -29,7 +29,7 @@ import { type Cookies, HmacCookies } from './cookie.ts';
 import type { DtlsCredentials, PeerCredential } from './credentials.ts';
 import { Extensions, ExtensionType } from './extensions.ts';
 import { isWhole, readFragments } from './fragments.ts';
-import { type ServerContext, serverHandshake } from './handshake.ts';
+import { ecdheGroup, type ServerContext, serverHandshake } from './handshake.ts';
 import { ClientHello } from './messages/client-hello.ts';
 import {
   encodeFragment,
@@ -61,6 +61,7 @@ import { decode, encode } from './struct.ts';
 import { defaultSuites } from './suite-profiles.ts';
 import { ticketKeysKey } from './ticket-keys.ts';
 import { Vault } from './vault.ts';
+import { WorkBudget } from './work-budget.ts';
 
 /** An established connection, as the room above sees it. */
 export interface DtlsPeer {
@@ -144,10 +145,12 @@ export class DtlsServer {
   readonly #cookies: Cookies;
   readonly #roster: Roster;
   readonly #cids: Cids | undefined;
+  readonly #work: WorkBudget;
   readonly #sessions: Sessions | undefined;
   readonly #vault: Vault | undefined;
   /** Records that wait for their connection to come out of the store, by its key. */
   readonly #awaited = new Map<string, Awaited[]>();
+  #awaitedByAddress = 0;
   /** Addresses whose handshake waits for its session to come out of the store. */
   readonly #recalling = new Set<string>();
   #draftsTold = Number.NEGATIVE_INFINITY;
@@ -158,7 +161,8 @@ export class DtlsServer {
     this.#limits = { ...defaultLimits, ...options.limits };
     const times = { ...defaultTimes, ...options.times };
     this.#cookies = options.cookies ?? new HmacCookies({ clock, random, keyLife: times.cookieKey });
-    const { lookups } = this.#limits;
+    const { lookups, ecdhePerAddress } = this.#limits;
+    this.#work = new WorkBudget({ clock, perSecond: ecdhePerAddress });
     if (kept !== undefined) this.#vault = new Vault({ ...kept, clock, random, log, lookups });
     const vault = this.#vault;
     const admits = (credential: PeerCredential, since: number) => this.#admits(credential, since);
@@ -168,7 +172,10 @@ export class DtlsServer {
       this.#cids = cids ?? new TaggedCids({ length, prefix, keys, random });
     }
     if (resumption !== undefined) {
-      this.#sessions = new Sessions({ ...resumption, clock, random, vault, keys, admits });
+      this.#sessions = new Sessions({
+        ...{ ...resumption, clock, random, vault, keys, admits },
+        strangersPerAddress: this.#limits.strangersPerAddress,
+      });
     }
     this.#roster = new Roster({
       settings: {
@@ -267,10 +274,15 @@ export class DtlsServer {
 
   /** Deletes what is too old from the store; gives how many entries are left. */
   async sweepStore(): Promise<number> {
+    this.#roster.sweep(); // what sleeps is not awake to its own end
     const idle = this.#options.times?.idle ?? defaultTimes.idle;
     const lifetime = Math.max(idle, this.#options.resumption?.lifetime ?? 0);
     const held = (key: Uint8Array) => equal(key, ticketKeysKey) || this.#roster.holds(key);
-    return (await this.#vault?.sweep(lifetime, held)) ?? 0;
+    const forgotten = (key: Uint8Array) => {
+      this.#roster.forgotten(key);
+      this.#sessions?.forgotten(key);
+    };
+    return (await this.#vault?.sweep(lifetime, held, forgotten)) ?? 0;
   }
 
   #receiveRecord(record: DtlsRecord, from: From): string | undefined {
@@ -296,7 +308,7 @@ export class DtlsServer {
     const key = record.cid === undefined ? keyOfAddress(from.address) : keyOfCid(record.cid);
     const name = toHex(key);
     const waiting = this.#awaited.get(name);
-    if (waiting === undefined && this.#awaited.size >= this.#limits.lookups) {
+    if (waiting === undefined && !this.#mayLookUp(record.cid !== undefined)) {
       return 'too many look into the store';
     }
     if (waiting !== undefined && waiting.length >= mostAwaited) {
@@ -308,13 +320,22 @@ export class DtlsServer {
     if (waiting !== undefined) waiting.push(awaited);
     else {
       this.#awaited.set(name, [awaited]);
-      void this.#findLater(key, name);
+      void this.#findLater(key, name, record.cid !== undefined);
     }
     return undefined;
   }
 
-  async #findLater(key: Uint8Array, name: string): Promise<void> {
+  /** Anybody can send from made-up addresses; nobody can make up connection IDs. */
+  #mayLookUp(byCid: boolean): boolean {
+    const { lookups } = this.#limits;
+    if (this.#awaited.size >= lookups) return false;
+    return byCid || this.#awaitedByAddress < Math.ceil(lookups / 2);
+  }
+
+  async #findLater(key: Uint8Array, name: string, byCid: boolean): Promise<void> {
+    if (!byCid) this.#awaitedByAddress++;
     const fetched = await this.#roster.findLater(key);
+    if (!byCid) this.#awaitedByAddress--;
     const waiting = this.#awaited.get(name) ?? [];
     this.#awaited.delete(name);
     const { log } = this.#options;
@@ -425,20 +446,28 @@ export class DtlsServer {
     from: From,
     session: Session | undefined,
   ): void {
-    const { credentials, random, suites, groups, explain, keyLog } = this.#options;
+    const { credentials, random, suites, groups, explain, keyLog, log } = this.#options;
+    const { address } = from.address;
+    const sessions = this.#sessions;
+    const offers = {
+      credentials,
+      suites: suites ?? defaultSuites,
+      groups: groups ?? defaultGroups,
+      resumption: sessions === undefined ? undefined : { sessions, session, host: address },
+    };
+    const group = ecdheGroup(hello, offers);
+    if (group !== undefined && !this.#work.take(address, group)) {
+      log.drop('too many handshakes with ECDHE from one address');
+      return;
+    }
     const start = { due: message.sequence + 1, firstRecord: record.sequence };
     const { connection, work } = this.#roster.begin(from.address, hello.random.slice(), start);
     connection.countIn(from);
-    const sessions = this.#sessions;
     const context: ServerContext = {
-      credentials,
+      ...offers,
       random,
-      suites: suites ?? defaultSuites,
-      groups: groups ?? defaultGroups,
       explain: explain ?? false,
       connectionIds: this.#policyFor(connection),
-      resumption:
-        sessions === undefined ? undefined : { sessions, session, host: from.address.address },
       ...(keyLog === undefined ? {} : { keyLog }),
     };
     work.start(serverHandshake(context, message, hello));

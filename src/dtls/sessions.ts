@@ -8,18 +8,20 @@
  *
  * The tag tells at once an ID that is made up, so that strangers cannot have us look into the store.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { BoundedMap } from '../base/bounded-map.ts';
-import { BytesError, concat, toHex } from '../base/bytes.ts';
+import { BytesError, concat, hex, toHex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
-import { keyOfSession } from './asleep.ts';
+import { keyOfSession, lists, standingOf } from './asleep.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
 import { cipherSuites } from './cipher-suites.ts';
 import { forgetsConnectionIds } from './connection-id.ts';
 import type { PeerCredential } from './credentials.ts';
 import { type Extensions, ExtensionType } from './extensions.ts';
+import { Hmac } from './hmac.ts';
+import { addressGroup } from './ip.ts';
 import type { ClientHello } from './messages/client-hello.ts';
 import { NewSessionTicket } from './messages/new-session-ticket.ts';
 import {
@@ -31,6 +33,7 @@ import {
   unpackSession,
 } from './session.ts';
 import { Slab } from './slab.ts';
+import { Strangers } from './strangers.ts';
 import { encode } from './struct.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import type { Vault } from './vault.ts';
@@ -57,6 +60,8 @@ export interface SessionsOptions extends ResumptionSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly vault: Vault | undefined;
+  /** Most sessions in the store of peers that proved nothing, of one group of addresses. */
+  readonly strangersPerAddress: number;
   /** For the tags, of 32 octets each: IDs are made with the first, and known by any. */
   readonly keys: readonly [Uint8Array, ...(readonly Uint8Array[])];
   /** Whether what a peer proved at that time, in milliseconds since 1970, still holds. */
@@ -65,16 +70,29 @@ export interface SessionsOptions extends ResumptionSettings {
 
 export class Sessions {
   readonly #options: SessionsOptions;
+  /** Of the keys of tags. */
+  readonly #tag: Hmac;
+  readonly #knownTags: readonly Hmac[];
   readonly #slab: Slab;
   readonly #tickets: TicketKeys | undefined;
   readonly #denied: BoundedMap<string, true>;
+  /** Those in the store of peers that proved nothing. */
+  readonly #strangers: Strangers;
 
   constructor(options: SessionsOptions) {
     const { clock, random, lifetime, tickets } = options;
     this.#options = options;
+    const [first, ...former] = options.keys;
+    this.#tag = new Hmac('sha256', first);
+    this.#knownTags = [this.#tag, ...former.map((key) => new Hmac('sha256', key))];
     const [a = 0, b = 0, c = 0, d = 0] = random(4);
-    this.#slab = new Slab({ slot: slotLength, seed: (a << 24) | (b << 16) | (c << 8) | d });
+    this.#slab = new Slab({
+      slot: slotLength,
+      lists: 2,
+      seed: (a << 24) | (b << 16) | (c << 8) | d,
+    });
     this.#tickets = tickets ? new TicketKeys(options) : undefined;
+    this.#strangers = new Strangers(options.strangersPerAddress);
     this.#denied = new BoundedMap({ clock, ceiling: mostDenied, lifetime });
   }
 
@@ -96,7 +114,7 @@ export class Sessions {
   }
 
   idOf(name: Uint8Array): Uint8Array {
-    return concat(name, tagOf(this.#options.keys[0], name));
+    return concat(name, tagOf(this.#tag, name));
   }
 
   /** Whether a client that offers these extensions gets a ticket. */
@@ -120,16 +138,21 @@ export class Sessions {
     });
   }
 
-  /** Keeps a session to be resumed by ID; `durably`: over a restart, too. */
+  /**
+   * Keeps a session to be resumed by ID; `durably`: over a restart, too. Beyond the ceiling, the oldest of a peer that
+   * proved nothing goes first: no stranger has a device lose its session.
+   */
   remember(session: Session, durably: boolean): void {
     const octets = packSession(session);
-    this.#slab.put(session.name, octets);
+    this.#slab.put(session.name, octets, lists[standingOf(session.credential)]);
     const { vault, ceiling } = this.#options;
     if (durably) {
       const packed = { octets, lastContact: session.proved };
       vault?.save({ key: keyOfSession(session.name), pack: () => packed, packed: () => {} });
+      this.#count(session);
     }
-    const oldest = this.#slab.size > ceiling ? this.#slab.oldest() : undefined;
+    if (this.#slab.size <= ceiling) return;
+    const oldest = this.#slab.oldest(lists.anonymous) ?? this.#slab.oldest(lists.proved);
     if (oldest !== undefined) this.#slab.delete(oldest);
   }
 
@@ -137,7 +160,13 @@ export class Sessions {
   forget(name: Uint8Array): void {
     this.#slab.delete(name);
     this.#options.vault?.delete(keyOfSession(name));
+    this.#strangers.delete(toHex(name));
     this.#denied.set(toHex(name), true);
+  }
+
+  /** The store has let go of what was under this key. */
+  forgotten(key: Uint8Array): void {
+    this.#strangers.delete(toHex(key.subarray(1)));
   }
 
   /** The session that a hello asks for, as far as memory tells: by ticket, else by ID. */
@@ -194,17 +223,27 @@ export class Sessions {
     return this.givesTicket(offered) && this.#isOld(session);
   }
 
+  /** So many of one address are in the store: nobody fills it with handshakes that prove nothing. */
+  #count({ name, credential, host }: Session): void {
+    const { vault } = this.#options;
+    if (vault === undefined || standingOf(credential) === 'proved') return;
+    const before = this.#strangers.add(toHex(name), addressGroup(host));
+    if (before !== undefined) vault.delete(keyOfSession(hex(before)));
+  }
+
   #nameIn(id: Uint8Array): Uint8Array | undefined {
     if (id.length !== sessionIdLength) return undefined;
     const name = id.subarray(0, sessionNameLength);
     const tag = id.subarray(sessionNameLength);
-    const isOurs = this.#options.keys.some((key) => timingSafeEqual(tagOf(key, name), tag));
+    const isOurs = this.#knownTags.some((key) => timingSafeEqual(tagOf(key, name), tag));
     return isOurs ? name : undefined;
   }
 }
 
-function tagOf(key: Uint8Array, name: Uint8Array): Uint8Array {
-  return createHmac('sha256', key).update('session').update(name).digest().subarray(0, tagLength);
+const sessionLabel = utf8('session');
+
+function tagOf(key: Hmac, name: Uint8Array): Uint8Array {
+  return key.of(sessionLabel, name).subarray(0, tagLength);
 }
 
 function read(octets: Uint8Array): Session | undefined {

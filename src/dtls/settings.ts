@@ -18,7 +18,14 @@ export interface DtlsLimits extends ConnectionLimits {
   readonly connections: number;
   /** Of those, awake; beyond, the one unused for longest goes to sleep. Each takes some 2 kB. */
   readonly awake: number;
-  /** Connections looked up in the store at a time; records that ask for more are dropped. */
+  /** Connections of peers that proved nothing, from one IPv4 address or IPv6 /64; beyond, the one idle for longest ends. */
+  readonly strangersPerAddress: number;
+  /** Handshakes with ECDHE a second, from one IPv4 address or IPv6 /64; five seconds' worth may come at once. */
+  readonly ecdhePerAddress: number;
+  /**
+   * Connections looked up in the store at a time; records that ask for more are dropped. Of those, half at the most by
+   * their address, which anybody may forge.
+   */
   readonly lookups: number;
 }
 
@@ -32,6 +39,8 @@ export const defaultLimits: DtlsLimits = {
   halfOpenPerAddress: 500,
   connections: 100_000,
   awake: 10_000,
+  strangersPerAddress: 10_000,
+  ecdhePerAddress: 200,
   lookups: 256,
 };
 

@@ -98,9 +98,13 @@ export class Vault {
 
   /**
    * Deletes what was not heard of for `lifetime` milliseconds and is not `held` in memory; gives how many are left. In
-   * pages, so that all else goes on.
+   * pages, so that all else goes on. Tells which it deleted.
    */
-  async sweep(lifetime: number, held: (key: Uint8Array) => boolean): Promise<number> {
+  async sweep(
+    lifetime: number,
+    held: (key: Uint8Array) => boolean,
+    forgotten: (key: Uint8Array) => void,
+  ): Promise<number> {
     let left = 0;
     const { store, clock } = this.#options;
     const page = 500;
@@ -113,6 +117,7 @@ export class Vault {
         .map(({ key }) => key);
       left += found.length - gone.length;
       if (gone.length > 0) await store.save([], gone);
+      for (const key of gone) forgotten(key);
       after = found.at(-1)?.key;
       if (found.length < page) return left;
     }
