@@ -92,11 +92,12 @@ export class Connection<Credential> {
   #state: 'handshaking' | 'established' | 'ended' = 'handshaking';
   /** Only while there is a handshake: it holds all of its messages. */
   #conversation: Conversation<Credential> | undefined;
-  readonly #plain: WriteEpoch;
+  /** Epoch 0, for as long as some of it may go out. */
+  #plain: WriteEpoch | undefined;
   #start: ConnectionStart | undefined;
   #keys: EpochKeys | undefined;
   /** Those that it may be instead of `#keys`, before the first record has come. */
-  #otherKeys: readonly EpochKeys[] = [];
+  #otherKeys = noKeys;
   #cids = noConnectionIds;
   #fragments = unlimited;
   #writer: WriteEpoch | undefined;
@@ -123,7 +124,6 @@ export class Connection<Credential> {
     this.#settings = settings;
     this.#owner = owner;
     if ('kept' in from) {
-      this.#plain = new WriteEpoch(0, undefined);
       this.#restore(from.kept);
     } else {
       this.#start = from;
@@ -148,7 +148,7 @@ export class Connection<Credential> {
 
   /** Octets that a datagram with data is longer than the data. */
   get overhead(): number {
-    return (this.#writer ?? this.#plain).overhead;
+    return (this.#writer ?? this.#plain)?.overhead ?? 0;
   }
 
   /** Whether its last flight is kept for a peer that may not have got it. */
@@ -197,6 +197,7 @@ export class Connection<Credential> {
       early: new EarlyRecords(limits),
       data: new EarlyRecords(limits),
     };
+    this.#start = undefined;
     this.#go(() => handshake.next());
   }
 
@@ -257,6 +258,7 @@ export class Connection<Credential> {
     this.#retransmission?.stop();
     this.#retransmission = undefined;
     this.#deadline?.();
+    this.#deadline = undefined;
     this.#conversation = undefined;
     this.#last = undefined;
   }
@@ -379,7 +381,7 @@ export class Connection<Credential> {
   #installFirst([first, ...others]: readonly EpochKeys[], cids: ConnectionIds): void {
     if (first === undefined) throw new Error('no keys');
     this.#install(first, cids);
-    this.#otherKeys = others;
+    this.#otherKeys = others.length === 0 ? noKeys : others;
   }
 
   #settleKeys(record: DtlsRecord): void {
@@ -392,7 +394,7 @@ export class Connection<Credential> {
     );
     if (found === undefined) return;
     this.#install(found, this.#cids);
-    this.#otherKeys = [];
+    this.#otherKeys = noKeys;
   }
 
   #install(
@@ -420,7 +422,7 @@ export class Connection<Credential> {
       this.#sendFlight(send);
       const { clock, times } = this.#settings;
       this.#deadline = clock.after(times.linger, () => this.#forgetLast());
-    }
+    } else this.#plain = undefined;
     this.#owner.established(credential, session);
     this.#replayEarly();
     const data = this.#conversation?.data.take() ?? [];
@@ -432,6 +434,7 @@ export class Connection<Credential> {
   #forgetLast(): void {
     if (this.#last === undefined) return;
     this.#last = undefined;
+    this.#plain = undefined;
     this.#deadline?.();
     this.#deadline = undefined;
   }
@@ -517,6 +520,7 @@ export class Connection<Credential> {
 
   #transmit(flight: Flight, packing: Omit<Packing, 'fragments'>): void {
     const fragments = this.#fragments;
+    if (this.#plain === undefined) return;
     const writers = [this.#plain, this.#writer] as const;
     for (const datagram of packFlight(flight, writers, { ...packing, fragments }))
       this.#owner.transmit(datagram);
@@ -530,10 +534,13 @@ export class Connection<Credential> {
   /** One record in one datagram, protected once our change_cipher_spec is out. */
   #write(type: ContentType, plaintext: Uint8Array): void {
     const writer = (this.#changed ? this.#writer : undefined) ?? this.#plain;
-    if (writer.open) this.#owner.transmit(writer.write(type, plaintext));
+    if (writer?.open === true) this.#owner.transmit(writer.write(type, plaintext));
     else this.end('record numbers are used up');
   }
 }
+
+/** One for all: there are many connections. */
+const noKeys: readonly EpochKeys[] = [];
 
 /** What a connection needs during its handshake only. */
 interface Conversation<Credential> {

@@ -1,6 +1,6 @@
 /** Who is connected and who is about to be, awake: found by address or connection ID, with ceilings and lifetimes. */
 import type { Address } from '../base/address.ts';
-import { toHex } from '../base/bytes.ts';
+import { fromUtf8, toHex, utf8 } from '../base/bytes.ts';
 import { addressGroup } from './ip.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
@@ -94,7 +94,7 @@ export class Connections {
     this.claim(connection);
     const key = keyOf(connection.address);
     const before = this.#byAddress.get(key);
-    this.#byAddress.set(key, connection);
+    this.#byAddress.set(alone(key), connection);
     return before;
   }
 
@@ -111,7 +111,7 @@ export class Connections {
     // One that is found by that address alone keeps it.
     const there = this.#byAddress.get(keyOf(connection.address));
     if (there === undefined || there.cid !== undefined) {
-      this.#byAddress.set(keyOf(connection.address), connection);
+      this.#byAddress.set(alone(keyOf(connection.address)), connection);
     }
   }
 
@@ -156,4 +156,9 @@ export class Connections {
 
 function keyOf({ address, port }: Address): string {
   return `${address}|${port}`;
+}
+
+/** The same text in memory of its own: one put together of others keeps what it was made of. */
+function alone(text: string): string {
+  return fromUtf8(utf8(text));
 }

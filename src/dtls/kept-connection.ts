@@ -16,7 +16,7 @@ import type { DirectionCid } from './connection-id.ts';
 import type { PeerCredential } from './credentials.ts';
 import { addressOctets } from './ip.ts';
 import { readCredential, writeCredential } from './kept-credential.ts';
-import type { DirectionKeys } from './key-schedule.ts';
+import { KeyBlock, keyBlockLength } from './key-block.ts';
 
 export interface KeptConnection {
   /** Of the peer, 12 octets. */
@@ -101,9 +101,8 @@ function writeState(writer: Writer, state: ConnectionState): void {
   for (const cid of [own, peers]) {
     if (cid !== undefined) writer.uint8(cid.octets.length).bytes(cid.octets);
   }
-  for (const { key, iv, mac } of [keys.client, keys.server]) {
-    writer.bytes(mac).bytes(key).bytes(iv);
-  }
+  const { client, server } = keys;
+  for (const part of ['mac', 'key', 'iv'] as const) writer.bytes(client[part]).bytes(server[part]);
 }
 
 function readState(reader: Reader): ConnectionState {
@@ -118,16 +117,9 @@ function readState(reader: Reader): ConnectionState {
   const cid = (has: number): DirectionCid | undefined =>
     (flags & has) === 0 ? undefined : { octets: reader.bytes(reader.uint8()).slice(), draft };
   const [own, peers] = [cid(flag.own), cid(flag.peers)];
-  const { keyLength, fixedIvLength, macKeyLength } = suite.cipher;
-  const block = reader.bytes(2 * (macKeyLength + keyLength + fixedIvLength)).slice();
-  const cut = new Reader(block);
-  const keys = (): DirectionKeys => {
-    const [mac, key] = [cut.bytes(macKeyLength), cut.bytes(keyLength)];
-    return { mac, key, iv: cut.bytes(fixedIvLength) };
-  };
-  const encryptThenMac = (flags & flag.encryptThenMac) !== 0;
+  const block = reader.bytes(keyBlockLength(suite)).slice();
   return {
-    keys: { suite, encryptThenMac, client: keys(), server: keys() },
+    keys: new KeyBlock(suite, block, (flags & flag.encryptThenMac) !== 0),
     cids: { own, peers },
     longest,
     next,

@@ -79,7 +79,8 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   /** Where the record that is being read came from, and how long its datagram was. */
   #from: Address;
   #fromLength = 0;
-  #session: Uint8Array | undefined;
+  /** In hex. */
+  #session: string | undefined;
   #wasEstablished = false;
   #ended = false;
   /** What the store knows to be taken: numbers below. */
@@ -90,16 +91,16 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     | undefined;
   /** How often it changed since what the store has. */
   #unsaved = 0;
-  /** Data to hand up once the store knows of it. */
-  #data: Uint8Array[] = [];
-  /** Data to send once the store has its numbers. */
-  #outgoing: Uint8Array[] = [];
+  /** Data to hand up once the store knows of it; undefined, as a rule: none. */
+  #data: Uint8Array[] | undefined;
+  /** Data to send once the store has its numbers; likewise. */
+  #outgoing: Uint8Array[] | undefined;
 
   constructor(host: ConnectionHost, id: Uint8Array, address: Address, origin: Origin) {
     this.#host = host;
     this.id = toHex(id);
-    this.#address = address;
-    this.#from = address;
+    this.#address = placeOf(address);
+    this.#from = this.#address;
     if ('kept' in origin) {
       const { kept } = origin;
       this.#clientRandom = '';
@@ -160,7 +161,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   /** The name of the session that it began or resumed; unknown after it has slept. */
   get session(): Uint8Array | undefined {
-    return this.#session;
+    return this.#session === undefined ? undefined : hex(this.#session);
   }
 
   get wasEstablished(): boolean {
@@ -211,6 +212,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     this.countIn(from);
     const connection = this.#connection;
     const reason = connection === undefined ? 'connection has ended' : connection.receive(record);
+    this.#from = this.#address; // a datagram's own would be kept with it
     if (reason !== undefined) this.#counts.drop(reason);
     return reason;
   }
@@ -226,8 +228,12 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   sendData(data: Uint8Array): void {
     const { connection } = this;
     if (connection === undefined) return;
-    if (connection.next < this.#reserved && this.#outgoing.length === 0) connection.send(data);
-    else if (this.#outgoing.length >= mostWaiting) this.#counts.drop(noRoom);
+    if (connection.next < this.#reserved && this.#outgoing === undefined) {
+      connection.send(data);
+      return;
+    }
+    this.#outgoing ??= [];
+    if (this.#outgoing.length >= mostWaiting) this.#counts.drop(noRoom);
     else {
       this.#outgoing.push(data.slice());
       this.#save();
@@ -270,7 +276,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   established(credential: PeerCredential, session: Uint8Array | undefined): void {
     this.#credential = credential;
-    this.#session = session;
+    if (session !== undefined) this.#session = toHex(session);
     this.#wasEstablished = true;
     if (this.#host.keeps) this.#unsaved++;
     this.#began = this.#host.now();
@@ -287,15 +293,19 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   }
 
   deliver(data: Uint8Array): void {
-    if (!this.#host.keeps) this.#host.deliver(this, data);
-    else if (this.#data.length >= mostWaiting) this.#counts.drop(noRoom);
+    if (!this.#host.keeps) {
+      this.#host.deliver(this, data);
+      return;
+    }
+    this.#data ??= [];
+    if (this.#data.length >= mostWaiting) this.#counts.drop(noRoom);
     else this.#data.push(data.slice()); // its record was `heard`, so it is being saved
   }
 
   ended(reason: string, error?: Error): void {
     this.#ended = true;
-    this.#data = [];
-    this.#outgoing = [];
+    this.#data = undefined;
+    this.#outgoing = undefined;
     this.#host.ended(this, reason, error);
   }
 
@@ -309,7 +319,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     const reserved = next + stride;
     // From now on the store may know this number, so no higher one leaves before it knows a higher one.
     if (this.#reserved === Number.POSITIVE_INFINITY) this.#reserved = reserved;
-    this.#packed = { reserved, data: this.#data.length, changes: this.#unsaved };
+    this.#packed = { reserved, data: this.#data?.length ?? 0, changes: this.#unsaved };
     const octets = packConnection({ ...kept, state: { ...kept.state, next: reserved } });
     return { octets, lastContact: this.#lastContact };
   }
@@ -320,10 +330,11 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     this.#packed = undefined;
     this.#unsaved -= packed.changes;
     this.#reserved = Math.max(packed.reserved, this.#reserved);
-    const data = this.#data.splice(0, packed.data);
+    const data = this.#data?.splice(0, packed.data) ?? [];
+    if (this.#data?.length === 0) this.#data = undefined;
     for (const one of data) if (!this.#ended) this.#host.deliver(this, one);
-    const outgoing = this.#outgoing;
-    this.#outgoing = [];
+    const outgoing = this.#outgoing ?? [];
+    this.#outgoing = undefined;
     for (const one of outgoing) this.send(one);
   }
 
@@ -345,7 +356,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   /** Whether the store knows all of it that it has to know. */
   get isQuiet(): boolean {
-    return this.#unsaved === 0 && this.#data.length === 0 && this.#outgoing.length === 0;
+    return this.#unsaved === 0 && this.#data === undefined && this.#outgoing === undefined;
   }
 
   /** Goes to sleep: its work is done by whoever wakes. */
@@ -367,7 +378,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     if (from.address !== this.#address.address || from.port !== this.#address.port) {
       const before = this.#address;
       if (this.cid === undefined) return; // found by its address, it cannot have another
-      this.#address = from;
+      this.#address = placeOf(from);
       this.#unconfirmed = { received: this.#fromLength, sent: 0 };
       this.#counts.moves++;
       this.#host.moved(this, before);
@@ -391,6 +402,11 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   toString(): string {
     return `${this.id} at ${addressText(this.#address)}`;
   }
+}
+
+/** The address alone: a socket tells more, which would be kept with it. */
+function placeOf({ address, port }: Address): Address {
+  return { address, port };
 }
 
 const noRoom = 'no room until the store has written';

@@ -1,6 +1,6 @@
 /**
  * What idle connections cost: octets of memory asleep and awake, octets on the disk, and how soon a server answers
- * that was killed with all of them in its store.
+ * that was killed with all of them in its store, beside one that had a single connection.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,43 +11,82 @@ import { fileURLToPath } from 'node:url';
 
 export interface ConnectionsOptions {
   readonly count: number;
+  readonly rounds: number;
   readonly json?: boolean;
 }
 
-/** What the child says, a line of JSON each. */
+/** What the child says, a line of JSON. */
 type Said = Readonly<Record<string, number>>;
+
+interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** It shall be less. Absent: shown, and no more. */
+  readonly aim?: number;
+}
 
 const child = fileURLToPath(new URL('./connections-child.ts', import.meta.url));
 
-export async function benchConnections({ count, json = false }: ConnectionsOptions): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'coap-eim-connections-'));
+/** The least store that has something to take up. */
+const few = 1;
+
+/** Sets the exit code to 1 where an aim is missed. */
+export async function benchConnections(options: ConnectionsOptions): Promise<void> {
+  const { count, rounds, json = false } = options;
+  const top = mkdtempSync(join(tmpdir(), 'coap-eim-connections-'));
+  const [small, large] = [join(top, 'small'), join(top, 'large')];
   try {
-    const figures: Record<string, number> = { connections: count };
-    const first = run('fill', folder, count);
-    Object.assign(figures, await said(first));
-    first.kill('SIGKILL');
-    await once(first, 'close');
-    figures['on disk after the kill, octets each'] = Math.round(sizeOf(folder) / count);
-    const second = run('answer', folder, count);
-    Object.assign(figures, await said(second));
-    second.kill('SIGKILL');
-    await once(second, 'close');
-    figures['on disk once LevelDB has tidied up, octets each'] = Math.round(sizeOf(folder) / count);
-    if (json) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
-    else print(figures);
+    await live('fill', small, few);
+    const filled = await live('fill', large, count);
+    const killed = sizeOf(large);
+    const lives = { small: [] as Said[], large: [] as Said[] };
+    for (let i = 0; i < rounds; i++) {
+      lives.small.push(await live('answer', small, few));
+      lives.large.push(await live('answer', large, count));
+    }
+    const compacted = sizeOf(large);
+    const of = (said: readonly Said[], name: string) => median(said.map((one) => one[name] ?? 0));
+    const [alone, among] = [of(lives.small, 'first'), of(lives.large, 'first')];
+    const figures: readonly Figure[] = [
+      { name: 'memory, asleep', value: filled.asleep ?? 0, unit: 'octets each', aim: 512 },
+      { name: 'memory, awake', value: filled.awake ?? 0, unit: 'octets each', aim: 2048 },
+      { name: 'resident set, awake', value: filled.awakeRss ?? 0, unit: 'octets each' },
+      { name: 'disk', value: compacted / count, unit: 'octets each', aim: 300 },
+      { name: 'disk, at the kill', value: killed / count, unit: 'octets each' },
+      { name: `first answer, ${few} kept`, value: alone, unit: 'ms after the start' },
+      { name: `first answer, ${count} kept`, value: among, unit: 'ms after the start' },
+      { name: 'of it for all that are kept', value: among - alone, unit: 'ms', aim: 100 },
+      { name: 'opening the store', value: of(lives.large, 'opening'), unit: 'ms' },
+      { name: 'a device that comes back', value: of(lives.large, 'each'), unit: 'ms each' },
+      { name: 'reading all, behind the work', value: of(lives.large, 'reading'), unit: 'ms' },
+      { name: 'found in the store', value: of(lives.large, 'found'), unit: 'entries' },
+    ];
+    const missed = figures.filter(({ value, aim }) => aim !== undefined && !(value < aim));
+    if (json) process.stdout.write(`${JSON.stringify({ connections: count, figures }, null, 2)}\n`);
+    else print(count, figures);
+    if (missed.length > 0) process.exitCode = 1;
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(top, { recursive: true });
   }
 }
 
-function run(what: string, folder: string, count: number): ChildProcess {
+/** One life, from its start to its kill -9. */
+async function live(what: string, folder: string, count: number): Promise<Said> {
   const args = ['--expose-gc', '--import', 'tsx', child, what, folder, `${count}`];
-  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const process_ = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(process_, 'close');
+  try {
+    return await said(process_);
+  } finally {
+    process_.kill('SIGKILL');
+    await closed;
+  }
 }
 
-async function said(process: ChildProcess): Promise<Said> {
+async function said({ stdout }: ChildProcess): Promise<Said> {
   let output = '';
-  for await (const chunk of process.stdout ?? []) {
+  for await (const chunk of stdout ?? []) {
     output += String(chunk);
     const end = output.indexOf('\n');
     if (end >= 0) return JSON.parse(output.slice(0, end)) as Said;
@@ -61,9 +100,18 @@ function sizeOf(folder: string): number {
     .reduce((sum, size) => sum + size, 0);
 }
 
-function print(figures: Said): void {
-  process.stdout.write('| Figure | |\n|---|---:|\n');
-  for (const [name, value] of Object.entries(figures)) {
-    process.stdout.write(`| ${name} | ${value} |\n`);
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+function print(count: number, figures: readonly Figure[]): void {
+  const lines = [`${count} connections, PSK with AES-128-CCM-8, connection IDs of 8 octets`, ''];
+  lines.push('| Figure | | | Aim |', '|---|---:|---|---|');
+  for (const { name, value, unit, aim } of figures) {
+    const digits = value < 10 ? value.toFixed(2) : String(Math.round(value));
+    const verdict = aim === undefined ? '' : `< ${aim}: ${value < aim ? 'met' : 'MISSED'}`;
+    lines.push(`| ${name} | ${digits} | ${unit} | ${verdict} |`);
   }
+  process.stdout.write(`${lines.join('\n')}\n`);
 }

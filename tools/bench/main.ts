@@ -19,7 +19,17 @@ program
   .command('connections')
   .description('memory and disk of idle connections, and how soon they are answered after a kill')
   .option('--count <number>', 'how many', Number, 100_000)
+  .option('--rounds <number>', 'restarts of each store', Number, 3)
   .option('--json', 'print one JSON document and nothing else')
   .action(async (options) => (await import('./connections.ts')).benchConnections(options));
+
+program
+  .command('polls')
+  .description('polls a second and CPU of each, beside raw UDP echo and libcoap')
+  .option('--devices <number>', 'connections, each with a socket of its own', Number, 1000)
+  .option('--rounds <number>', 'turns of each server', Number, 5)
+  .option('--seconds <number>', 'length of a turn', Number, 1)
+  .option('--json', 'print one JSON document and nothing else')
+  .action(async (options) => (await import('./polls.ts')).benchPolls(options));
 
 await program.parseAsync();
