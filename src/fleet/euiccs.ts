@@ -13,6 +13,7 @@ import { StateChangeCause } from '../messages/eim-package.ts';
 import type { Eid, Iccid } from '../messages/ids.ts';
 import { nameOf } from '../messages/primitives.ts';
 import { type Change, put, type Store, table } from '../store/store.ts';
+import { Contacts } from './contacts.ts';
 
 /** The largest counterValue an eUICC takes; above it answers counterValueOutOfRange (SGP.32 2.11.1.1). */
 export const largestCounter = 2 ** 23 - 1;
@@ -85,9 +86,9 @@ export interface EuiccFacts {
   readonly lastContact?: number;
   /** Who polled last, for people. */
   readonly lastPeer?: string;
-}
   /** By which the transport finds the connection of the last poll again. */
   readonly lastConnection?: string;
+}
 
 export interface EuiccRecord extends EuiccFacts {
   readonly eid: Eid;
@@ -121,9 +122,9 @@ export const euiccDefaults: EuiccDefaults = {
 export interface Contact {
   /** For people. */
   readonly peer: string;
-  /** stateChangeCause, where the poll tells of a change. */
   /** By which the transport finds its connection again. */
   readonly connection?: string;
+  /** stateChangeCause, where the poll tells of a change. */
   readonly stateChangeCause?: number;
 }
 
@@ -159,12 +160,18 @@ export class Euiccs {
    * that got a package, so it is no longer than the fleet.
    */
   readonly #counters = new Map<Eid, number>();
+  readonly #contacts: Contacts;
 
   constructor(options: EuiccsOptions) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#defaults = { ...euiccDefaults, ...options.defaults };
+    this.#contacts = new Contacts({
+      ...options,
+      write: (contacts) =>
+        this.#store.commit([...contacts].flatMap(([eid, contact]) => this.change(eid, contact))),
+    });
   }
 
   async get(eid: Eid): Promise<EuiccRecord | undefined> {
@@ -257,23 +264,37 @@ export class Euiccs {
     };
   }
 
-  /** Notes a poll, durably, and makes the record where there is none. */
+  /**
+   * Notes a poll, and makes the record where there is none. Durable when it resolves, but for the time of a poll that
+   * tells nothing else (contacts.ts).
+   */
   async contact(eid: Eid, contact: Contact): Promise<void> {
+    const { peer: lastPeer, connection: lastConnection, stateChangeCause } = contact;
+    const by = { lastPeer, ...(lastConnection === undefined ? {} : { lastConnection }) };
+    const last = { lastContact: this.#clock.now(), ...by };
+    if (stateChangeCause === undefined && this.#contacts.heard(eid, last)) return;
     await this.#serial.run(eid, async () => {
       const now = this.#clock.now();
       const known = await this.get(eid);
-      const changes = [...this.change(eid, { lastContact: now, lastPeer: contact.peer })];
+      const fresh = { lastContact: now, ...by };
+      const changes = [...this.change(eid, fresh)];
       if (known === undefined) changes.push(fact(eid, 'added', now));
       if (known?.firstContact === undefined) changes.push(fact(eid, 'firstContact', now));
-      if (contact.stateChangeCause !== undefined) {
-        const cause = causeName(contact.stateChangeCause);
+      if (stateChangeCause !== undefined) {
+        const cause = causeName(stateChangeCause);
         const causes = known?.stateChangeCauseList ?? [];
         if (!causes.includes(cause)) {
           changes.push(fact(eid, 'stateChangeCauseList', [...causes, cause]));
         }
       }
       await this.#store.commit(changes);
+      this.#contacts.written(eid, fresh);
     });
+  }
+
+  /** Writes what is not durable yet. */
+  close(): Promise<void> {
+    return this.#contacts.flush();
   }
 
   /**
@@ -302,6 +323,7 @@ export class Euiccs {
       added: 0,
       stateChangeCauseList: [],
       ...facts,
+      ...this.#contacts.get(eid),
       ...(counterValue === undefined ? {} : { counterValue }),
       eid,
     };

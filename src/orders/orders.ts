@@ -102,6 +102,8 @@ export interface Swept {
 
 /** Rows read at a time where a list may be long. */
 const page = 256;
+/** EIDs that are known to have nothing to do; beyond, all are looked up again. */
+const mostIdle = 100_000;
 
 export class Orders {
   readonly settings: OrderSettings;
@@ -113,6 +115,10 @@ export class Orders {
   readonly #serial = new Serial();
   readonly #listeners = new Set<OrderListener>();
   #lastNumber: number | undefined;
+  /** EIDs whose queue is empty, as was seen: nearly every poll finds that. */
+  readonly #idle = new Set<Eid>();
+  /** Orders accepted so far: what was read before one more is no longer known. */
+  #accepted = 0;
 
   constructor(options: OrdersOptions) {
     this.#store = options.store;
@@ -145,13 +151,15 @@ export class Orders {
         eid,
         facility,
         request,
+        ...(push === true ? { push } : {}),
         state: { at: 'new' },
         submitted: now,
         changed: now,
         history: [{ at: now, event: 'submitted' }],
       };
       await this.#store.commit(additions(numberText(number), order));
-        ...(push === true ? { push } : {}),
+      this.#accepted++;
+      this.#idle.delete(eid);
       this.#log.info('order submitted', { id: order.id, eid, facility });
       this.#tell(order, 'changed');
       return order;
@@ -189,9 +197,14 @@ export class Orders {
 
   /** The order of this EID that is in work, else the oldest new one; never of facility euicc. */
   async next(eid: Eid): Promise<Order | undefined> {
+    if (this.#idle.has(eid)) return undefined;
     for (let tries = 0; tries < 8; tries++) {
+      const accepted = this.#accepted;
       const number = await this.#head(eid);
-      if (number === undefined) return undefined;
+      if (number === undefined) {
+        if (accepted === this.#accepted) this.#rest(eid);
+        return undefined;
+      }
       const order = await this.#store.get(orders, number);
       // Where it ended between the two reads, another is next.
       if (order !== undefined && order.state.at !== 'done') return order;
@@ -330,6 +343,12 @@ export class Orders {
       this.#tell(after, 'changed');
       return after;
     });
+  }
+
+  /** Its queue is empty. */
+  #rest(eid: Eid): void {
+    if (this.#idle.size >= mostIdle) this.#idle.clear();
+    this.#idle.add(eid);
   }
 
   /** The number of the first order in the queue of this EID. */

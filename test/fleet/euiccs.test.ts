@@ -138,6 +138,22 @@ describe('the record of an eUICC', () => {
     assert.equal(record?.lastPeer, 'PSK meter-2');
     assert.deepEqual(record?.stateChangeCauseList, ['deviceChange', 'undefined']);
   });
+
+  it('shows polls at once, and writes those that tell nothing else within seconds, or when it is closed', async () => {
+    const { euiccs, clock, store } = fleet();
+    const first = clock.now();
+    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    await clock.turn(1000);
+    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    assert.equal((await euiccs.get(eid))?.lastContact, first + 1000);
+    const onDisk = async () => (await fleet(store).euiccs.get(eid))?.lastContact;
+    assert.equal(await onDisk(), first);
+    await clock.turn(10_000);
+    assert.equal(await onDisk(), first + 1000);
+    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    await euiccs.close();
+    assert.equal(await onDisk(), first + 11_000);
+  });
 });
 
 describe('the list of eUICCs', () => {

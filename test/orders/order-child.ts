@@ -29,7 +29,10 @@ async function pollForever(eid: Eid): Promise<never> {
   for (;;) {
     await euiccs.contact(eid, { peer: 'test' });
     const order = await orders.next(eid);
-    if (order === undefined) continue;
+    if (order === undefined) {
+      await new Promise((resolve) => setImmediate(resolve));
+      continue;
+    }
     if (order.state.at === 'new') {
       const { counterValue, change } = await euiccs.nextCounter(eid);
       const now = systemClock.now();
