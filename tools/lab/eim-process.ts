@@ -16,6 +16,7 @@ export class LabError extends Error {
 }
 
 export interface EimProcess {
+  readonly pid: number;
   /** Where devices reach it. */
   readonly coaps: Address;
   readonly rest: string;
@@ -52,6 +53,7 @@ export async function startEim({ folder, settings }: EimProcessOptions): Promise
     return ended;
   };
   return {
+    pid: child.pid ?? 0,
     coaps,
     rest,
     command: (...words) => runCli(rest, words),
