@@ -5,11 +5,14 @@ import { cipherSuites } from './cipher-suites.ts';
 import type { PeerCredential } from './credentials.ts';
 import type { KeptConnection } from './kept-connection.ts';
 
+/** A record that the keys of its connection do not open. */
+export const notAuthentic = 'record not authentic';
+
 /** Why records of a connection were dropped, as few words; the order is that of the kept form and only grows. */
 export const dropReasons = [
   'other',
   'record received before',
-  'record not authentic',
+  notAuthentic,
   'connection ID of another connection',
   'record without the connection ID',
   'plaintext on an established connection',

@@ -20,6 +20,7 @@ import { Connections } from './connections.ts';
 import type { PeerCredential } from './credentials.ts';
 import { addressGroup } from './ip.ts';
 import { type KeptConnection, peerIdLength, unpackConnection } from './kept-connection.ts';
+import type { PacedLog } from './paced-log.ts';
 import type { DtlsPeer } from './server.ts';
 import { type ConnectionHost, ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
@@ -33,6 +34,8 @@ export interface RosterOptions {
   readonly random: Random;
   /** Absent: connections end with the process. */
   readonly vault: Vault | undefined;
+  /** For what strangers can have written. */
+  readonly paced: PacedLog;
   /** Whether what a peer proved at that time, in milliseconds since 1970, still holds. */
   admits(credential: PeerCredential, since: number): boolean;
   send(datagram: Uint8Array, to: Address): void;
@@ -274,7 +277,7 @@ export class Roster implements ConnectionHost {
   }
 
   ended(connection: ServerConnection, reason: string, error?: Error): void {
-    const { settings, closed, vault } = this.#options;
+    const { settings, closed, vault, paced } = this.#options;
     const { log } = settings;
     const { wasEstablished } = connection;
     this.awake.remove(connection);
@@ -290,7 +293,7 @@ export class Roster implements ConnectionHost {
       }
       log.debug('disconnected', { address, peer: connection.id, reason });
       closed(connection, reason);
-    } else if (error !== undefined) log.info('handshake failed', { address, reason });
+    } else if (error !== undefined) paced.info('handshake failed', { address, reason });
     if (this.awake.established === 0) this.#disarm();
   }
 

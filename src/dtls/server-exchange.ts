@@ -19,6 +19,7 @@ import {
 } from './messages/server-key-exchange.ts';
 import type { KeyShare, NamedGroup } from './named-groups.ts';
 import type { Choice } from './negotiation.ts';
+import type { PskClaim } from './psk-failures.ts';
 import { signWith } from './signature-schemes.ts';
 import { decode, encode } from './struct.ts';
 
@@ -30,6 +31,8 @@ export interface ExchangeContext {
    * nobody has. It tells strangers which identities exist.
    */
   readonly explain: boolean;
+  /** Told which identity the client names. */
+  claimed?(claim: PskClaim): void;
 }
 
 export interface ServerExchange {
@@ -130,10 +133,13 @@ export function signedParameters(randoms: Randoms, parameters: EcdhParameters): 
  * The keys of an identity. One that nobody knows gets a key that nobody has: the handshake then ends like one with a
  * wrong key, and the peer learns nothing (RFC 4279 §7.3).
  */
-function lookUp(identity: Uint8Array, { credentials, random, explain }: ExchangeContext): Psk {
+function lookUp(identity: Uint8Array, context: ExchangeContext): Psk {
+  const { credentials, random, explain } = context;
   const text = identityText(identity);
   const keys = text === undefined ? [] : (credentials.psk?.(identity) ?? []);
-  if (text !== undefined && keys.length > 0) return { identity: text, keys };
+  const known = text !== undefined && keys.length > 0;
+  context.claimed?.({ identity: identity.slice(), known });
+  if (known) return { identity: text, keys };
   if (explain) {
     throw new HandshakeError(AlertDescription.unknownPskIdentity, 'unknown PSK identity');
   }

@@ -22,7 +22,7 @@ import type { Random } from '../base/random.ts';
 import { HandshakeError } from './alert.ts';
 import { keyOfAddress, keyOfCid } from './asleep.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
-import { type ConnectionFacts, factsOf } from './connection-facts.ts';
+import { type ConnectionFacts, factsOf, notAuthentic } from './connection-facts.ts';
 import { type Cids, type ConnectionIdPolicy, TaggedCids } from './connection-id.ts';
 import type { ConnectionStore } from './connection-store.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
@@ -39,6 +39,8 @@ import {
 } from './messages/handshake-message.ts';
 import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
 import { defaultGroups, type NamedGroupName } from './named-groups.ts';
+import { PacedLog } from './paced-log.ts';
+import { type PskClaim, PskFailures } from './psk-failures.ts';
 import {
   ContentType,
   type DtlsRecord,
@@ -136,6 +138,9 @@ export interface DtlsServerOptions {
   closed?(peer: DtlsPeer, reason: string): void;
 }
 
+/** Lines of the log that any stranger can have written. */
+const linesPerMinute = 20;
+
 /** A client counts its messages from 0, and few need more than two hellos. */
 const mostHellos = 256;
 
@@ -154,6 +159,9 @@ export class DtlsServer {
   /** Addresses whose handshake waits for its session to come out of the store. */
   readonly #recalling = new Set<string>();
   #draftsTold = Number.NEGATIVE_INFINITY;
+  readonly #pskFailures: PskFailures;
+  /** Of handshakes under way. */
+  readonly #claims = new WeakMap<ServerConnection, PskClaim>();
 
   constructor(options: DtlsServerOptions) {
     const { clock, random, log, kept, connectionIds, resumption } = options;
@@ -162,6 +170,8 @@ export class DtlsServer {
     const times = { ...defaultTimes, ...options.times };
     this.#cookies = options.cookies ?? new HmacCookies({ clock, random, keyLife: times.cookieKey });
     const { lookups, ecdhePerAddress } = this.#limits;
+    const paced = new PacedLog({ clock, log, perMinute: linesPerMinute });
+    this.#pskFailures = new PskFailures({ clock, log: paced });
     this.#work = new WorkBudget({ clock, perSecond: ecdhePerAddress });
     if (kept !== undefined) this.#vault = new Vault({ ...kept, clock, random, log, lookups });
     const vault = this.#vault;
@@ -191,6 +201,7 @@ export class DtlsServer {
       times,
       random,
       vault,
+      paced,
       admits,
       send: (datagram, to) => this.#guard(() => options.send(datagram, to)),
       deliver: (peer, data) => this.#guard(() => options.deliver(peer, data)),
@@ -294,6 +305,7 @@ export class DtlsServer {
     const handshake = this.#roster.awake.handshakeAt(address);
     if (handshake !== undefined && handshake !== established) {
       reason = handshake.receiveFrom(record, from);
+      if (reason === notAuthentic) this.#tellOfFailure(handshake, address);
     } else if (established === undefined) reason = this.#await(record, from);
     return reason;
   }
@@ -467,6 +479,7 @@ export class DtlsServer {
       ...offers,
       random,
       explain: explain ?? false,
+      claimed: (claim) => this.#claims.set(connection, claim),
       connectionIds: this.#policyFor(connection),
       ...(keyLog === undefined ? {} : { keyLog }),
     };
@@ -499,6 +512,14 @@ export class DtlsServer {
       whose: type === ExtensionType.connectionIdMbedTls2 ? 'mbedTLS 2' : 'drafts up to 08',
       advice: 'let drafts in with the setting for them, or give the client a newer library',
     });
+  }
+
+  /** Once for a handshake: more records that do not open may be anyone's. */
+  #tellOfFailure(handshake: ServerConnection, from: Address): void {
+    const claim = this.#claims.get(handshake);
+    if (claim === undefined) return;
+    this.#claims.delete(handshake);
+    this.#pskFailures.failed(claim, from);
   }
 
   #admits(credential: PeerCredential, since: number): boolean {
