@@ -18,6 +18,7 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
     ['order', order.id],
     ['EID', order.eid],
     ...order.steps.map((step) => ['step', stepText(step)] as const),
+    ['push', order.push ? 'to the device, where it can be reached' : undefined],
     ['state', stateCell(order)],
     ['reason', order.reason || undefined],
     ...order.outcome.map((one) => ['outcome', outcomeText(one)] as const),
@@ -61,7 +62,11 @@ function stateCell({ state, success, history }: OrderView): Cell {
       : 'no device has fetched it yet';
     return { text: `new: ${waits}` };
   }
-  if (state === 'work') return { text: 'work: a device has it', colour: 'yellow' };
+  if (state === 'work') {
+    const pushFailed = history.at(-1)?.event === 'push failed';
+    const who = pushFailed ? 'pushed, and not answered: it waits for the poll' : 'a device has it';
+    return { text: `work: ${who}`, colour: 'yellow' };
+  }
   return success === true
     ? { text: 'done: succeeded', colour: 'green' }
     : { text: 'done: failed', colour: 'red' };

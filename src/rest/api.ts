@@ -173,6 +173,8 @@ export const mostOperations = 32;
 export const OrderSubmission = z.strictObject({
   eid: eidText,
   steps: z.array(Step).min(1).max(mostOperations),
+  /** Brought to the device where it can be reached; else it waits for the poll, as any order. */
+  push: z.boolean().exactOptional(),
 });
 export type OrderSubmission = z.infer<typeof OrderSubmission>;
 
@@ -329,6 +331,10 @@ export interface OrderView {
   readonly facility: string;
   /** As in the submission, ICCIDs in both forms. */
   readonly steps: readonly Readonly<Record<string, unknown>>[];
+  /** Only where it is to be pushed. */
+  readonly push?: true;
+  /** Only in the answer to POST: why what was asked for may not come about. */
+  readonly warning?: string;
   readonly state: 'new' | 'work' | 'done';
   /** Only when done. */
   readonly success?: boolean;

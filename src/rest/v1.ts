@@ -1,4 +1,5 @@
 /** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
+import { takesInjection } from '../fleet/ipa-capabilities.ts';
 import {
   check,
   EuiccChange,
@@ -18,6 +19,9 @@ import { notFound, ok, type Route, route } from './route.ts';
 import { requestOf } from './steps.ts';
 import { euiccView, infoView, orderView } from './views.ts';
 import type { Waiting } from './waiting.ts';
+
+const noInjection =
+  'the device has told that it takes no pushed packages (ipaInjectCoaps is not among its protocols): it is tried all the same';
 
 /** Entries of a list where the query says nothing. */
 const page = 100;
@@ -40,12 +44,14 @@ function orderRoutes(desk: Desk, waiting: Waiting, waitLimit: number): readonly 
   return [
     route('POST', '/v1/orders', {
       body: OrderSubmission,
-      answer: async ({ body: { eid, steps } }) => {
+      answer: async ({ body: { eid, steps, push = false } }) => {
         const wanted = requestOf(steps);
         refuseOverlong(desk, wanted.request, 'steps');
-        await desk.euiccs.ensure(eid);
-        const order = await desk.orders.submit({ eid, ...wanted });
-        return { status: 201, location: `/v1/orders/${order.id}`, body: orderView(order) };
+        const euicc = await desk.euiccs.ensure(eid);
+        const order = await desk.orders.submit({ eid, ...wanted, push });
+        const warning = push && takesInjection(euicc) === false ? { warning: noInjection } : {};
+        const location = `/v1/orders/${order.id}`;
+        return { status: 201, location, body: { ...orderView(order), ...warning } };
       },
     }),
     route('GET', '/v1/orders', {

@@ -25,6 +25,7 @@ export function orderView(order: Order): OrderView {
     eid: order.eid,
     facility: order.facility,
     steps: steps(order.request).map(readableStep),
+    ...(order.push === true ? { push: true } : {}),
     state: state.at,
     ...(state.at === 'done' ? { success: state.success } : {}),
     outcome: state.at === 'done' ? state.outcome.map(readableOutcome) : [],

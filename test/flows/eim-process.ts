@@ -17,8 +17,10 @@ import { EimIdType, generateAssociationToken } from '../../src/messages/eco.ts';
 import { AddInitialEimRequest } from '../../src/messages/es10.ts';
 import type { Eid } from '../../src/messages/ids.ts';
 import { Orders } from '../../src/orders/orders.ts';
-import type { Eim } from '../../src/procedures/eim.ts';
+import type { Caller, Eim } from '../../src/procedures/eim.ts';
 import { deliverNotifications } from '../../src/procedures/notification-delivery.ts';
+import { Pushes } from '../../src/procedures/pushes.ts';
+import { routesTo } from '../../src/reach.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { EimSigner } from '../../src/trust/eim-signer.ts';
 import { Roots } from '../../src/trust/roots.ts';
@@ -46,6 +48,14 @@ interface Running {
   readonly coap: CoapServer<DtlsPeer>;
 }
 
+/** What the procedures see of a connection. */
+function callerOf({ id, handle, credential }: DtlsPeer): { readonly caller: Caller } {
+  const { type: kind } = credential;
+  const identity = kind === 'anonymous' ? undefined : { kind, name: credential.identity };
+  const proved = identity === undefined ? {} : { identity };
+  return { caller: { peerId: id, connection: handle, ...proved } };
+}
+
 export class EimProcess {
   /** Outlives the process, as a disk does. */
   readonly store = new MemoryStore();
@@ -60,6 +70,10 @@ export class EimProcess {
 
   constructor(options: EimProcessOptions) {
     this.#options = options;
+  }
+
+  get runs(): boolean {
+    return this.#running !== undefined;
   }
 
   get eim(): Eim {
@@ -137,10 +151,7 @@ export class EimProcess {
     const coap = new CoapServer<DtlsPeer>({
       handle: (request) => {
         this.requests++;
-        const { id, credential } = request.peer;
-        const { type: kind } = credential;
-        const identity = kind === 'anonymous' ? undefined : { kind, name: credential.identity };
-        const caller = { peerId: id, ...(identity === undefined ? {} : { identity }) };
+        const { caller } = callerOf(request.peer);
         return handleEsipa(eim, resource, caller, request);
       },
       clock,
@@ -161,8 +172,32 @@ export class EimProcess {
         if (life.alive) send(datagram, to);
       },
     });
+    const pushes = new Pushes({
+      eim,
+      atOnce: 10,
+      waiting: 10,
+      routes: (euicc) =>
+        routesTo(
+          {
+            recall: async (handle) => {
+              const peer = await dtls.recall(handle);
+              return peer && { ...callerOf(peer), peer };
+            },
+            ask: ({ peer }, request) =>
+              coap.request(peer, request, { silence: 30_000, answer: 180_000 }),
+            settings: { path: 'gsma/rsp2/asn1', contentFormat: 42 },
+          },
+          euicc,
+        ),
+    });
+    pushes.start();
     this.#running = { life, eim, dtls, coap };
     await deliverNotifications(eim); // as main does on its start, and now and again
+  }
+
+  /** This life ends at a commit counted from now on. */
+  dieAt(death: Death): void {
+    this.#alive.life.dieAt(death);
   }
 
   /** kill -9, and whoever watches over the process starts it again. */

@@ -30,6 +30,7 @@ export const done = {
                 serviceProviderName: 'Lab',
                 profileName: 'Flow',
                 profileClass: 'operational',
+                fallbackAttribute: false,
               },
             ],
           },

@@ -11,6 +11,7 @@ import { CoapClientError } from '../../src/coap/client-exchange.ts';
 import type { CoapResponse } from '../../src/coap/request.ts';
 import { DtlsClient } from '../../src/dtls/client.ts';
 import type { ClientCredential } from '../../src/dtls/credentials.ts';
+import { type BothRoles, bothRoles } from '../../tools/lab/ipa/both-roles.ts';
 import type { Card } from '../../tools/lab/ipa/card.ts';
 import { Ipa } from '../../tools/lab/ipa/ipa.ts';
 import { esipaPath, octetStream } from '../../tools/lab/ipa/stack.ts';
@@ -29,6 +30,8 @@ export interface FlowDeviceOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly habit: Habit;
+  /** It is a CoAP server, too, and takes what the eIM pushes. Default false. */
+  readonly serves?: boolean;
   /** From this device's present address to the eIM. */
   send(datagram: Uint8Array, from: Address): void;
 }
@@ -50,7 +53,13 @@ export class FlowDevice {
   readonly #options: FlowDeviceOptions;
   readonly #ipa: Ipa;
   #dtls: DtlsClient | undefined;
-  #coap: CoapClient | undefined;
+  #coap: BothRoles | CoapClient | undefined;
+  /** What it does by itself because of something that was pushed. */
+  pushed: Promise<void> = Promise.resolve();
+  /** The connection was lost while it did that. */
+  #lost = false;
+  /** What was pushed, DER. */
+  readonly heard: Uint8Array[] = [];
 
   constructor(options: FlowDeviceOptions) {
     this.#options = options;
@@ -72,7 +81,7 @@ export class FlowDevice {
 
   /** Polls until the eIM has nothing more, over as many connections as it takes. */
   async work(): Promise<void> {
-    let resumed = false;
+    let resumed = this.#lost;
     for (;;) {
       try {
         this.#coap ??= await this.#connect();
@@ -99,9 +108,9 @@ export class FlowDevice {
     if (this.#options.habit !== 'forgets results') await this.#ipa.deliverPackageResults();
   }
 
-  async #connect(): Promise<CoapClient> {
+  async #connect(): Promise<BothRoles | CoapClient> {
     if (this.connections++ >= mostConnections) throw new Error('gave up');
-    const { clock, random, credential, send } = this.#options;
+    const { clock, random, credential, send, serves } = this.#options;
     const common = { clock, random, log: silentLog() };
     const dtls = new DtlsClient({
       ...common,
@@ -109,7 +118,10 @@ export class FlowDevice {
       send: (datagram) => send(datagram, this.address),
       deliver: (data) => coap.receive(data),
     });
-    const coap = new CoapClient({ ...common, send: (message) => dtls.send(message) });
+    const asks = { ...common, send: (message: Uint8Array) => dtls.send(message) };
+    const coap: BothRoles | CoapClient = serves
+      ? bothRoles({ ...asks, handle: (request) => this.#take(request) })
+      : new CoapClient(asks);
     this.#dtls = dtls;
     try {
       await dtls.connect();
@@ -117,6 +129,19 @@ export class FlowDevice {
       throw new ConnectionLost('no handshake', { cause });
     }
     return coap;
+  }
+
+  #take(request: Uint8Array): Uint8Array {
+    this.heard.push(request);
+    return this.#ipa.transfer(request, (work) => {
+      this.#options.clock.after(0, () => {
+        this.pushed = work().catch((error: unknown) => {
+          if (!(error instanceof ConnectionLost)) throw error;
+          this.close();
+          this.#lost = true;
+        });
+      });
+    });
   }
 
   async #exchange(name: string, request: Uint8Array): Promise<Uint8Array> {

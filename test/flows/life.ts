@@ -11,7 +11,7 @@ export interface Death {
 export class Life {
   #alive = true;
   #commits = 0;
-  readonly #death: Death | undefined;
+  #death: Death | undefined;
   readonly #died: () => void;
 
   /** `died` is told of the death that was agreed on. */
@@ -32,6 +32,11 @@ export class Life {
   /** SIGKILL: no timer fires, no promise is kept, no commit reaches the disk from here on. */
   kill(): void {
     this.#alive = false;
+  }
+
+  /** It dies at a commit counted from now on. */
+  dieAt({ commit, when }: Death): void {
+    this.#death = { commit: this.#commits + commit, when };
   }
 
   clock(clock: Clock): Clock {

@@ -1,7 +1,7 @@
 /** One operator, one SM-DP+, one eIM, one device, and the network between: the main job on a clock turned by hand. */
 import assert from 'node:assert/strict';
 import { parseEid } from '../../src/messages/ids.ts';
-import type { Order } from '../../src/orders/order.ts';
+import type { Order, OrderRequest } from '../../src/orders/order.ts';
 import { Euicc } from '../../tools/lab/euicc/euicc.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { HandClock } from '../support/hand-clock.ts';
@@ -22,6 +22,10 @@ export interface WorldOptions {
   readonly profileSize?: number;
   /** What the device does when its connection is lost. Default: it begins anew. */
   readonly habit?: Habit;
+  /** Whether the device takes what is pushed. */
+  readonly serves?: boolean;
+  /** Whether the eIM has the orders of the main job. Default true. */
+  readonly ordered?: boolean;
   /** When the eIM dies; it is started again. */
   readonly death?: Death;
 }
@@ -79,6 +83,7 @@ export class World {
       clock,
       random: seededRandom(seed * 10 + 3),
       habit,
+      serves: options.serves ?? false,
       send: (datagram, from) =>
         this.network.carry(datagram, true, (arrived) => this.process.receive(arrived, from)),
     });
@@ -89,7 +94,8 @@ export class World {
     const world = new World(options);
     await world.process.start();
     await world.#add(options.auth ?? 'psk');
-    await world.#order();
+    await world.process.eim.euiccs.ensure(eid);
+    if (options.ordered !== false) await world.order();
     if (options.death !== undefined) await world.process.start(options.death);
     return world;
   }
@@ -101,14 +107,45 @@ export class World {
   }
 
   /** Orders that the profile be downloaded, that it be enabled, and that all profiles be shown. */
-  async #order(): Promise<void> {
+  async order(push = false): Promise<void> {
     const { euiccs, orders } = this.process.eim;
     await euiccs.ensure(eid);
     const { activationCode } = this.smdp;
-    await orders.submit({ eid, facility: 'download', request: { download: { activationCode } } });
+    const request = { download: { activationCode } };
+    await orders.submit({ eid, facility: 'download', request, push });
     for (const psmo of [{ enable: { iccid } }, { listProfileInfo: {} }]) {
-      await orders.submit({ eid, facility: 'psmo', request: { psmo: [psmo] } });
+      await orders.submit({ eid, facility: 'psmo', request: { psmo: [psmo] }, push });
     }
+  }
+
+  /**
+   * Orders the same to be pushed, and the eIM dies at a commit counted from the moment when it has the first order. The
+   * operator places again what was not accepted.
+   */
+  async orderAndDie(death: Death): Promise<void> {
+    const { activationCode } = this.smdp;
+    await this.#submit('download', { download: { activationCode } });
+    this.process.dieAt(death);
+    const psmos = [{ enable: { iccid } }, { listProfileInfo: {} }];
+    for (const [i, psmo] of psmos.entries()) {
+      for (;;) {
+        while (!this.process.runs) await this.clock.turn(50);
+        if ((await this.orders()).length >= i + 2) break;
+        const { kills } = this.process;
+        let accepted = false;
+        void this.#submit('psmo', { psmo: [psmo] }).then(() => {
+          accepted = true;
+        });
+        while (!accepted && this.process.kills === kills) await this.clock.turn(50);
+      }
+    }
+    while (!this.process.runs) await this.clock.turn(50);
+  }
+
+  async #submit(facility: 'download' | 'psmo', request: OrderRequest): Promise<void> {
+    const { euiccs, orders } = this.process.eim;
+    await euiccs.ensure(eid);
+    await orders.submit({ eid, facility, request, push: true });
   }
 
   /** Turns the clock until the work is done; throws where an hour is not enough. */

@@ -8,6 +8,7 @@ import { endOf, follow, secondsOf } from '../order-wait.ts';
 interface PlaceOptions {
   readonly eid: string;
   readonly wait?: string | true;
+  readonly push?: true;
 }
 
 const waitOption = () =>
@@ -35,16 +36,18 @@ function addPlacing(order: Command, context: Context): void {
       .description(about)
       .requiredOption('--eid <eid>', 'EID of the eUICC, 32 digits')
       .addOption(waitOption())
+      .option('--push', 'bring it to the device where that can be reached, before it polls')
       .addHelpText('after', `\nExample:\n  ${example}`)
       .action(async (options: PlaceOptions & Options, command: Command) => {
         const { client, output } = remote(context, command);
         const seconds = options.wait === undefined ? undefined : secondsOf(options.wait, '--wait');
         const submission = checkTyped(
           OrderSubmission,
-          { eid: options.eid, steps: [step(options)] },
+          { eid: options.eid, steps: [step(options)], ...(options.push ? { push: true } : {}) },
           { eid: '--eid', activationCode: '--ac', iccid: '--iccid' },
         );
         const placed = await client.submit(submission);
+        if (placed.warning !== undefined) output.note(`warning: ${placed.warning}`);
         if (seconds === undefined) {
           showOrder(output, placed);
           output.note(`follow it: eim order watch ${placed.id}`);

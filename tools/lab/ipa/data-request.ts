@@ -12,8 +12,8 @@ const sources: Readonly<Record<number, (card: Card) => Uint8Array | undefined>> 
   48930: (card) => card.transmit(tlv(0xbf22)),
   165: (card) => certificate(card, 0xa5),
   166: (card) => certificate(card, 0xa6),
-  /** ipaCapabilities: indirectRspServerCommunication; ipaRetrieveCoaps. */
-  168: () => tlv(0xa8, tlv(0x80, Uint8Array.of(0x06, 0x40)), tlv(0x81, Uint8Array.of(0x06, 0x40))),
+  /** ipaCapabilities: indirectRspServerCommunication; ipaRetrieveCoaps, ipaInjectCoaps. */
+  168: () => tlv(0xa8, tlv(0x80, Uint8Array.of(0x06, 0x40)), tlv(0x81, Uint8Array.of(0x04, 0x50))),
   169: () => tlv(0xa9, tlv(0x80, Uint8Array.of(0x35, 0x29, 0x06, 0x11)), tlv(0xa1)),
   132: (card) => {
     const configuration = findChild(card.transmit(tlv(0xbf55)), 0xa0);

@@ -34,6 +34,9 @@ export interface IpaOptions {
 const mostPackages = 16;
 
 const noEimPackageAvailable = 1;
+/** eimPackageError of a TransferEimPackageResponse (SGP.32 6.3). */
+const unknownPackage = 2;
+const eimPackageReceived = Uint8Array.of(0x05, 0x00);
 
 export class Ipa {
   readonly #card: Card;
@@ -60,7 +63,7 @@ export class Ipa {
           throw new IpaError(`the eIM answers GetEimPackage with eimPackageError ${code}`);
         }
         case 0xbf51:
-          await this.#euiccPackage(eimPackage.raw);
+          await this.#provide(this.#execute(eimPackage.raw));
           break;
         case 0xbf52:
           await this.#provide(answerDataRequest(this.#card, eimPackage.raw));
@@ -73,6 +76,28 @@ export class Ipa {
       }
     }
     return mostPackages;
+  }
+
+  /**
+   * The answer to a TransferEimPackageRequest (SGP.32 3.1.1.2): `BF4E…` both. `later` is given what is to be done once
+   * the answer has left.
+   */
+  transfer(request: Uint8Array, later: (work: () => Promise<void>) => void): Uint8Array {
+    const eimPackage = readOnly(readOnly(request, 'TransferEimPackageRequest').value);
+    switch (eimPackage.tag) {
+      case 0xbf51:
+        return tlv(0xbf4e, this.#execute(eimPackage.raw));
+      case 0xbf52:
+        return tlv(0xbf4e, answerDataRequest(this.#card, eimPackage.raw));
+      case 0xbf53:
+        this.#forget(eimPackage.raw);
+        return tlv(0xbf4e, eimPackageReceived);
+      case 0xbf54:
+        later(() => this.#download(eimPackage.raw));
+        return tlv(0xbf4e, eimPackageReceived);
+      default:
+        return tlv(0xbf4e, tlv(0x02, Uint8Array.of(unknownPackage)));
+    }
   }
 
   /** Delivers what the card still holds: notifications whose delivery was cut short (SGP.32 3.7). */
@@ -88,7 +113,8 @@ export class Ipa {
     for (const result of pendingPackageResults(this.#card)) await this.#provide(result);
   }
 
-  async #euiccPackage(request: Uint8Array): Promise<void> {
+  /** The result of an eUICC Package, with the notifications that came of it. */
+  #execute(request: Uint8Array): Uint8Array {
     const result = this.#card.transmit(request);
     const signed = child(request, 0x30, 'EuiccPackageRequest').raw;
     const hasPsmos = findChild(signed, 0xa0) !== undefined;
@@ -99,9 +125,7 @@ export class Ipa {
       result: describe(result),
     });
     const notifications = hasPsmos ? pendingNotifications(this.#card) : [];
-    await this.#provide(
-      notifications.length === 0 ? result : tlv(0x30, result, tlv(0xa0, ...notifications)),
-    );
+    return notifications.length === 0 ? result : tlv(0x30, result, tlv(0xa0, ...notifications));
   }
 
   /** Sends a result, and lets the card forget what the eIM acknowledges. */
@@ -111,8 +135,14 @@ export class Ipa {
       tlv(0xbf50, tlv(0x5a, this.#eid), result),
     );
     const acknowledgements = findChild(answer, 0xbf53);
-    if (acknowledgements === undefined) return;
-    for (const { value } of readAll(acknowledgements.value)) removeFromList(this.#card, value);
+    if (acknowledgements !== undefined) this.#forget(acknowledgements.raw);
+  }
+
+  /** The card forgets what EimAcknowledgements name. */
+  #forget(acknowledgements: Uint8Array): void {
+    for (const { value } of readAll(readOnly(acknowledgements).value)) {
+      removeFromList(this.#card, value);
+    }
   }
 
   async #download(trigger: Uint8Array): Promise<void> {
