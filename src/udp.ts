@@ -1,5 +1,7 @@
 /** The one UDP socket: datagrams in with their address, datagrams out. */
 import { createSocket, type Socket } from 'node:dgram';
+import { type LookupOneOptions, lookup } from 'node:dns';
+import { isIP } from 'node:net';
 import type { Address } from './base/address.ts';
 import type { Log } from './base/log.ts';
 
@@ -29,7 +31,8 @@ export class UdpError extends Error {
 
 export async function listenUdp(options: UdpOptions): Promise<UdpSocket> {
   const { log } = options;
-  const socket = createSocket({ type: options.host.includes(':') ? 'udp6' : 'udp4' });
+  const type = options.host.includes(':') ? 'udp6' : 'udp4';
+  const socket = createSocket({ type, lookup: lookUp });
   await bound(socket, options);
   if (options.receiveBuffer !== undefined) {
     try {
@@ -46,20 +49,32 @@ export async function listenUdp(options: UdpOptions): Promise<UdpSocket> {
     options.receive(octets, { address: from.address, port: from.port });
   });
   const { address, port } = socket.address();
+  const sent = (error: Error | null) => {
+    if (error) log.drop('send refused', { why: error.message });
+  };
   let closed: Promise<void> | undefined;
   return {
     address: { address, port },
     send(datagram, to) {
       if (closed !== undefined) return log.drop('send after close');
-      socket.send(datagram, to.port, to.address, (error) => {
-        if (error) log.drop('send refused', { why: error.message });
-      });
+      socket.send(datagram, to.port, to.address, sent);
     },
     close() {
       closed ??= new Promise((resolve) => socket.close(() => resolve()));
       return closed;
     },
   };
+}
+
+/** Node has each address of each datagram looked up, IP addresses too, a turn of the event loop later: those go at once. */
+function lookUp(
+  host: string,
+  options: LookupOneOptions,
+  callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  const family = isIP(host);
+  if (family === 0) lookup(host, options, callback);
+  else callback(null, host, family);
 }
 
 function bound(socket: Socket, { host, port }: UdpOptions): Promise<void> {
