@@ -228,9 +228,6 @@ describe('LoadEuiccPackage', () => {
     assert.deepEqual(run(remove(nowhere)), [{ type: 'deleteResult', value: 1 }]);
     run(enable(iccidA));
     assert.deepEqual(run(enable(iccidA)), [{ type: 'enableResult', value: 2 }]);
-    assert.deepEqual(run({ type: 'getRAT', value: {} }), [
-      { type: 'processingTerminated', value: 2 },
-    ]);
     assert.deepEqual(run({ type: 'unknown', value: hex('BF7F00') }), [
       { type: 'processingTerminated', value: 2 },
     ]);
@@ -264,7 +261,8 @@ describe('LoadEuiccPackage', () => {
     const good = toHex(tlv(0xa3, tlv(0x5a, iccidA)));
     assert.deepEqual(commands('A004A3025A00', 1), [damaged]);
     assert.deepEqual(commands(`A010${good}A405`, 2), [{ type: 'enableResult', value: 0 }, damaged]);
-    assert.deepEqual(commands('A102AB00', 3), [damaged]);
+    assert.deepEqual(commands('A102AC00', 3), [damaged]);
+    assert.deepEqual(commands('A105A903820065', 4), [damaged]);
     assert.deepEqual(enabledOf(euicc), [toHex(iccidA)]);
   });
 

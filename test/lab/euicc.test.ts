@@ -47,7 +47,11 @@ describe('the virtual eUICC', () => {
     assert.deepEqual(info2.euiccCiPKIdListForSigning, euiccCiPKIdListForSigning);
     assert.deepEqual(info2.rspCapability, ['additionalProfile', 'testProfileSupport']);
     assert.equal(info2.ipaMode, 0);
-    assert.deepEqual(info2.iotSpecificInfo, { iotVersion: [hex('010200')] });
+    assert.deepEqual(info2.iotSpecificInfo, {
+      iotVersion: [hex('010200')],
+      ecallSupported: true,
+      fallbackSupported: true,
+    });
     assert.ok(info2.uiccCapability.includes('usimSupport'));
   });
 
@@ -184,7 +188,8 @@ describe('whatever octets come', () => {
 
   it('answers a command that it does not have, or that says nothing, with undefinedError', () => {
     const euicc = makeEuicc();
-    assert.deepEqual(euicc.transmit(hex('BF5803800100')), hex('BF580381017F'));
+    assert.deepEqual(euicc.transmit(hex('BF5F00')), hex('BF5F0381017F'));
+    assert.deepEqual(euicc.transmit(hex('BF58058101008200')), hex('BF580381017F'));
     assert.deepEqual(euicc.transmit(hex('BF3800')), hex('BF380381017F'));
     assert.deepEqual(euicc.transmit(hex('BF3802A0')), hex('81017F'));
     assert.deepEqual(euicc.transmit(hex('')), hex('81017F'));

@@ -3,7 +3,9 @@ import type { KeyObject } from 'node:crypto';
 import { hex, toHex } from '../../../src/base/bytes.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Random } from '../../../src/base/random.ts';
+import type { Eco } from '../../../src/messages/eco.ts';
 import type { Eid } from '../../../src/messages/ids.ts';
+import type { Psmo } from '../../../src/messages/psmo.ts';
 import { tlv } from '../../../src/messages/tlv.ts';
 import { readCertificate } from '../../../src/trust/certificate.ts';
 import { signEcdsa } from '../../../src/trust/ecdsa.ts';
@@ -27,8 +29,22 @@ export interface EuiccOptions {
   readonly freeMemory?: number;
   /** Profile Policy Rules that the Rules Authorisation Table lets profiles have (default both). */
   readonly allowedRules?: readonly ('ppr1' | 'ppr2')[];
+  /** Most eIMs that may be associated (default 8). */
+  readonly mostEims?: number;
+  /** Most octets of the results of one package (default 16 KiB); what does not fit ends it (resultSizeOverflow). */
+  readonly mostResultOctets?: number;
   /** Most octets of a BSP segment (default 1020, the standard's; some servers send 1036). */
   readonly maxSegment?: number;
+}
+
+/** A PSMO or an eCO, as the standard names it. */
+export type OperationName = Exclude<(Psmo | Eco)['type'], 'unknown'>;
+
+/** A profile just installed, until the session is gone: ImmediateEnable may enable it (SGP.32 5.9.5). */
+export interface Installed {
+  readonly iccid: string;
+  readonly serverAddress: string;
+  readonly smdpOid: string;
 }
 
 /** Error codes to be answered instead of the truth, until they are taken out again. */
@@ -38,6 +54,12 @@ export interface Faults {
   cancelSession?: number;
   /** Signed error of LoadEuiccPackage. */
   loadEuiccPackage?: number;
+  /** The card is busy with the device (CAT): profiles are not switched. */
+  catBusy?: boolean;
+  /** Results of operations, by their names in Psmo and Eco: answered, and nothing is done. */
+  operations?: Readonly<Partial<Record<OperationName, number>>>;
+  /** Number of the operation of a package, from 1, at which the power is lost. */
+  powerCutAtOperation?: number;
   /** Number of the 86 segment, from 1, at which the power is lost (installFailedDueToInterruption). */
   powerCutAtSegment?: number;
 }
@@ -52,6 +74,7 @@ export class Chip {
   readonly signingKeyIds: readonly Uint8Array[];
   state: EuiccState;
   session: Session | undefined;
+  installed: Installed | undefined;
 
   constructor(options: EuiccOptions, state: EuiccState) {
     this.options = options;
@@ -83,6 +106,7 @@ export class Chip {
     const session = this.session;
     if (session?.at === 'loading') session.loading.interrupt();
     this.session = undefined;
+    this.installed = undefined;
     return session;
   }
 

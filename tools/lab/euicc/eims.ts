@@ -1,7 +1,16 @@
 /** The eIMs that the eUICC is associated with (SGP.32 2.11.1, 5.9.17 to 5.9.19). */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { equal, hex, toHex } from '../../../src/base/bytes.ts';
-import { EimConfigurationData, generateAssociationToken } from '../../../src/messages/eco.ts';
+import {
+  type AddEimResult,
+  AddEimResultCode,
+  DeleteEimResult,
+  EimConfigurationData,
+  type EimIdInfo,
+  EimIdType,
+  generateAssociationToken,
+  UpdateEimResult,
+} from '../../../src/messages/eco.ts';
 import {
   AddInitialEimError,
   AddInitialEimRequest,
@@ -16,6 +25,9 @@ import { maxCounterValue } from '../../../src/messages/euicc-package.ts';
 import type { Infer } from '../../../src/messages/schema.ts';
 import type { Chip } from './chip.ts';
 import type { EimRecord } from './state.ts';
+
+/** Most eIMs where the options do not say. */
+const defaultMostEims = 8;
 
 type AddOk = Extract<
   Infer<typeof AddInitialEimResponse>,
@@ -41,15 +53,14 @@ function firstComplaint(chip: Chip, list: readonly EimConfigurationData[]): numb
   const ids = new Set(list.map((configuration) => configuration.eimId));
   if (list.length === 0) return AddInitialEimError.commandError;
   if (ids.size < list.length) return AddInitialEimError.associatedEimAlreadyExists;
+  if (list.length > mostEims(chip)) return AddInitialEimError.insufficientMemory;
   return list.map((configuration) => complaint(chip, configuration)).find((x) => x !== undefined);
 }
 
 /** What is wrong with a configuration, in the codes that AddInitialEim and addEim share. */
 function complaint(chip: Chip, configuration: EimConfigurationData): number | undefined {
-  const { counterValue = 0, associationToken, euiccCiPKId } = configuration;
-  if (euiccCiPKId !== undefined && !chip.signingKeyIds.some((id) => equal(id, euiccCiPKId))) {
-    return AddInitialEimError.ciPKUnknown;
-  }
+  const { counterValue = 0, associationToken } = configuration;
+  if (!knowsCi(chip, configuration)) return AddInitialEimError.ciPKUnknown;
   if (associationToken !== undefined && associationToken !== generateAssociationToken) {
     return AddInitialEimError.invalidAssociationToken;
   }
@@ -59,6 +70,14 @@ function complaint(chip: Chip, configuration: EimConfigurationData): number | un
   // Without a key that it can check signatures with, the association would be of no use.
   if (publicKeyOf(configuration) === undefined) return AddInitialEimError.commandError;
   return undefined;
+}
+
+function knowsCi(chip: Chip, { euiccCiPKId }: EimConfigurationData): boolean {
+  return euiccCiPKId === undefined || chip.signingKeyIds.some((id) => equal(id, euiccCiPKId));
+}
+
+function mostEims(chip: Chip): number {
+  return chip.options.mostEims ?? defaultMostEims;
 }
 
 function addEim(chip: Chip, configuration: EimConfigurationData): EimRecord {
@@ -74,6 +93,69 @@ function addEim(chip: Chip, configuration: EimConfigurationData): EimRecord {
   }
   chip.state.eims.push(record);
   return record;
+}
+
+/** The eCO addEim: one more eIM, beside those that there are. */
+export function addAnotherEim(
+  chip: Chip,
+  configuration: EimConfigurationData,
+): Infer<typeof AddEimResult> {
+  const refused = (value: number) => ({ type: 'addEimResultCode', value }) as const;
+  if (eimOf(chip, configuration.eimId) !== undefined) {
+    return refused(AddEimResultCode.associatedEimAlreadyExists);
+  }
+  const code = complaint(chip, configuration);
+  if (code !== undefined) return refused(code);
+  if (chip.state.eims.length >= mostEims(chip)) return refused(AddEimResultCode.insufficientMemory);
+  const { associationToken } = addEim(chip, configuration);
+  if (associationToken === undefined) return refused(AddEimResultCode.ok);
+  return { type: 'associationToken', value: associationToken };
+}
+
+/** The eCO deleteEim; an eIM may delete itself. */
+export function deleteEim(chip: Chip, eimId: string): number {
+  const { state } = chip;
+  if (eimOf(chip, eimId) === undefined) return DeleteEimResult.eimNotFound;
+  state.eims = state.eims.filter((record) => record.eimId !== eimId);
+  return state.eims.length === 0 ? DeleteEimResult.lastEimDeleted : DeleteEimResult.ok;
+}
+
+/**
+ * The eCO updateEim: what is given replaces what there is. The counter goes back with a new key alone, as packages of
+ * before would be good again otherwise; an association token is not for an update.
+ */
+export function updateEim(chip: Chip, configuration: EimConfigurationData): number {
+  const record = eimOf(chip, configuration.eimId);
+  if (record === undefined) return UpdateEimResult.eimNotFound;
+  if (!knowsCi(chip, configuration)) return UpdateEimResult.ciPKUnknown;
+  const { counterValue = record.counterValue, associationToken, ...given } = configuration;
+  const hasNewKey = given.eimPublicKeyData !== undefined;
+  if (counterValue < 0 || counterValue > maxCounterValue) {
+    return UpdateEimResult.counterValueOutOfRange;
+  }
+  if (counterValue < record.counterValue && !hasNewKey) {
+    return UpdateEimResult.counterValueOutOfRange;
+  }
+  if (associationToken !== undefined || (hasNewKey && publicKeyOf(given) === undefined)) {
+    return UpdateEimResult.commandError;
+  }
+  const before = EimConfigurationData.decode(hex(record.configuration));
+  record.configuration = toHex(EimConfigurationData.encode({ ...before, ...present(given) }));
+  record.counterValue = counterValue;
+  return UpdateEimResult.ok;
+}
+
+function present(given: EimConfigurationData): Partial<EimConfigurationData> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** The eCO listEim; the type of an eimId is told of OIDs and FQDNs (SGP.32 2.11.2.1). */
+export function listEim(chip: Chip): Infer<typeof EimIdInfo>[] {
+  return chip.state.eims.map(({ eimId, configuration }) => {
+    const { eimIdType } = EimConfigurationData.decode(hex(configuration));
+    const isTold = eimIdType === EimIdType.eimIdTypeOid || eimIdType === EimIdType.eimIdTypeFqdn;
+    return { eimId, ...(isTold ? { eimIdType } : {}) };
+  });
 }
 
 export function eimOf(chip: Chip, eimId: string): EimRecord | undefined {

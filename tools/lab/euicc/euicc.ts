@@ -7,6 +7,10 @@
  *   BF36…   ─▶ load-bound-profile-package.ts ─▶ BF37…         session: session.ts, gone with it
  */
 import { IdError } from '../../../src/messages/ids.ts';
+import {
+  SetDefaultDpAddressRequest,
+  SetDefaultDpAddressResponse,
+} from '../../../src/messages/psmo.ts';
 import { DerError, readOnly, readTlv, tlv } from '../../../src/messages/tlv.ts';
 import { authenticateServer, getEuiccChallenge } from './authenticate-server.ts';
 import { Chip, type EuiccOptions, type Faults } from './chip.ts';
@@ -15,9 +19,20 @@ import { euiccInfo1, euiccInfo2, getConfiguredAddresses, getEid } from './info.t
 import { Loading } from './load-bound-profile-package.ts';
 import { loadEuiccPackage } from './load-euicc-package.ts';
 import { listNotifications, removeNotification, retrieveNotifications } from './notifications.ts';
+import { setDefaultDpAddress } from './operations.ts';
 import { cancelSession, prepareDownload } from './prepare-download.ts';
 import { getProfilesInfo } from './profiles.ts';
 import { type EuiccState, EuiccStateError, freshState, parseState } from './state.ts';
+import {
+  configureImmediateProfileEnabling,
+  disableEmergencyProfile,
+  enableEmergencyProfile,
+  executeFallback,
+  getRat,
+  immediateEnable,
+  profileRollback,
+  returnFromFallback,
+} from './switching.ts';
 
 /** Answers one command; throws DerError where the command is not what its function takes. */
 type EuiccFunction = (chip: Chip, command: Uint8Array) => Uint8Array;
@@ -36,16 +51,32 @@ const functions: ReadonlyMap<number, EuiccFunction> = new Map<number, EuiccFunct
   [0xbf3c, getConfiguredAddresses],
   [0xbf3e, getEid],
   [0xbf41, cancelSession],
+  [0xbf43, getRat],
   [0xbf51, loadEuiccPackage],
   [0xbf55, getEimConfigurationData],
   [0xbf56, getCerts],
   [0xbf57, addInitialEim],
+  [0xbf58, profileRollback],
+  [0xbf59, configureImmediateProfileEnabling],
+  [0xbf5a, immediateEnable],
+  [0xbf5b, enableEmergencyProfile],
+  [0xbf5c, disableEmergencyProfile],
+  [0xbf5d, executeFallback],
+  [0xbf5e, returnFromFallback],
+  [0xbf65, defaultDpAddress],
 ]);
 
 /** undefinedError(127), as the error arm of most functions has it. */
 const undefinedError = tlv(0x81, Uint8Array.of(127));
 
 const defaultFreeMemory = 2 ** 20;
+
+/** ES10b.SetDefaultDpAddress, `BF65`. */
+function defaultDpAddress(chip: Chip, command: Uint8Array): Uint8Array {
+  const { defaultDpAddress: address } = SetDefaultDpAddressRequest.decode(command);
+  const setDefaultDpAddressResult = setDefaultDpAddress(chip, address);
+  return SetDefaultDpAddressResponse.encode({ setDefaultDpAddressResult });
+}
 
 export class Euicc {
   readonly #chip: Chip;

@@ -72,7 +72,7 @@ export function euiccInfo2(chip: Chip): Uint8Array {
     ppVersion: hex('010000'),
     sasAcreditationNumber: 'LAB-EUICC-0001',
     ipaMode: 0,
-    iotSpecificInfo: { iotVersion: [iotVersion] },
+    iotSpecificInfo: { iotVersion: [iotVersion], ecallSupported: true, fallbackSupported: true },
   });
 }
 

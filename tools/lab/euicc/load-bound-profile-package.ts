@@ -272,6 +272,9 @@ export class Loading {
       addNotifications(this.#chip, 'notificationInstall', this.#metadata, serverAddress);
     }
     this.#chip.session = undefined;
+    if (finalResult.type === 'successResult' && iccid !== undefined) {
+      this.#chip.installed = { iccid: toHex(iccid), serverAddress, smdpOid };
+    }
     return result;
   }
 }

@@ -120,6 +120,8 @@ export function removeNotification(chip: Chip, command: Uint8Array): Uint8Array 
   const before = state.notifications.length + state.packageResults.length;
   state.notifications = state.notifications.filter((record) => record.seqNumber !== seqNumber);
   state.packageResults = state.packageResults.filter((record) => record.seqNumber !== seqNumber);
+  // The eIM has the result: what it tells of stays.
+  if (state.rollback?.seqNumber === seqNumber) delete state.rollback;
   const removed = before - state.notifications.length - state.packageResults.length;
   return NotificationSentResponse.encode({
     deleteNotificationStatus:
@@ -132,6 +134,11 @@ function isOf(
   events: NotificationMetadata['profileManagementOperation'] | undefined,
 ): boolean {
   if (events === undefined) return true;
-  const [event] = NotificationMetadata.decode(hex(record.metadata)).profileManagementOperation;
+  const event = eventOf(record);
   return event !== undefined && events.includes(event);
+}
+
+/** What a notification tells of. */
+export function eventOf(record: NotificationRecord): Event | undefined {
+  return NotificationMetadata.decode(hex(record.metadata)).profileManagementOperation[0];
 }

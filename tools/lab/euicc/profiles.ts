@@ -6,8 +6,11 @@ import {
   EnableProfileResult,
   ProfileInfoListRequest,
   ProfileInfoListResponse,
+  SetFallbackAttributeResult,
+  UnsetFallbackAttributeResult,
 } from '../../../src/messages/psmo.ts';
 import { type ProfileInfo, ProfileState, StoreMetadataRequest } from '../../../src/messages/rsp.ts';
+import { tagsOf } from '../../../src/messages/tag-list.ts';
 import type { Chip } from './chip.ts';
 import { addNotifications } from './notifications.ts';
 import type { ProfileRecord } from './state.ts';
@@ -58,13 +61,12 @@ export function listProfileInfo(chip: Chip, request: ProfileInfoListRequest): Pr
 }
 
 function profileInfo(record: ProfileRecord): ProfileInfo {
-  const metadata = StoreMetadataRequest.decode(hex(record.metadata));
-  const { serviceSpecificDataNotStoredInEuicc: _, unknown: __, ...stored } = metadata;
+  const { serviceSpecificDataNotStoredInEuicc: _, unknown: __, ...stored } = metadataOf(record);
   return {
     ...stored,
     isdpAid: hex(record.aid),
     profileState: record.enabled ? ProfileState.enabled : ProfileState.disabled,
-    fallbackAttribute: false,
+    fallbackAttribute: record.fallbackAttribute ?? false,
   };
 }
 
@@ -81,33 +83,22 @@ function matches(info: ProfileInfo, criteria: ProfileInfoListRequest['searchCrit
   }
 }
 
-/** The tags of a tagList: one octet, or two where the first says so. */
-function tagsOf(tagList: Uint8Array): number[] {
-  const tags: number[] = [];
-  let first: number | undefined;
-  for (const octet of tagList) {
-    if (first !== undefined) tags.push(first * 256 + octet);
-    else if ((octet & 0x1f) !== 0x1f) tags.push(octet);
-    first = first === undefined && (octet & 0x1f) === 0x1f ? octet : undefined;
-  }
-  return tags;
-}
-
-/** Enables a disabled profile; the enabled one is disabled with it. The device sees it at the next reset. */
-export function enableProfile(chip: Chip, iccid: Uint8Array): number {
+/**
+ * Enables a disabled profile; the enabled one is disabled with it. The device sees it at the next reset. With
+ * `rollback` there must be one to go back to.
+ */
+export function enableProfile(chip: Chip, iccid: Uint8Array, rollback = false): number {
   const record = find(chip, iccid);
   if (record === undefined) return EnableProfileResult.iccidOrAidNotFound;
   if (record.enabled) return EnableProfileResult.profileNotInDisabledState;
-  const enabled = chip.state.profiles.find((profile) => profile.enabled);
-  if (enabled !== undefined) {
-    const metadata = StoreMetadataRequest.decode(hex(enabled.metadata));
-    if (hasRule(metadata, 'ppr1')) return EnableProfileResult.disallowedByPolicy;
-    enabled.enabled = false;
-    addNotifications(chip, 'notificationDisable', metadata);
+  const enabled = enabledProfile(chip);
+  if (rollback && enabled === undefined) return EnableProfileResult.rollbackNotAvailable;
+  if (enabled !== undefined && hasRule(metadataOf(enabled), 'ppr1')) {
+    return EnableProfileResult.disallowedByPolicy;
   }
-  record.enabled = true;
-  chip.state.refreshPending = true;
-  addNotifications(chip, 'notificationEnable', StoreMetadataRequest.decode(hex(record.metadata)));
+  if (chip.faults.catBusy === true) return EnableProfileResult.catBusy;
+  switchTo(chip, record);
+  delete chip.state.fallback;
   return EnableProfileResult.ok;
 }
 
@@ -115,29 +106,83 @@ export function disableProfile(chip: Chip, iccid: Uint8Array): number {
   const record = find(chip, iccid);
   if (record === undefined) return DisableProfileResult.iccidOrAidNotFound;
   if (!record.enabled) return DisableProfileResult.profileNotInEnabledState;
-  const metadata = StoreMetadataRequest.decode(hex(record.metadata));
-  if (hasRule(metadata, 'ppr1')) return DisableProfileResult.disallowedByPolicy;
-  record.enabled = false;
-  chip.state.refreshPending = true;
-  addNotifications(chip, 'notificationDisable', metadata);
+  if (hasRule(metadataOf(record), 'ppr1')) return DisableProfileResult.disallowedByPolicy;
+  if (chip.faults.catBusy === true) return DisableProfileResult.catBusy;
+  switchTo(chip, undefined);
+  delete chip.state.fallback;
   return DisableProfileResult.ok;
 }
 
-/** Deletes a disabled profile; its notification outlives it. */
-export function deleteProfile(chip: Chip, iccid: Uint8Array): number {
+/** Deletes a disabled profile; its notification outlives it. `keep` is the ICCID that a rollback would go back to. */
+export function deleteProfile(chip: Chip, iccid: Uint8Array, keep?: string): number {
   const record = find(chip, iccid);
   if (record === undefined) return DeleteProfileResult.iccidOrAidNotFound;
   if (record.enabled) return DeleteProfileResult.profileNotInDisabledState;
-  const metadata = StoreMetadataRequest.decode(hex(record.metadata));
+  const metadata = metadataOf(record);
   if (hasRule(metadata, 'ppr2')) return DeleteProfileResult.disallowedByPolicy;
+  if (record.iccid === keep) return DeleteProfileResult.rollbackNotAvailable;
+  if (record.iccid === chip.state.fallback?.previous) {
+    return DeleteProfileResult.returnFallbackProfile;
+  }
   addNotifications(chip, 'notificationDelete', metadata);
   chip.state.profiles = chip.state.profiles.filter((profile) => profile !== record);
   chip.state.freeMemory += record.size;
   return DeleteProfileResult.ok;
 }
 
+/** Moves the attribute to this profile, whose metadata must allow it (SGP.32 2.9.1). */
+export function setFallbackAttribute(chip: Chip, iccid: Uint8Array): number {
+  const record = find(chip, iccid);
+  if (record === undefined) return SetFallbackAttributeResult.iccidOrAidNotFound;
+  if (metadataOf(record).fallbackAllowed !== true) {
+    return SetFallbackAttributeResult.fallbackNotAllowed;
+  }
+  if (chip.state.fallback !== undefined) return SetFallbackAttributeResult.fallbackProfileEnabled;
+  for (const profile of chip.state.profiles) delete profile.fallbackAttribute;
+  record.fallbackAttribute = true;
+  return SetFallbackAttributeResult.ok;
+}
+
+export function unsetFallbackAttribute(chip: Chip): number {
+  const record = chip.state.profiles.find((profile) => profile.fallbackAttribute);
+  if (record === undefined) return UnsetFallbackAttributeResult.noFallbackAttribute;
+  if (chip.state.fallback !== undefined) return UnsetFallbackAttributeResult.fallbackProfileEnabled;
+  delete record.fallbackAttribute;
+  return UnsetFallbackAttributeResult.ok;
+}
+
+/**
+ * Disables the enabled profile, and enables `record` where there is one: each with its notifications, the disabled one's
+ * first.
+ */
+export function switchTo(chip: Chip, record: ProfileRecord | undefined): void {
+  const enabled = enabledProfile(chip);
+  if (enabled !== undefined) {
+    enabled.enabled = false;
+    addNotifications(chip, 'notificationDisable', metadataOf(enabled));
+  }
+  if (record !== undefined) {
+    record.enabled = true;
+    addNotifications(chip, 'notificationEnable', metadataOf(record));
+  }
+  chip.state.refreshPending = true;
+}
+
+export function enabledProfile(chip: Chip): ProfileRecord | undefined {
+  return chip.state.profiles.find((profile) => profile.enabled);
+}
+
+/** The profile with this ICCID in hex. */
+export function profileOf(chip: Chip, iccid: string | undefined): ProfileRecord | undefined {
+  return chip.state.profiles.find((profile) => profile.iccid === iccid);
+}
+
+export function metadataOf(record: ProfileRecord): StoreMetadataRequest {
+  return StoreMetadataRequest.decode(hex(record.metadata));
+}
+
 function find(chip: Chip, iccid: Uint8Array): ProfileRecord | undefined {
-  return chip.state.profiles.find((profile) => profile.iccid === toHex(iccid));
+  return profileOf(chip, toHex(iccid));
 }
 
 function hasRule(metadata: StoreMetadataRequest, rule: 'ppr1' | 'ppr2'): boolean {

@@ -18,6 +18,8 @@ const profileRecord = z.strictObject({
   sha256: hexBytes,
   elements: count,
   imsi: z.string().exactOptional(),
+  /** It is the fallback profile; one at most is. */
+  fallbackAttribute: z.literal(true).exactOptional(),
 });
 export type ProfileRecord = z.infer<typeof profileRecord>;
 
@@ -40,6 +42,26 @@ const notificationRecord = z.strictObject({
 export type NotificationRecord = z.infer<typeof notificationRecord>;
 const resultRecord = z.strictObject({ seqNumber: count, bytes: hexBytes });
 
+/** What ProfileRollback needs, after an enable with rollbackFlag and until its result is removed (SGP.32 5.9.3). */
+const rollbackRecord = z.strictObject({
+  /** The profile to go back to. */
+  previous: iccid,
+  /** The result not delivered yet: it is replaced. */
+  seqNumber: count,
+  eimId: z.string(),
+  counterValue: count,
+  eimTransactionId: hexBytes.exactOptional(),
+  associationToken: count.exactOptional(),
+  /** EuiccResultData of the package, one after the other. */
+  results: hexBytes,
+  /** Of the switch: never delivered once it is rolled back. */
+  notifications: z.array(count),
+});
+export type RollbackRecord = z.infer<typeof rollbackRecord>;
+
+/** A profile enabled for a while; `previous` is the one to go back to, absent where none was enabled. */
+const switchRecord = z.strictObject({ previous: iccid.exactOptional() });
+
 const euiccState = z.strictObject({
   eid: z.string().refine(isEid, 'an EID'),
   /** The last number given; notifications, installation results and package results share it, and it never goes back. */
@@ -54,6 +76,15 @@ const euiccState = z.strictObject({
   packageResults: z.array(resultRecord),
   defaultDpAddress: z.string().exactOptional(),
   rootDsAddress: z.string(),
+  /** Immediate enabling is configured, of profiles of this SM-DP+ alone where one is named. */
+  immediateEnable: z
+    .strictObject({ smdpOid: z.string().exactOptional(), smdpAddress: z.string().exactOptional() })
+    .exactOptional(),
+  rollback: rollbackRecord.exactOptional(),
+  /** The fallback profile is enabled. */
+  fallback: switchRecord.exactOptional(),
+  /** The emergency profile is enabled. */
+  emergency: switchRecord.exactOptional(),
   /** An enable or disable that takes effect for the device at the next reset (REFRESH). */
   refreshPending: z.boolean(),
 });
