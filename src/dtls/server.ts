@@ -302,6 +302,7 @@ export class DtlsServer {
     const established = this.#roster.find(record.cid, address);
     let reason = established?.receiveFrom(record, from);
     if (established !== undefined && reason === undefined) return undefined;
+    if (reason === notAuthentic) this.#tellOfFailure(established, address);
     const handshake = this.#roster.awake.handshakeAt(address);
     if (handshake !== undefined && handshake !== established) {
       reason = handshake.receiveFrom(record, from);
@@ -515,7 +516,8 @@ export class DtlsServer {
   }
 
   /** Once for a handshake: more records that do not open may be anyone's. */
-  #tellOfFailure(handshake: ServerConnection, from: Address): void {
+  #tellOfFailure(handshake: ServerConnection | undefined, from: Address): void {
+    if (handshake === undefined || handshake.wasEstablished) return;
     const claim = this.#claims.get(handshake);
     if (claim === undefined) return;
     this.#claims.delete(handshake);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { utf8 } from '../../src/base/bytes.ts';
 import { Bench } from './support/bench.ts';
+import { Device } from './support/device.ts';
 import { RawClient, type RawClientOptions } from './support/raw-client.ts';
 
 let seed = 900;
@@ -51,6 +52,21 @@ describe('a device that cannot connect with its PSK', () => {
     tries(bench, {});
     assert.equal(bench.opened.length, 1);
     assert.deepEqual(told(bench), []);
+  });
+
+  it('is told of where it has connection IDs, and no forged record tells of one that connected', async () => {
+    const bench = new Bench({ connectionIds: { length: 8 } });
+    const connectionId = { own: new Uint8Array() };
+    const device = await new Device(bench, { connectionId }).connect();
+    const forged = device.held('data');
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    bench.say(forged);
+    assert.equal(bench.dropped('record not authentic'), 1);
+    assert.deepEqual(told(bench), []);
+    const credential = { type: 'psk', identity: 'dev1', key: wrong } as const;
+    const at = { address: '192.0.2.7', port: port++ };
+    await new Device(bench, { seed: 22, connectionId, credential, at }).connect();
+    assert.equal(told(bench).length, 1);
   });
 
   it('is told of once in ten minutes, however often it tries', async () => {
