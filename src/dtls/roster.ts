@@ -65,7 +65,10 @@ export class Roster implements ConnectionHost {
   readonly #asleep: Asleep;
   readonly #strangers: Strangers;
   readonly #park: number;
-  /** The randoms of hellos whose handshakes are done. */
+  /**
+   * The randoms of hellos whose handshakes are done, each with its address: whoever overhears a hello may shake hands with
+   * the same random before its client does.
+   */
   readonly #done: BoundedMap<string, true>;
   #alarm: Cancel | undefined;
   #closed = false;
@@ -115,9 +118,9 @@ export class Roster implements ConnectionHost {
     return { connection, work };
   }
 
-  /** Whether the hello with this random has had its handshake, and its cookie may still be good. */
-  isDone(clientRandom: Uint8Array): boolean {
-    return this.#done.get(toHex(clientRandom)) === true;
+  /** Whether the hello with this random from there has had its handshake, and its cookie may still be good. */
+  isDone(clientRandom: Uint8Array, from: Address): boolean {
+    return this.#done.get(helloName(toHex(clientRandom), from)) === true;
   }
 
   /** The records with this connection ID are from now on of the connection that is about to be. */
@@ -249,7 +252,7 @@ export class Roster implements ConnectionHost {
   established(connection: ServerConnection): void {
     const { settings, opened } = this.#options;
     const { cid, address } = connection;
-    this.#done.set(connection.takeClientRandom(), true);
+    this.#done.set(helloName(connection.takeClientRandom(), address), true);
     connection.key = cid === undefined ? keyOfAddress(address) : keyOfCid(cid);
     if (!this.#makeRoom(connection)) {
       connection.connection?.close('too many connections');
@@ -430,6 +433,10 @@ export class Roster implements ConnectionHost {
     this.#alarm?.();
     this.#alarm = undefined;
   }
+}
+
+function helloName(clientRandom: string, from: Address): string {
+  return `${clientRandom} ${addressText(from)}`;
 }
 
 function sameCredential(a: PeerCredential, b: PeerCredential): boolean {

@@ -381,7 +381,7 @@ export class DtlsServer {
       running.connection?.repeat();
       return undefined;
     }
-    if (this.#roster.isDone(hello.random)) return 'ClientHello whose handshake is done';
+    if (this.#roster.isDone(hello.random, address)) return 'ClientHello whose handshake is done';
     const refusal = this.#roster.refusal(address);
     if (refusal !== undefined) return refusal;
     const begin = (found: Session | undefined) => {

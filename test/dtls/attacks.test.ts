@@ -273,6 +273,19 @@ describe('attack: ClientHellos on a live address (RFC 6347 §4.2.8)', () => {
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 1 });
   });
 
+  it('with the random of a client that was overheard do not keep that client out', () => {
+    const bench = new Bench();
+    const client = new RawClient(bench);
+    client.takeCookie(client.say(client.helloRecord(0, 0)));
+    const { random } = client.hello;
+    const eavesdropper = new RawClient(bench, { seed: 5, from: elsewhere, hello: { random } });
+    eavesdropper.connect();
+    assert.equal(bench.opened.length, 1);
+    client.takeFlight4(client.say(client.helloRecord(1, 1)));
+    client.finish();
+    assert.equal(bench.opened.length, 2);
+  });
+
   it('D01, D05: from forged addresses they leave nothing and are never out-shouted', () => {
     const bench = new Bench();
     const alarms = bench.clock.pending;
