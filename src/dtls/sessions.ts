@@ -42,7 +42,7 @@ const tagLength = 4;
 export const sessionIdLength = sessionNameLength + tagLength;
 
 /** Octets that a session with an EID for identity takes, and some more. */
-const slotLength = 192;
+const slotLength = 168;
 /** Sessions that must not be resumed any more, though there may be tickets of them. */
 const mostDenied = 10_000;
 

@@ -24,6 +24,14 @@ program
   .action(async (options) => (await import('./connections.ts')).benchConnections(options));
 
 program
+  .command('wire')
+  .description(
+    'datagrams and octets of each kind of handshake, and of the first poll after a sleep',
+  )
+  .option('--json', 'print one JSON document and nothing else')
+  .action(async (options) => (await import('./wire.ts')).benchWire(options));
+
+program
   .command('polls')
   .description('polls a second and CPU of each, beside raw UDP echo and libcoap')
   .option('--devices <number>', 'connections, each with a socket of its own', Number, 1000)
@@ -31,5 +39,13 @@ program
   .option('--seconds <number>', 'length of a turn', Number, 1)
   .option('--json', 'print one JSON document and nothing else')
   .action(async (options) => (await import('./polls.ts')).benchPolls(options));
+
+program
+  .command('blockwise')
+  .description('time and octets of block-wise transfers over the links of the lab')
+  .option('--seeds <number>', 'runs behind each figure', Number, 9)
+  .option('--aim-seeds <number>', 'runs behind the figures that have an aim', Number, 101)
+  .option('--json', 'print one JSON document and nothing else')
+  .action(async (options) => (await import('./blockwise.ts')).benchBlockwise(options));
 
 await program.parseAsync();
