@@ -28,7 +28,12 @@ export interface IpaOptions {
   readonly card: Card;
   readonly esipa: Esipa;
   readonly onStep?: OnStep;
+  /** Whether the eIM is out of reach with the profile that is enabled now: the IPA then rolls back, where it may. */
+  readonly unreachable?: () => boolean;
 }
+
+/** stateChangeCause (SGP.32 6.3.2.6): what the IPA tells of by itself. */
+const immediateEnableProfile = 5;
 
 /** eIM packages handled in one go before the IPA pauses: an eIM that never says "nothing more" does not hold it. */
 const mostPackages = 16;
@@ -42,19 +47,28 @@ export class Ipa {
   readonly #card: Card;
   readonly #esipa: Esipa;
   readonly #onStep: OnStep;
+  readonly #unreachable: () => boolean;
   readonly #eid: Uint8Array;
+  /** The cause to be told with the next poll. */
+  #stateChangeCause: number | undefined;
 
-  constructor({ card, esipa, onStep = () => {} }: IpaOptions) {
+  constructor({ card, esipa, onStep = () => {}, unreachable = () => false }: IpaOptions) {
     this.#card = card;
     this.#esipa = esipa;
     this.#onStep = onStep;
+    this.#unreachable = unreachable;
     this.#eid = eidOfCard(card);
+  }
+
+  /** The next poll says that the eUICC's state has changed, and why (notifyStateChange). */
+  notifyStateChange(cause: number): void {
+    this.#stateChangeCause = cause;
   }
 
   /** Polls until the eIM has nothing more, carrying out each eIM package. Returns how many there were. */
   async poll(): Promise<number> {
     for (let handled = 0; handled < mostPackages; handled++) {
-      const answer = await this.#esipa.exchange('GetEimPackage', tlv(0xbf4f, tlv(0x5a, this.#eid)));
+      const answer = await this.#esipa.exchange('GetEimPackage', this.#getEimPackage());
       const eimPackage = readOnly(readOnly(answer, 'GetEimPackageResponse').value);
       switch (eimPackage.tag) {
         case 0x02: {
@@ -113,9 +127,17 @@ export class Ipa {
     for (const result of pendingPackageResults(this.#card)) await this.#provide(result);
   }
 
+  #getEimPackage(): Uint8Array {
+    const cause = this.#stateChangeCause;
+    this.#stateChangeCause = undefined;
+    const change = cause === undefined ? [] : [tlv(0x80), tlv(0x81, Uint8Array.of(cause))];
+    return tlv(0xbf4f, tlv(0x5a, this.#eid), ...change);
+  }
+
   /** The result of an eUICC Package, with the notifications that came of it. */
   #execute(request: Uint8Array): Uint8Array {
-    const result = this.#card.transmit(request);
+    const executed = this.#card.transmit(request);
+    const result = (this.#unreachable() && this.#rollback()) || executed;
     const signed = child(request, 0x30, 'EuiccPackageRequest').raw;
     const hasPsmos = findChild(signed, 0xa0) !== undefined;
     this.#onStep({
@@ -126,6 +148,19 @@ export class Ipa {
     });
     const notifications = hasPsmos ? pendingNotifications(this.#card) : [];
     return notifications.length === 0 ? result : tlv(0x30, result, tlv(0xa0, ...notifications));
+  }
+
+  /** ES10b.ProfileRollback: the result that takes the place of the first; undefined where the eUICC has none to give. */
+  #rollback(): Uint8Array | undefined {
+    const answer = this.#card.transmit(tlv(0xbf58, refresh));
+    const result = findChild(answer, 0xbf51)?.raw;
+    this.#onStep({
+      from: 'IPA',
+      to: 'eUICC',
+      what: 'ES10b.ProfileRollback',
+      result: result === undefined ? 'not allowed' : 'back to the profile of before',
+    });
+    return result;
   }
 
   /** Sends a result, and lets the card forget what the eIM acknowledges. */
@@ -152,13 +187,25 @@ export class Ipa {
       onStep: this.#onStep,
       trigger,
     });
+    this.#immediateEnable();
     if (result === undefined) return;
     const eimTransactionId = findChild(trigger, 0x82);
     await this.#provide(
       tlv(0xbf54, ...(eimTransactionId === undefined ? [] : [eimTransactionId.raw]), result),
     );
   }
+
+  /** ES10b.ImmediateEnable of what was just installed, where the eUICC is configured to. */
+  #immediateEnable(): void {
+    const result = findChild(this.#card.transmit(tlv(0xbf5a, refresh)), 0x80);
+    if (result?.value[0] !== 0) return;
+    this.#onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.ImmediateEnable', result: 'ok' });
+    this.#stateChangeCause = immediateEnableProfile;
+  }
 }
+
+/** refreshFlag [0], TRUE. */
+const refresh = tlv(0x80, Uint8Array.of(0xff));
 
 function describe(result: Uint8Array): string {
   const [arm] = readAll(readOnly(result).value);
