@@ -39,11 +39,12 @@ import { certificates, type Identity, loadIdentity, read, type TlsTrust } from '
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
 import { Orders } from './orders/orders.ts';
+import { Outward, type OutwardPeer, type OutwardTarget } from './outward.ts';
 import type { Caller, Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
 import { Pushes } from './procedures/pushes.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
-import { routesTo } from './reach.ts';
+import { type ReachOptions, routesTo } from './reach.ts';
 import { startRest } from './rest/server.ts';
 import { openSecrets } from './secrets.ts';
 import { LevelStore } from './store/level.ts';
@@ -206,28 +207,42 @@ export async function serve(
     });
     opened.push(() => dtls.close());
     await dtls.ready();
+    const outward = new Outward({
+      clock,
+      random,
+      log: logging.room('outward'),
+      suites: config.dtls.suites ?? suiteProfiles[config.dtls.profile],
+      mtu: config.dtls.mtu,
+      handshake: config.push.silence,
+      most: 4 * config.push.atOnce,
+      deliver: (target, peer, data) => coap.receive(outwardDevice(target, peer), data),
+      closed: (target, peer) => coap.forget(outwardDevice(target, peer)),
+    });
+    opened.push(() => outward.close());
+    const reach: ReachOptions<CoapDevice> = {
+      devices,
+      own: identity.tls,
+      recall: async (handle) => {
+        const peer = await dtls.recall(handle);
+        return peer && coapDevice(peer);
+      },
+      connect: async (target) => outwardDevice(target, await outward.open(target)),
+      ask: (device, request) => coap.request(device, request, config.push),
+      settings: { path: config.push.path, contentFormat: config.esipa.contentFormats[0] },
+    };
+    const { atOnce, waiting } = config.push;
     const pushes = new Pushes({
       eim,
-      atOnce: config.push.atOnce,
-      waiting: config.push.waiting,
-      routes: (euicc) =>
-        routesTo(
-          {
-            recall: async (handle) => {
-              const peer = await dtls.recall(handle);
-              return peer && coapDevice(peer);
-            },
-            ask: (device, request) => coap.request(device, request, config.push),
-            settings: { path: config.push.path, contentFormat: config.esipa.contentFormats[0] },
-          },
-          euicc,
-        ),
+      atOnce,
+      waiting,
+      routes: (euicc) => routesTo(reach, euicc),
     });
     opened.push(pushes.start());
     if (config.dtls.persist) opened.push(every(hour, () => sweepConnections(dtls, log), log));
     opened.push(
       devices.onGone((name, why) => {
         const count = dtls.end(({ credential }) => identityOf(credential)?.name === name);
+        outward.end(name);
         if (count > 0) log.info('connections ended', { device: name, why, connections: count });
       }),
     );
@@ -405,6 +420,15 @@ function coapDevice(peer: DtlsPeer): CoapDevice {
     address: peer.address,
     send: (message) => peer.send(message),
   };
+}
+
+/** A connection of ours to a device, as CoAP sees it. */
+function outwardDevice(
+  { name, credential: { type: kind } }: OutwardTarget,
+  { id, maxPayload, address, send }: OutwardPeer,
+): CoapDevice {
+  const caller = { peerId: id, identity: { kind, name } };
+  return { id, identity: name, maxPayload, address, caller, send };
 }
 
 /** What the procedures see of a connection. */

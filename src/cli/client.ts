@@ -5,6 +5,7 @@ import type {
   ConnectionView,
   DeviceAddition,
   DeviceBatchView,
+  DeviceChange,
   DeviceList,
   DeviceView,
   EuiccChange,
@@ -112,6 +113,11 @@ export class Client {
 
   device(identity: string): Promise<DeviceView> {
     return this.#ask(`/v1/devices/${encodeURIComponent(identity)}`);
+  }
+
+  changeDevice(identity: string, change: DeviceChange): Promise<DeviceView> {
+    const path = `/v1/devices/${encodeURIComponent(identity)}`;
+    return this.#ask(path, { method: 'PATCH', body: change });
   }
 
   removeDevice(identity: string): Promise<void> {

@@ -7,6 +7,7 @@
  *   device-scrub!due        clear PSKs of before may still lie in the store's files
  * ```
  */
+import type { Address } from '../base/address.ts';
 import type { SecretBox } from '../base/secret-box.ts';
 import type { Eid } from '../messages/ids.ts';
 import { type Change, put, remove, type Store, table } from '../store/store.ts';
@@ -19,6 +20,7 @@ export interface Device extends Pins {
   /** Milliseconds since 1970, as are the other times. */
   readonly added: number;
   readonly note?: string;
+  readonly address?: Address;
   /** PSKs, sealed; the oldest first, which goes when a newer one is used. */
   readonly keys: readonly Uint8Array[];
   readonly revoked?: number;

@@ -1,4 +1,5 @@
 /** A device: its name, what it proves itself with, the EIDs that it may speak for, and what is no device. */
+import type { Address } from '../base/address.ts';
 import { utf8 } from '../base/bytes.ts';
 import type { Eid } from '../messages/ids.ts';
 
@@ -63,6 +64,8 @@ export interface DeviceView extends Pins {
   readonly added: number;
   /** For people. */
   readonly note?: string;
+  /** Where it is a DTLS server, which packages may be pushed to. */
+  readonly address?: Address;
   /** PSKs that open a connection: 2 and more while it has not used the newest yet. */
   readonly keys: number;
   /** When it was let in for the last time; from then on all of its credentials are refused. */
@@ -76,6 +79,7 @@ export interface NewDevice extends Partial<Pins> {
   /** The PSK; never shown, never logged. */
   readonly key?: Uint8Array;
   readonly note?: string;
+  readonly address?: Address;
 }
 
 /** Throws DeviceError. */

@@ -10,6 +10,7 @@
  * ```
  */
 import { timingSafeEqual } from 'node:crypto';
+import type { Address } from '../base/address.ts';
 import { BytesError, fromUtf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -72,6 +73,8 @@ export class Devices {
   readonly #devices = new Map<string, Device>();
   /** Whose a pin is. */
   readonly #pins = new Map<string, string>();
+  /** Those that have an address to be reached at. */
+  readonly #addressed = new Set<string>();
   /** How many devices are bound to each EID. */
   readonly #covered = new Map<Eid, number>();
   readonly #listeners = new Set<GoneListener>();
@@ -199,6 +202,25 @@ export class Devices {
       this.#log.info('device revoked', { identity });
       this.#tell(identity, 'revoked');
       return view(revoked);
+    });
+  }
+
+  /** Says where a device is a DTLS server, durably; without an address it is none. Throws DeviceError. */
+  setAddress(identity: string, address: Address | undefined): Promise<DeviceView> {
+    return this.#alone(async () => {
+      const { address: _, ...device } = this.#known(identity);
+      const changed = { ...device, ...(address === undefined ? {} : { address }) };
+      await this.#change(changed);
+      return view(changed);
+    });
+  }
+
+  /** The devices bound to this EID that have an address to be reached at. */
+  addressed(eid: Eid): readonly (DeviceView & { readonly address: Address })[] {
+    return [...this.#addressed].flatMap((identity) => {
+      const device = this.get(identity);
+      if (device?.address === undefined || device.revoked !== undefined) return [];
+      return device.eids.includes(eid) ? [{ ...device, address: device.address }] : [];
     });
   }
 
@@ -346,7 +368,7 @@ export class Devices {
     pins: Map<string, string>,
   ): Added {
     checkDevice(device);
-    const { identity, note } = device;
+    const { identity, note, address } = device;
     const known = fresh.get(identity) ?? this.#devices.get(identity);
     if (known !== undefined && this.#isSame(known, device)) {
       return { type: 'unchanged', device: view(known) };
@@ -360,6 +382,7 @@ export class Devices {
       eids: [...new Set(device.eids)],
       added: now,
       ...(note === undefined ? {} : { note }),
+      ...(address === undefined ? {} : { address }),
       keys: device.key === undefined ? [] : [this.#box.seal(device.key, placeOf(identity))],
       certificates: [...new Set(device.certificates)],
       publicKeys: [...new Set(device.publicKeys)],
@@ -383,6 +406,7 @@ export class Devices {
     return (
       known.revoked === undefined &&
       known.note === device.note &&
+      sameAddress(known.address, device.address) &&
       known.chain === chain &&
       sameSet(known.eids, device.eids) &&
       sameSet(known.certificates, certificates) &&
@@ -440,6 +464,7 @@ export class Devices {
     this.#forget(device.identity);
     this.#names = undefined;
     this.#devices.set(device.identity, device);
+    if (device.address !== undefined) this.#addressed.add(device.identity);
     for (const [, pin] of pinsOf(device)) this.#pins.set(pin, device.identity);
     for (const eid of device.eids) this.#covered.set(eid, (this.#covered.get(eid) ?? 0) + 1);
   }
@@ -449,6 +474,7 @@ export class Devices {
     if (device === undefined) return;
     this.#names = undefined;
     this.#devices.delete(identity);
+    this.#addressed.delete(identity);
     for (const [, pin] of pinsOf(device)) this.#pins.delete(pin);
     for (const eid of device.eids) {
       const left = (this.#covered.get(eid) ?? 0) - 1;
@@ -497,6 +523,10 @@ function taken(identity: string): DeviceError {
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
+  return a?.address === b?.address && a?.port === b?.port;
 }
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {

@@ -2,8 +2,10 @@
  * What passes between the operator and /v1: the checks of what comes in and the types of what goes out, shared by the
  * server and the CLI. ICCIDs are taken as printed digits or as the hex of EF.ICCID, and answered as both.
  */
+
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
+import { addressText, parseAddress } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
 import { inWords } from '../base/complaints.ts';
 import { parseActivationCode } from '../messages/activation-code.ts';
@@ -210,6 +212,20 @@ export const WaitQuery = z.strictObject({
   since: z.string().max(64).exactOptional(),
 });
 
+/** RFC 7252 12.7. */
+export const coapsPort = 5684;
+
+/** Where a device listens: an IP address, with the port unless it is that of coaps. */
+const deviceAddress: z.ZodType<string> = z.string().transform((text, context) => {
+  const address = parseAddress(text, coapsPort);
+  if (address !== undefined) return addressText(address);
+  context.addIssue({
+    code: 'custom',
+    message: 'must be an IP address, with or without a port: 192.0.2.7:5684, [2001:db8::7]:5684',
+  });
+  return z.NEVER;
+});
+
 const psk = hexText(16, 64);
 const deviceName = z.string().min(1).max(128);
 
@@ -226,6 +242,8 @@ export const DeviceAddition = z.strictObject({
   chain: z.boolean().exactOptional(),
   eids: z.array(eidText).max(64).exactOptional(),
   note: z.string().max(256).exactOptional(),
+  /** Where it may be pushed to. */
+  address: deviceAddress.exactOptional(),
 });
 export type DeviceAddition = z.infer<typeof DeviceAddition>;
 
@@ -240,6 +258,10 @@ export const DeviceBatch = z.strictObject({
   /** Nothing is added, only told. */
   dryRun: z.boolean().exactOptional(),
 });
+
+/** PATCH /v1/devices/:identity: null takes the address away. */
+export const DeviceChange = z.strictObject({ address: deviceAddress.nullable() });
+export type DeviceChange = z.infer<typeof DeviceChange>;
 
 /** POST /v1/devices/:identity/rotate: without a key one is made. */
 export const DeviceRotation = z
@@ -370,6 +392,8 @@ export interface DeviceView {
   readonly eids: readonly string[];
   readonly added: string;
   readonly note?: string;
+  /** `192.0.2.7:5684`: where it may be pushed to. */
+  readonly address?: string;
   /** `rotating`: it has a new one and has not used it yet. */
   readonly psk: 'none' | 'one' | 'rotating';
   /** SHA-256 of pinned certificates, in hex. */

@@ -81,7 +81,7 @@ export interface Desk {
   readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update'>;
   readonly devices: Pick<
     Devices,
-    'add' | 'addAll' | 'get' | 'list' | 'remove' | 'revoke' | 'rotate'
+    'add' | 'addAll' | 'get' | 'list' | 'remove' | 'revoke' | 'rotate' | 'setAddress'
   >;
   readonly dtls: PeerConnections;
   /** Most octets of an eUICC Package, `BF51…`. */

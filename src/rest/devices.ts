@@ -1,4 +1,5 @@
 /** /v1/devices: who may connect, one by one and by the thousand. Keys come in, and go out once, when they are made. */
+import { type Address, parseAddress } from '../base/address.ts';
 import { hex, toHex } from '../base/bytes.ts';
 import type { NewDevice } from '../fleet/device.ts';
 import type { Added } from '../fleet/devices.ts';
@@ -6,8 +7,10 @@ import {
   ApiError,
   badInput,
   check,
+  coapsPort,
   DeviceAddition,
   DeviceBatch,
+  DeviceChange,
   DeviceQuery,
   type DeviceResult,
   DeviceRotation,
@@ -57,6 +60,15 @@ export function deviceRoutes(desk: Desk): readonly Route[] {
         return ok(deviceView(device));
       },
     }),
+    route('PATCH', '/v1/devices/:identity', {
+      body: DeviceChange,
+      answer: async ({ params: { identity = '' }, body: { address } }) =>
+        ok(
+          deviceView(
+            await devices.setAddress(identity, address === null ? undefined : addressOf(address)),
+          ),
+        ),
+    }),
     route('POST', '/v1/devices/:identity/rotate', {
       body: DeviceRotation,
       answer: async ({ params: { identity = '' }, body: { key, dropOld = false } = {} }) => {
@@ -80,7 +92,8 @@ export function deviceRoutes(desk: Desk): readonly Route[] {
 
 /** The device that is asked for, with a PSK of our making where it brings no credential. */
 function newDevice(desk: Desk, addition: DeviceAddition): NewDevice {
-  const { eids = [], identity = eids[0], key, certificates, publicKeys, chain, note } = addition;
+  const { eids = [], identity = eids[0], key, certificates, publicKeys, chain } = addition;
+  const { note, address } = addition;
   if (identity === undefined) throw badInput('identity', 'give an identity, or an EID');
   const proves = [key, certificates?.[0], publicKeys?.[0], chain || undefined];
   const made = proves.every((one) => one === undefined) ? desk.random(madeKey) : undefined;
@@ -93,6 +106,7 @@ function newDevice(desk: Desk, addition: DeviceAddition): NewDevice {
     ...(publicKeys === undefined ? {} : { publicKeys }),
     ...(chain === undefined ? {} : { chain }),
     ...(note === undefined ? {} : { note }),
+    ...(address === undefined ? {} : { address: addressOf(address) }),
   };
 }
 
@@ -139,6 +153,12 @@ function resultOf(
 
 function refusedResult(refusal: ApiError): DeviceResult {
   return { status: 'refused', ...errorBody(refusal).error };
+}
+
+function addressOf(text: string): Address {
+  const address = parseAddress(text, coapsPort);
+  if (address === undefined) throw badInput('address', 'is no IP address');
+  return address;
 }
 
 function keyOf({ key }: Pick<NewDevice, 'key'>): { readonly key?: string } {

@@ -78,12 +78,14 @@ function readable(value: object): Readonly<Record<string, unknown>> {
 }
 
 export function deviceView(device: KnownDevice): DeviceView {
-  const { identity, eids, added, note, keys, certificates, publicKeys, chain, revoked } = device;
+  const { identity, eids, added, note, address, keys, certificates, publicKeys, chain, revoked } =
+    device;
   return {
     identity,
     eids,
     added: time(added),
     ...(note === undefined ? {} : { note }),
+    ...(address === undefined ? {} : { address: addressText(address) }),
     psk: keys === 0 ? 'none' : keys === 1 ? 'one' : 'rotating',
     ...(certificates.length === 0 ? {} : { certificates }),
     ...(publicKeys.length === 0 ? {} : { publicKeys }),

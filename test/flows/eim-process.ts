@@ -179,6 +179,9 @@ export class EimProcess {
       routes: (euicc) =>
         routesTo(
           {
+            devices,
+            own: { key: pki.eimTls.key },
+            connect: () => Promise.reject(new Error('this network has no way there')),
             recall: async (handle) => {
               const peer = await dtls.recall(handle);
               return peer && { ...callerOf(peer), peer };

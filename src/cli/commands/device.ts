@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { toHex, utf8 } from '../../base/bytes.ts';
 import {
   DeviceAddition,
+  DeviceChange,
   DeviceRotation,
   type DeviceView,
   type NewDeviceView,
@@ -23,6 +24,7 @@ interface AddOptions {
   readonly chain?: true;
   readonly pskText?: string;
   readonly note?: string;
+  readonly address?: string;
 }
 
 /** Characters of a PSK on standard input that are read. */
@@ -62,6 +64,7 @@ function addAdding(device: Command, context: Context): void {
     )
     .option('--chain', 'certificates below an anchor of dtls.clientAnchors that name it')
     .option('--psk-text <text>', "the same as text, as libcoap's tools take it; '-' as above")
+    .option('--address <ip[:port]>', 'where it is a DTLS server, for orders with --push')
     .option('--note <text>', 'a line for people')
     .addHelpText(
       'after',
@@ -99,6 +102,7 @@ Examples:
           eids: '--eid',
           identity: '--identity',
           note: '--note',
+          address: '--address',
           certificates: '--certificate',
           publicKeys: '--public-key',
         },
@@ -177,6 +181,21 @@ function addChanging(device: Command, context: Context): void {
     );
 
   device
+    .command('address')
+    .description(
+      'say where a device is a DTLS server, for orders with --push; without one: nowhere',
+    )
+    .argument('<identity>')
+    .argument('[ip:port]')
+    .action(
+      async (identity: string, text: string | undefined, _options: unknown, command: Command) => {
+        const { client, output } = remote(context, command);
+        const change = checkTyped(DeviceChange, { address: text ?? null }, { address: 'ip:port' });
+        show(output, await client.changeDevice(identity, change));
+      },
+    );
+
+  device
     .command('revoke')
     .description('refuse all credentials of a device from now on; its connections end')
     .argument('<identity>')
@@ -227,6 +246,7 @@ function factsOf(device: DeviceView) {
     ...publicKeys.map((pin) => ['public key', pin] as const),
     ['added', added],
     ['note', note],
+    ['address', device.address],
     ['revoked', revoked === undefined ? undefined : { text: revoked, colour: 'red' as const }],
   ] as const;
 }
