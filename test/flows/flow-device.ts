@@ -50,6 +50,8 @@ export class FlowDevice {
   /** The functions that were answered, in order. */
   readonly answered: string[] = [];
   connections = 0;
+  /** Nothing gets through with a profile that was just enabled: the IPA goes back to the one of before, if it may. */
+  lostAfterSwitch = false;
   readonly #options: FlowDeviceOptions;
   readonly #ipa: Ipa;
   #dtls: DtlsClient | undefined;
@@ -66,6 +68,7 @@ export class FlowDevice {
     this.#ipa = new Ipa({
       card: options.card,
       esipa: { exchange: (name, request) => this.#exchange(name, request) },
+      unreachable: () => this.lostAfterSwitch,
     });
   }
 
