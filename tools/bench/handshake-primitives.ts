@@ -1,34 +1,80 @@
-/** What a handshake cannot do without: the same primitives of node:crypto, by themselves. */
-import { createECDH, createHmac, randomBytes, sign } from 'node:crypto';
+/** What a handshake cannot do without on Node, by itself: curves, hashes, records. */
+import { createCipheriv, createDecipheriv, createECDH, hash, randomBytes, sign } from 'node:crypto';
 import { type HandshakeKind, handshakeKinds, serverCredential } from './handshake-kinds.ts';
 
-/**
- * HMACs that the PRF takes (RFC 5246 §5) for what a server derives: master secret (48 octets) and key block (40) two
- * blocks of two each, either verify_data (12) one block of two. An abbreviated handshake has its master secret.
- */
-const hmacs = { full: 4 + 4 + 2 + 2, resumed: 4 + 2 + 2 };
+/** Microseconds of CPU. */
+export interface Primitives {
+  /** A signature, an ephemeral key and an agreement; 0 where the handshake has none of them. */
+  readonly curves: number;
+  /** Hashes and protected records, in the fastest form that node:crypto has them in. */
+  readonly symmetric: number;
+}
 
-/** Microseconds of CPU that the primitives of one handshake take, taken over so many seconds. */
-export function primitivesOf(kind: HandshakeKind, seconds: number): number {
+/**
+ * HMACs that a server makes, of two hashes each. The PRF's (RFC 5246 §5): master secret (48 octets) and key block (40)
+ * two blocks of two each, either verify_data (12) one block of two; an abbreviated handshake has its master secret.
+ * Besides them a cookie made and checked, and the tag of a session ID.
+ */
+const hmacs = { full: 4 + 4 + 2 + 2 + 3, resumed: 4 + 2 + 2 + 3 };
+/** Of the messages: for the extended master secret and either Finished. */
+const digests = { full: 3, resumed: 2 };
+/** Finished and close_notify, one of each in either direction. */
+const records = 2;
+
+/** What the primitives of one handshake take, over so many seconds each. */
+export function primitivesOf(kind: HandshakeKind, seconds: number): Primitives {
   const { resumed, credential } = handshakeKinds[kind];
-  const secret = randomBytes(48);
-  const seed = randomBytes(77);
-  const times = resumed ? hmacs.resumed : hmacs.full;
-  const prfs = () => {
-    for (let i = 0; i < times; i++) createHmac('sha256', secret).update(seed).digest();
+  const hasCurves = !resumed && credential.type !== 'psk';
+  return {
+    curves: hasCurves ? cpuOfOne(curves(), seconds) : 0,
+    symmetric: cpuOfOne(symmetric(resumed ? 'resumed' : 'full'), seconds),
   };
-  if (resumed || credential.type === 'psk') return cpuOfOne(prfs, seconds);
+}
+
+/** P-256, agreement by ECDH objects: with KeyObjects the peer's point costs more to take in than to use. */
+function curves(): () => void {
   const { key } = serverCredential();
   const signed = randomBytes(133);
-  const client = createECDH('prime256v1');
-  const point = client.generateKeys();
-  return cpuOfOne(() => {
+  const point = createECDH('prime256v1').generateKeys();
+  return () => {
     sign('sha256', signed, key);
     const own = createECDH('prime256v1');
     own.generateKeys();
     own.computeSecret(point);
-    prfs();
-  }, seconds);
+  };
+}
+
+function symmetric(kind: keyof typeof hmacs): () => void {
+  const hashes = 2 * hmacs[kind] + digests[kind];
+  const hashed = randomBytes(64 + 32 + 64);
+  const [key, nonce, aad, plaintext] = [
+    randomBytes(16),
+    randomBytes(12),
+    randomBytes(13),
+    randomBytes(24),
+  ];
+  const options = { authTagLength: 8 };
+  const seal = () => {
+    const cipher = createCipheriv('aes-128-ccm', key, nonce, options);
+    cipher.setAAD(aad, { plaintextLength: 24 });
+    const ciphertext = cipher.update(plaintext);
+    cipher.final();
+    return { ciphertext, tag: cipher.getAuthTag() };
+  };
+  const { ciphertext, tag } = seal();
+  const open = () => {
+    const cipher = createDecipheriv('aes-128-ccm', key, nonce, options).setAuthTag(tag);
+    cipher.setAAD(aad, { plaintextLength: 24 });
+    cipher.update(ciphertext);
+    cipher.final();
+  };
+  return () => {
+    for (let i = 0; i < hashes; i++) hash('sha256', hashed, 'binary');
+    for (let i = 0; i < records; i++) {
+      seal();
+      open();
+    }
+  };
 }
 
 function cpuOfOne(run: () => void, seconds: number): number {
