@@ -70,6 +70,42 @@ describe('AEAD', () => {
   }
 });
 
+describe('what is authenticated besides the data', () => {
+  const cid = hex('c0ffee000001');
+  const withCid = { ...header, type: ContentType.tls12Cid, cid };
+  const finished = { ...header, type: ContentType.handshake, sequence: 0 };
+  const cases = {
+    'without a connection ID': [header, 7, '000100000000000517fefd0007'],
+    'of a Finished': [finished, 24, '000100000000000016fefd0018'],
+    'with one': [withCid, 8, 'ffffffffffffffff190619fefd0001000000000005c0ffee0000010008'],
+    'with one, and padding': [
+      withCid,
+      16,
+      'ffffffffffffffff190619fefd0001000000000005c0ffee0000010010',
+    ],
+    'with one of two octets': [
+      { ...withCid, sequence: 0, cid: hex('beef') },
+      25,
+      'ffffffffffffffff190219fefd0001000000000000beef0019',
+    ],
+    'with one, as the drafts have it': [
+      { ...withCid, draftMac: true },
+      8,
+      '000100000000000519fefdc0ffee000001060008',
+    ],
+    'with one, of a Finished of mbedTLS 2.28': [
+      { ...withCid, sequence: 0, draftMac: true },
+      32,
+      '000100000000000019fefdc0ffee000001060020',
+    ],
+  } as const;
+  for (const [name, [of, length, octets]] of Object.entries(cases)) {
+    it(`D36, D61: is as in the sheet ${name}`, () => {
+      assert.equal(toHex(additionalData(of, length)), octets.toUpperCase());
+    });
+  }
+});
+
 describe('CBC', () => {
   const { cipher } = cipherSuites.TLS_PSK_WITH_AES_128_CBC_SHA256;
   const block = new Reader(hex(macThenEncrypt.keyBlock));
