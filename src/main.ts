@@ -415,6 +415,9 @@ function coapDevice(peer: DtlsPeer): CoapDevice {
   return {
     id: peer.id,
     maxPayload: peer.maxPayload,
+    get allowance() {
+      return peer.allowance;
+    },
     ...(identity === undefined ? {} : { identity: identity.name }),
     caller: callerOf(peer),
     address: peer.address,

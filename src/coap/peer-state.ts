@@ -8,6 +8,8 @@ import type { Outbox } from './outbox.ts';
 
 /** NON responses of ours that the peer may still reject. */
 const rejectable = 16;
+/** Messages that wait until the peer has shown where it is. */
+const heldBack = 16;
 
 export class PeerState {
   readonly outbox: Outbox;
@@ -26,6 +28,10 @@ export class PeerState {
   readonly #rejections = new Map<number, () => void>();
   /** Ms since the epoch: when a message left that the peer is to react to. */
   #awaited: number | undefined;
+  /** Oldest first. */
+  #held: Set<Uint8Array> | undefined;
+  /** Ms since the epoch. */
+  #pingsAgain = 0;
 
   constructor(outbox: Outbox, link: Link) {
     this.outbox = outbox;
@@ -66,6 +72,39 @@ export class PeerState {
     return rejected !== undefined;
   }
 
+  /** Keeps a message that the peer may not be sent yet. */
+  hold(message: Uint8Array): void {
+    this.#held ??= new Set();
+    this.#held.delete(message);
+    this.#held.add(message);
+    const [oldest] = this.#held;
+    if (this.#held.size > heldBack && oldest !== undefined) this.#held.delete(oldest);
+  }
+
+  get holds(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** What was kept, which is kept no longer; without one that leaves as it is. */
+  release(but?: Uint8Array): Iterable<Uint8Array> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (but !== undefined) held?.delete(but);
+    return held ?? [];
+  }
+
+  /** What was released has left, unless it was held back again: the next time the peer is asked at once. */
+  released(): void {
+    if (this.#held === undefined) this.#pingsAgain = 0;
+  }
+
+  /** Whether it is time to ask the peer for a sign of life, which is then due for some time. */
+  pings(now: number): boolean {
+    if (now < this.#pingsAgain) return false;
+    this.#pingsAgain = now + this.link.roundTrip.timeout;
+    return true;
+  }
+
   /** The exchange that this request began, where it is a duplicate (RFC 7252 section 4.5). */
   exchangeOf(request: Message, oldest: number): Exchange | undefined {
     const exchange = this.#exchanges.get(request.messageId);
@@ -94,5 +133,6 @@ export class PeerState {
     this.outbox.close();
     this.#exchanges.clear();
     this.#rejections.clear();
+    this.#held = undefined;
   }
 }

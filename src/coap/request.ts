@@ -13,6 +13,11 @@ export interface CoapPeer {
   send(message: Uint8Array): void;
   /** Octets of the largest message that the peer can be sent; absent where nothing but the block size bounds it. */
   readonly maxPayload?: number;
+  /**
+   * Octets of a message that the peer may be sent now, where it writes from an address that no round trip has shown it
+   * to be at; absent or Infinity: any number. Changes with what is said to it and heard of it.
+   */
+  readonly allowance?: number;
 }
 
 /** Whose bodies and answers are whose: the peer's identity, or else its connection. The two never meet. */

@@ -134,6 +134,7 @@ export class CoapServer<P extends CoapPeer> {
       if (code !== empty) this.#log.drop('response to no request', { peer: peer.id, code });
       this.#send(peer, emptyMessage('RST', messageId)); // to a ping, too: section 4.3
     } else this.#log.drop('not a request', { peer: peer.id, code });
+    this.#letGo(peer);
   }
 
   /**
@@ -197,6 +198,7 @@ export class CoapServer<P extends CoapPeer> {
       this.#log.drop('duplicate', { peer: peer.id, messageId: request.messageId });
       const repeat = before.duplicate();
       state.repeated(repeat);
+      this.#letGo(peer, repeat);
       if (repeat !== undefined) this.#send(peer, repeat);
       return;
     }
@@ -353,6 +355,33 @@ export class CoapServer<P extends CoapPeer> {
   }
 
   #send(peer: P, message: Uint8Array): void {
+    if (message.length > (peer.allowance ?? Infinity)) this.#holdBack(peer, message);
+    else this.#transmit(peer, message);
+  }
+
+  /**
+   * The peer writes from an address that it may not be at: nothing large goes there before a round trip. A ping makes
+   * one; its RST, or whatever else the peer says, lets the message go.
+   */
+  #holdBack(peer: P, message: Uint8Array): void {
+    const state = this.#stateOf(peer);
+    if (state.gone) return;
+    state.hold(message);
+    if (!state.pings(this.#clock.now())) return;
+    const messageId = state.outbox.nextMessageId();
+    state.watch(messageId, () => {});
+    this.#transmit(peer, emptyMessage('CON', messageId));
+  }
+
+  /** Sends what was held back as far as it may leave now, but for a message that leaves as it is. */
+  #letGo(peer: P, but?: Uint8Array): void {
+    const state = this.#peers.get(peer.id);
+    if (state?.holds !== true) return;
+    for (const held of state.release(but)) this.#send(peer, held);
+    state.released();
+  }
+
+  #transmit(peer: P, message: Uint8Array): void {
     try {
       peer.send(message);
     } catch (error) {

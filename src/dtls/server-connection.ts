@@ -200,6 +200,12 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   get maxPayload(): number {
     const { connection } = this;
     if (connection === undefined) return this.#host.wake(this.key, this.id)?.maxPayload ?? 0;
+    return connection.maxPayload;
+  }
+
+  get allowance(): number {
+    const { connection } = this;
+    if (connection === undefined) return this.#host.wake(this.key, this.id)?.allowance ?? 0;
     if (this.#unconfirmed === undefined) return connection.maxPayload;
     const left = this.#allowance(this.#unconfirmed) - connection.overhead;
     return Math.max(0, Math.min(connection.maxPayload, left));

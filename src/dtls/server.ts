@@ -76,6 +76,11 @@ export interface DtlsPeer {
   readonly credential: PeerCredential;
   /** Octets of data that fit one datagram. */
   readonly maxPayload: number;
+  /**
+   * Octets of data that may leave now: maxPayload, or less while nothing but one record has shown the peer to be at its
+   * address. What is longer is dropped.
+   */
+  readonly allowance: number;
   /** One record of application data in one datagram. */
   send(data: Uint8Array): void;
   close(): void;
@@ -161,7 +166,7 @@ export class DtlsServer {
   #draftsTold = Number.NEGATIVE_INFINITY;
   readonly #pskFailures: PskFailures;
   /** Of handshakes under way. */
-  readonly #claims = new WeakMap<ServerConnection, PskClaim>();
+  readonly #claims = new WeakMap<DtlsPeer, PskClaim>();
 
   constructor(options: DtlsServerOptions) {
     const { clock, random, log, kept, connectionIds, resumption } = options;
@@ -205,7 +210,10 @@ export class DtlsServer {
       admits,
       send: (datagram, to) => this.#guard(() => options.send(datagram, to)),
       deliver: (peer, data) => this.#guard(() => options.deliver(peer, data)),
-      opened: (peer) => this.#guard(() => options.opened?.(peer)),
+      opened: (peer) => {
+        this.#claims.delete(peer);
+        this.#guard(() => options.opened?.(peer));
+      },
       closed: (peer, reason) => this.#guard(() => options.closed?.(peer, reason)),
       forgetSession: (name) => this.#sessions?.forget(name),
     });

@@ -560,6 +560,15 @@ describe('Block2: later blocks', () => {
     await peer.hears({ type: 'ACK', block2: [4, 1, 256], payload: answer.slice(1024, 1280) });
   });
 
+  it('tells the size with block 0, and with a later one where Size2 asks for it (section 4)', async () => {
+    const { peer } = await answered();
+    peer.says({ ...POST, mid: 2, block2: [1, 0, 1024] });
+    const { size2 } = await peer.hears({ type: 'ACK', block2: [1, 1, 1024] });
+    assert.equal(size2, undefined);
+    peer.says({ ...POST, mid: 3, block2: [1, 0, 1024], size2: 0 });
+    await peer.hears({ type: 'ACK', block2: [1, 1, 1024], size2: 3000 });
+  });
+
   it('answers 4.00 beyond the end', async () => {
     const { peer } = await answered();
     peer.says({ ...POST, mid: 2, block2: [3, 0, 1024] });

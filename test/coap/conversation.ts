@@ -67,6 +67,8 @@ export class TestPeer implements CoapPeer {
   readonly maxPayload?: number;
   readonly identity?: string;
   readonly sent: Uint8Array[] = [];
+  /** Octets that it may be sent now. */
+  allowance = Number.POSITIVE_INFINITY;
   readonly #receive: (peer: TestPeer, bytes: Uint8Array) => void;
 
   constructor(

@@ -596,3 +596,75 @@ describe('CoAP server: separate responses (RFC 7252 section 5.2.2)', () => {
     await settled();
   });
 });
+
+describe('CoAP server: a peer at an address that is not confirmed', () => {
+  const large = new Uint8Array(500);
+  const moved = () => {
+    const talk = conversation({ handle: () => ({ code: '2.05', body: large }) });
+    talk.peer.allowance = 100;
+    return talk;
+  };
+
+  // CON [1] POST →   ← CON [m] Empty   RST [m] →   ← ACK [1] 2.05
+  it('is pinged, and gets its answer after the RST', async () => {
+    const { peer, requests, drops } = moved();
+    peer.says(POST);
+    const { mid = 0 } = await peer.hears({ type: 'CON', code: '0.00', token: '' });
+    await peer.hearsNothing();
+    peer.allowance = Number.POSITIVE_INFINITY;
+    peer.says({ type: 'RST', mid });
+    await peer.hears({ type: 'ACK', mid: 1, code: '2.05', payload: large });
+    await peer.hearsNothing();
+    assert.equal(requests.length, 1);
+    assert.equal(drops.of('coap: ACK or RST of nothing'), 0);
+  });
+
+  it('gets it once where it repeats its request instead, and with it what else it waits for', async () => {
+    const { peer, requests } = moved();
+    peer.says(POST);
+    await peer.hears({ type: 'CON', code: '0.00' });
+    peer.says({ ...POST, mid: 2, token: '02' });
+    await peer.hearsNothing(); // one ping is enough
+    peer.allowance = Number.POSITIVE_INFINITY;
+    peer.says(POST);
+    await peer.hears({ type: 'ACK', mid: 2, code: '2.05' });
+    await peer.hears({ type: 'ACK', mid: 1, code: '2.05' });
+    await peer.hearsNothing();
+    assert.equal(requests.length, 2);
+  });
+
+  it('is pinged again later, and waits for no more than so many answers', async () => {
+    const { peer, clock } = moved();
+    for (let mid = 1; mid <= 20; mid++) {
+      peer.says({ ...POST, mid });
+      await settled();
+    }
+    await peer.hears({ type: 'CON', code: '0.00' });
+    await clock.turn(10_000);
+    peer.says({ ...POST, mid: 21 });
+    await peer.hears({ type: 'CON', code: '0.00' });
+    peer.allowance = Number.POSITIVE_INFINITY;
+    peer.says({ type: 'CON', code: '0.00', mid: 99 });
+    await peer.hears({ type: 'RST', mid: 99 });
+    for (let mid = 6; mid <= 21; mid++) await peer.hears({ type: 'ACK', mid, code: '2.05' });
+    await peer.hearsNothing();
+  });
+
+  it('gets what is small at once', async () => {
+    const { peer } = conversation();
+    peer.allowance = 20;
+    peer.says(POST);
+    await peer.hears({ type: 'ACK', mid: 1, code: '2.04' });
+    await peer.hearsNothing();
+  });
+
+  it('is sent nothing once it is forgotten', async () => {
+    const { peer, server } = moved();
+    peer.says(POST);
+    await peer.hears({ type: 'CON', code: '0.00' });
+    server.forget(peer);
+    peer.allowance = Number.POSITIVE_INFINITY;
+    peer.says({ type: 'NON', code: '0.00', mid: 5 });
+    await peer.hearsNothing();
+  });
+});

@@ -261,6 +261,26 @@ describe('blocks without Uri-Path (libcoap #811)', () => {
     await peer.hears({ type: 'ACK', block2: [1, 1, 64] });
   });
 
+  it('belong to the one of two bodies that they are the next block of', async () => {
+    const { peer, requests } = talk();
+    for (const [path, blocks] of [
+      ['a', [0]],
+      ['b', [0, 1]],
+    ] as const) {
+      for (const i of blocks) {
+        peer.says({ ...POST, mid: 10 * path.charCodeAt(0) + i, path, ...part(i) });
+        await peer.hears({ type: 'ACK', code: '2.31', block1: [i, 1, 64] });
+      }
+    }
+    for (const i of [2, 3]) {
+      peer.says({ ...nameless, mid: i, ...part(i) });
+      await peer.hears({ type: 'ACK', code: '2.31', block1: [i, 1, 64] });
+    }
+    peer.says({ ...nameless, mid: 4, ...part(4) });
+    await peer.hears({ type: 'ACK', block1: [4, 0, 64], block2: [0, 1, 64] });
+    assert.deepEqual(requests[0]?.path, ['b']);
+  });
+
   it('belong to none where two could be meant, or the tag differs', async () => {
     const { peer } = talk();
     for (const [i, path] of ['a', 'b'].entries()) {
