@@ -47,7 +47,7 @@ const none = new Uint8Array();
 /** The message in a datagram; throws MessageFormatError. Token, option values and payload are views of `bytes`. */
 export function decode(bytes: Uint8Array): Message {
   const type = check(bytes);
-  const packet = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const packet = parse(bufferOf(bytes));
   return {
     type,
     code: packet.code,
@@ -59,6 +59,11 @@ export function decode(bytes: Uint8Array): Message {
     })),
     payload: plain(packet.payload),
   };
+}
+
+/** The same memory: `Buffer.from(bytes)` alone would copy it. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The same memory, without Buffer's own idea of `slice`. */
@@ -77,12 +82,12 @@ export function encode(message: Message): Uint8Array {
         reset: type === 'RST',
         code,
         messageId,
-        token: Buffer.from(token),
+        token: bufferOf(token),
         options: options.map(({ number, value }) => ({
           name: String(number),
-          value: Buffer.from(value),
+          value: bufferOf(value),
         })),
-        payload: Buffer.from(payload),
+        payload: bufferOf(payload),
       },
       Number.MAX_SAFE_INTEGER, // how large a message may be is for the block-wise layer to say
     ),

@@ -46,7 +46,7 @@ export class VirtualDevice {
   readonly #dtls: DtlsClient;
   readonly #coap: CoapClient;
   readonly #wire = { datagrams: 0, octets: 0 };
-  #response = new Uint8Array();
+  #response: Uint8Array = new Uint8Array();
 
   private constructor(profile: LinkProfile, way: Way, seed: number) {
     this.#way = way;
