@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { hex } from '../../src/base/bytes.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { CoapClient } from '../../src/coap/client.ts';
+import { EchoValues } from '../../src/coap/echo.ts';
 import { decode, encode } from '../../src/coap/message.ts';
 import { OptionNumber, optionOf } from '../../src/coap/options.ts';
 import { HandClock, settled } from '../support/hand-clock.ts';
@@ -28,6 +29,25 @@ async function challenged(peer: TestPeer, mid = 1): Promise<string> {
   assert.ok(echo !== undefined && echo.length >= 2 && echo.length <= 80);
   return echo;
 }
+
+describe('Echo, a value', () => {
+  it('C17 counts for 120 s from its time on, and not before it', () => {
+    const key = () => new Uint8Array(32).fill(7);
+    const peer = { id: 'device', send: () => {} };
+    const at = (seconds: number) => new EchoValues(new HandClock(seconds * 1_000), key);
+    const value = at(1_000).of(peer);
+    for (const [seconds, fresh] of [
+      [999, false], // the clock was set back, or the value is made up
+      [1_000, true],
+      [1_120, true],
+      [1_121, false],
+    ] as const) {
+      assert.equal(at(seconds).isFresh(peer, value), fresh, `at ${seconds} s`);
+    }
+    const other = new EchoValues(new HandClock(1_000_000), () => new Uint8Array(32).fill(8));
+    assert.equal(other.isFresh(peer, value), false, 'under the key of another process');
+  });
+});
 
 describe('Echo, the server', () => {
   it('C17 answers 4.01 with a value, takes the request that brings it back, and asks no more', async () => {

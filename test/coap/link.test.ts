@@ -1,6 +1,9 @@
 /** What the server learns of a peer's link: its round trip, and how large a datagram it carries. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { szxWithin } from '../../src/coap/block.ts';
+import { Link } from '../../src/coap/link.ts';
+import { defaultParameters } from '../../src/coap/parameters.ts';
 import type { CoapResponse } from '../../src/coap/request.ts';
 import { RoundTrip } from '../../src/coap/round-trip.ts';
 import { bodyOf, conversation, type Line, promised, type TestPeer } from './conversation.ts';
@@ -29,6 +32,9 @@ describe('round trip (RFC 6298 section 2)', () => {
     assert.equal(trip.timeout, 2_000);
     for (let i = 0; i < 50; i++) trip.learn(29_000);
     assert.ok(trip.timeout <= 30_000);
+    const before = trip.timeout;
+    trip.learn(-3_600_000); // the clock was set back
+    assert.equal(trip.timeout, before);
     const impatient = new RoundTrip({ ...bounds, initial: 300 });
     impatient.learn(10);
     assert.equal(impatient.timeout, 300);
@@ -166,6 +172,19 @@ describe('block size by link', () => {
     }
     peer.says({ ...POST, mid: 9, block2: [4, 0, 1024] });
     await peer.hears({ type: 'ACK', block2: [4, 0, 1024] });
+  });
+
+  it('counts large datagrams alone: a small one that arrives is no sign that large ones do', () => {
+    for (const [arrived, halves] of [
+      [100, true],
+      [1_100, false],
+    ] as const) {
+      const link = new Link(defaultParameters);
+      for (let i = 0; i < 3; i++) link.lost(1_100);
+      link.passed(arrived);
+      link.lost(1_100);
+      assert.equal(link.szx, halves ? szxWithin(512) : szxWithin(1_024));
+    }
   });
 
   it('stays where it is small datagrams that are repeated', async () => {

@@ -404,6 +404,7 @@ describe('Q-Block1: what is refused', () => {
   for (const [what, line] of [
     ['Size1', { size1: octets(3) - 1 }],
     ['block size', { qBlock1: [1, 1, 512], payload: body.slice(512, 1024) }],
+    ['block size, and its octets do not', { qBlock1: [1, 1, 512] }],
   ] as const) {
     it(`answers 4.00 where the ${what} changes midway`, async () => {
       const { peer } = talk();

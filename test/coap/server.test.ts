@@ -369,6 +369,17 @@ describe('CoAP server: duplicates (RFC 7252 section 4.5)', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('C11 remembers the messages of a peer that speaks on, each for its 247 s', async () => {
+    const { peer, clock, requests } = conversation();
+    for (let mid = 1; mid <= 10; mid++) {
+      peer.says({ ...POST, mid });
+      await clock.turn(100_000);
+      peer.says({ ...POST, mid }); // a duplicate, 100 s old
+      await clock.turn(100_000);
+    }
+    assert.equal(requests.length, 10);
+  });
+
   it('C11 remembers so many peers', async () => {
     const { newPeer, server } = conversation({ limits: { peers: 10 } });
     for (let i = 0; i < 100; i++) newPeer(`peer ${i}`).says(POST);
