@@ -164,6 +164,7 @@ export class DtlsServer {
   /** Addresses whose handshake waits for its session to come out of the store. */
   readonly #recalling = new Set<string>();
   #draftsTold = Number.NEGATIVE_INFINITY;
+  readonly #paced: PacedLog;
   readonly #pskFailures: PskFailures;
   /** Of handshakes under way. */
   readonly #claims = new WeakMap<DtlsPeer, PskClaim>();
@@ -176,6 +177,7 @@ export class DtlsServer {
     this.#cookies = options.cookies ?? new HmacCookies({ clock, random, keyLife: times.cookieKey });
     const { lookups, ecdhePerAddress } = this.#limits;
     const paced = new PacedLog({ clock, log, perMinute: linesPerMinute });
+    this.#paced = paced;
     this.#pskFailures = new PskFailures({ clock, log: paced });
     this.#work = new WorkBudget({ clock, perSecond: ecdhePerAddress });
     if (kept !== undefined) this.#vault = new Vault({ ...kept, clock, random, log, lookups });
@@ -501,10 +503,17 @@ export class DtlsServer {
     return {
       drafts: this.#options.connectionIds?.drafts ?? false,
       next: () => {
-        let cid = cids.make();
-        while (this.#roster.holds(keyOfCid(cid))) cid = cids.make();
-        this.#roster.claim(cid, connection);
-        return cid;
+        for (let tries = 0; tries < mostCidTries; tries++) {
+          const cid = cids.make();
+          if (this.#roster.holds(keyOfCid(cid))) continue;
+          this.#roster.claim(cid, connection);
+          return cid;
+        }
+        this.#paced.info('connection IDs are used up, and one connection has none', {
+          advice:
+            'make dtls.cidLength longer: the prefix and three octets of each are not of chance',
+        });
+        return undefined;
       },
       refused: (type) => this.#tellOfDraft(type, connection.address),
     };
@@ -550,6 +559,9 @@ export class DtlsServer {
     }
   }
 }
+
+/** Where so many connection IDs in a row are taken, few are left: with two octets of chance there are 65,536. */
+const mostCidTries = 32;
 
 /** Most records that wait for one connection: more than a few are someone's who sends old ones again. */
 const mostAwaited = 16;

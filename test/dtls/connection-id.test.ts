@@ -292,6 +292,25 @@ describe('connection IDs agreed on', () => {
     });
   }
 
+  it('may be used up: then a connection has none, and the server goes on', async () => {
+    const octets = hex('0102030405060708');
+    const cids = { length: 8, make: () => octets, knows: (cid: Uint8Array) => equal(cid, octets) };
+    const bench = new Bench({ connectionIds: { length: 8, cids } });
+    for (let seed = 1; seed <= 2; seed++) {
+      const device = await new Device(bench, {
+        ...own('beef'),
+        seed,
+        at: { address: '192.0.2.1', port: seed },
+      }).connect();
+      device.send(`from ${seed}`);
+    }
+    assert.deepEqual(texts(bench), ['from 1', 'from 2']);
+    const told = bench.lines.filter(({ event }) => /connection IDs are used up/.test(event));
+    assert.equal(told.length, 1);
+    const facts = [...bench.server.connections()].map(({ cid }) => cid);
+    assert.deepEqual(facts, [toHex(octets), undefined]);
+  });
+
   it('tell themselves from made-up ones', () => {
     const options = { length: 8, prefix: Uint8Array.of(3), keys: [new Uint8Array(32)] as const };
     const cids = new TaggedCids({ ...options, random: seededRandom(1) });
