@@ -1,9 +1,8 @@
 /** The one UDP socket: datagrams in with their address, datagrams out. */
 import { createSocket, type Socket } from 'node:dgram';
-import { type LookupOneOptions, lookup } from 'node:dns';
-import { isIP } from 'node:net';
 import type { Address } from './base/address.ts';
 import type { Log } from './base/log.ts';
+import { addressOctets } from './dtls/ip.ts';
 
 export interface UdpSocket {
   /** Where it listens; the port is the one the system gave where 0 was asked for. */
@@ -32,7 +31,8 @@ export class UdpError extends Error {
 export async function listenUdp(options: UdpOptions): Promise<UdpSocket> {
   const { log } = options;
   const type = options.host.includes(':') ? 'udp6' : 'udp4';
-  const socket = createSocket({ type, lookup: lookUp });
+  const isName = addressOctets(options.host) === undefined;
+  const socket = createSocket(isName ? { type } : { type, lookup: asItIs });
   await bound(socket, options);
   if (options.receiveBuffer !== undefined) {
     try {
@@ -66,15 +66,16 @@ export async function listenUdp(options: UdpOptions): Promise<UdpSocket> {
   };
 }
 
-/** Node has each address of each datagram looked up, IP addresses too, a turn of the event loop later: those go at once. */
-function lookUp(
+/**
+ * Node looks up where each datagram goes, an IP address too, and sends a turn of the event loop later. Peers are at IP
+ * addresses; where we listen at one too, nothing is left to look up.
+ */
+function asItIs(
   host: string,
-  options: LookupOneOptions,
-  callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
 ): void {
-  const family = isIP(host);
-  if (family === 0) lookup(host, options, callback);
-  else callback(null, host, family);
+  callback(null, host, host.includes(':') ? 6 : 4);
 }
 
 function bound(socket: Socket, { host, port }: UdpOptions): Promise<void> {

@@ -178,6 +178,23 @@ export class Writer {
     return this.uint(value, 6);
   }
 
+  /** What `write` writes, behind its length in `width` octets. */
+  counted(width: 1 | 2 | 3, write: () => void): this {
+    const at = this.#at;
+    this.uint(0, width);
+    write();
+    const end = this.#at;
+    this.#at = at;
+    this.uint(end - at - width, width);
+    this.#at = end;
+    return this;
+  }
+
+  /** Octets written so far. */
+  get length(): number {
+    return this.#at;
+  }
+
   /** What was written so far, as a view that holds until the next is written. */
   get written(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);

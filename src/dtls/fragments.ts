@@ -115,6 +115,12 @@ class Pieces {
     if (fragment.type !== this.#type || fragment.length !== this.#body.length) {
       return 'fragments of one message disagree';
     }
+    if (this.#missing === 0) return undefined;
+    if (isWhole(fragment) && this.#missing === fragment.length) {
+      this.#body.set(fragment.body); // as nearly every message comes
+      this.#missing = 0;
+      return undefined;
+    }
     for (let i = 0; i < fragment.body.length; i++) {
       const at = fragment.offset + i;
       if (this.#have[at] === 1) continue;

@@ -54,6 +54,7 @@ export function vector(least: number, most: number): Struct<Uint8Array> {
 /** `T name<least..most>`; the bounds count octets, as in the standard. */
 export function list<T>(item: Struct<T>, least: number, most: number): Struct<readonly T[]> {
   const octets = vector(least, most);
+  const width = widthOf(most);
   return {
     read(reader) {
       const inner = new Reader(octets.read(reader));
@@ -62,9 +63,11 @@ export function list<T>(item: Struct<T>, least: number, most: number): Struct<re
       return values;
     },
     write(writer, values) {
-      const inner = new Writer();
-      for (const value of values) item.write(inner, value);
-      octets.write(writer, inner.done());
+      writer.counted(width, () => {
+        const before = writer.length;
+        for (const value of values) item.write(writer, value);
+        checkSize(writer.length - before, least, most);
+      });
     },
   };
 }

@@ -169,6 +169,17 @@ describe('Writer', () => {
     );
   });
 
+  it('writes a length before what it is of, and refuses what is too long for it', () => {
+    const writer = new Writer(2).uint8(7);
+    writer.counted(2, () => writer.bytes(hex('AABBCC')).counted(1, () => writer.uint8(1)));
+    assert.equal(toHex(writer.written), '07 0005 AABBCC 01 01'.replaceAll(' ', ''));
+    assert.equal(writer.length, 8);
+    const most = new Uint8Array(255);
+    assert.equal(new Writer().counted(1, () => {}).length, 1);
+    const long = new Writer();
+    assert.throws(() => long.counted(1, () => long.bytes(most).uint8(0)), BytesError);
+  });
+
   it('refuses numbers that do not fit', () => {
     for (const length of lengths) {
       assert.throws(() => new Writer().uint(256 ** length, length), BytesError);
@@ -184,5 +195,12 @@ describe('Writer', () => {
     writer.uint8(2);
     before[0] = 9;
     assert.deepEqual(writer.done(), Uint8Array.of(1, 2));
+  });
+
+  it('gives memory of its own where it is full, too', () => {
+    const writer = new Writer(1).uint8(1);
+    const before = writer.done();
+    assert.deepEqual(writer.uint8(2).done(), Uint8Array.of(1, 2));
+    assert.deepEqual(before, Uint8Array.of(1));
   });
 });

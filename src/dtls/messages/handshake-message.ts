@@ -65,17 +65,13 @@ function setUint24(octets: Uint8Array, at: number, value: number): void {
 
 /** The message as if it had never been fragmented: what the transcript holds (RFC 6347 §4.2.6). */
 export function encodeMessage(message: HandshakeMessage): Uint8Array {
-  const { type, sequence, body } = message;
-  return encodeFragment({ type, length: body.length, sequence, offset: 0, body });
+  return encodeFragment(fragmentOf(message, 0, message.body.length));
 }
 
 /** `length` octets of the message from `offset` on. */
 export function fragmentOf(message: HandshakeMessage, offset: number, length: number): Fragment {
-  return {
-    type: message.type,
-    length: message.body.length,
-    sequence: message.sequence,
-    offset,
-    body: message.body.subarray(offset, offset + length),
-  };
+  const { type, sequence, body } = message;
+  const isWhole = offset === 0 && length === body.length;
+  const piece = isWhole ? body : body.subarray(offset, offset + length);
+  return { type, length: body.length, sequence, offset, body: piece };
 }

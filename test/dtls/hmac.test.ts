@@ -1,0 +1,53 @@
+/** HMAC and digests out of one-shot hashes, beside node:crypto's own objects. */
+import assert from 'node:assert/strict';
+import { createHash, createHmac } from 'node:crypto';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { concat, hex, toHex, utf8 } from '../../src/base/bytes.ts';
+import { digestOf, Hmac } from '../../src/dtls/hmac.ts';
+
+const hashes = ['sha256', 'sha384'] as const;
+
+describe('HMAC', () => {
+  it('gives the published octets (RFC 4231 4.3, 4.7)', () => {
+    const short = new Hmac('sha256', utf8('Jefe')).of(
+      utf8('what do ya want '),
+      utf8('for nothing?'),
+    );
+    const due = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843';
+    assert.equal(toHex(short), due.toUpperCase());
+    const long = new Hmac('sha256', new Uint8Array(131).fill(0xaa));
+    const text = 'Test Using Larger Than Block-Size Key - Hash Key First';
+    const dueOfLong = '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54';
+    assert.deepEqual(long.of(utf8(text)), hex(dueOfLong));
+  });
+
+  it('is that of node:crypto for any key and message, one after the other', () => {
+    const key = fc.uint8Array({ maxLength: 200 });
+    const parts = fc.array(fc.uint8Array({ maxLength: 400 }), { maxLength: 4 });
+    fc.assert(
+      fc.property(fc.constantFrom(...hashes), key, parts, parts, (hash, octets, one, other) => {
+        const hmac = new Hmac(hash, octets);
+        for (const message of [one, other]) {
+          const due = createHmac(hash, octets)
+            .update(concat(...message))
+            .digest();
+          assert.equal(toHex(hmac.of(...message)), toHex(due));
+        }
+      }),
+    );
+  });
+});
+
+describe('a digest', () => {
+  it('is that of node:crypto', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...hashes), fc.uint8Array({ maxLength: 400 }), (hash, octets) => {
+        assert.equal(
+          toHex(digestOf(hash, octets)),
+          toHex(createHash(hash).update(octets).digest()),
+        );
+      }),
+    );
+  });
+});
