@@ -1,6 +1,6 @@
 /**
- * A DTLS 1.2 client: one connection to one server. It stands in for devices in the lab and in tests, and shares
- * records, flights and connection with the server.
+ * A DTLS 1.2 client: one connection to one server. It connects to devices that are servers, stands in for devices in
+ * the lab and in tests, and shares records, flights and connection with the server.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
