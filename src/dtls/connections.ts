@@ -33,6 +33,11 @@ export class Connections {
     return this.#handshakes.size;
   }
 
+  /** Of those, from the group of one address. */
+  handshakesFrom({ address }: Address): number {
+    return this.#groups.get(addressGroup(address))?.size ?? 0;
+  }
+
   get established(): number {
     return this.#established.size;
   }

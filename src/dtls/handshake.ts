@@ -169,7 +169,7 @@ export function* serverHandshake(
 }
 
 /** What decides whether a session is resumed, and what a full handshake agrees on. */
-type Terms = Pick<ServerContext, 'credentials' | 'suites' | 'groups' | 'resumption'>;
+export type Terms = Pick<ServerContext, 'credentials' | 'suites' | 'groups' | 'resumption'>;
 
 /** The session that the hello resumes; undefined: a full handshake is due. Throws HandshakeError where neither may be. */
 function resumedSession(
@@ -180,6 +180,16 @@ function resumedSession(
   const { sessions, session } = resumption ?? {};
   if (sessions === undefined || session === undefined) return undefined;
   return sessions.allows(session, hello, offered, suites) ? session : undefined;
+}
+
+/** Whether a handshake with this hello resumes a session, and is neither a full one nor fails at once. */
+export function resumes(hello: ClientHello, terms: Terms): boolean {
+  try {
+    return resumedSession(hello, checkHello(hello), terms) !== undefined;
+  } catch (error) {
+    if (error instanceof HandshakeError) return false;
+    throw error;
+  }
 }
 
 /** In which group a handshake with this hello has to do ECDHE; undefined: in none, or it fails before. */

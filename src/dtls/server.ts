@@ -29,7 +29,13 @@ import { type Cookies, HmacCookies } from './cookie.ts';
 import type { DtlsCredentials, PeerCredential } from './credentials.ts';
 import { Extensions, ExtensionType } from './extensions.ts';
 import { isWhole, readFragments } from './fragments.ts';
-import { ecdheGroup, type ServerContext, serverHandshake } from './handshake.ts';
+import {
+  ecdheGroup,
+  resumes,
+  type ServerContext,
+  serverHandshake,
+  type Terms,
+} from './handshake.ts';
 import { ClientHello } from './messages/client-hello.ts';
 import {
   encodeFragment,
@@ -383,7 +389,7 @@ export class DtlsServer {
     const running = this.#roster.awake.handshakeAt(address);
     const known = this.#cookies.check(address, hello);
     const session = this.#recall(hello);
-    if (!known && (running !== undefined || !this.#mayTrust(session, address))) {
+    if (!known && (running !== undefined || !this.#mayTrust(hello, session, address))) {
       this.#askForCookie(record, message, hello, address);
       return undefined;
     }
@@ -419,11 +425,19 @@ export class DtlsServer {
   /**
    * Whether a hello without a cookie is answered all the same: it resumes a session, from the IP address where that
    * was last. Whoever forges one can have no more than a resumption's first flight, less than twice the hello, sent
-   * to the very device whose session it is; and only while few handshakes are under way.
+   * to the very device whose session it is; and only while few handshakes are under way, in all and of that address: the
+   * rest are for those who showed that they are there.
    */
-  #mayTrust(session: Session | undefined, { address }: Address): boolean {
+  #mayTrust(hello: ClientHello, session: Session | undefined, from: Address): boolean {
     if (this.#options.resumption?.skipCookie !== true || session === undefined) return false;
-    return session.host === address && this.#roster.awake.handshakes < this.#limits.halfOpen / 4;
+    const { awake } = this.#roster;
+    const { halfOpen, halfOpenPerAddress } = this.#limits;
+    return (
+      session.host === from.address &&
+      resumes(hello, this.#terms(session, from)) &&
+      awake.handshakes < halfOpen / 4 &&
+      awake.handshakesFrom(from) < halfOpenPerAddress / 4
+    );
   }
 
   /** `begin` once the store has been asked for the session. */
@@ -469,17 +483,10 @@ export class DtlsServer {
     from: From,
     session: Session | undefined,
   ): void {
-    const { credentials, random, suites, groups, explain, keyLog, log } = this.#options;
-    const { address } = from.address;
-    const sessions = this.#sessions;
-    const offers = {
-      credentials,
-      suites: suites ?? defaultSuites,
-      groups: groups ?? defaultGroups,
-      resumption: sessions === undefined ? undefined : { sessions, session, host: address },
-    };
-    const group = ecdheGroup(hello, offers);
-    if (group !== undefined && !this.#work.take(address, group)) {
+    const { random, explain, keyLog, log } = this.#options;
+    const terms = this.#terms(session, from.address);
+    const group = ecdheGroup(hello, terms);
+    if (group !== undefined && !this.#work.take(from.address.address, group)) {
       log.drop('too many handshakes with ECDHE from one address');
       return;
     }
@@ -487,7 +494,7 @@ export class DtlsServer {
     const { connection, work } = this.#roster.begin(from.address, hello.random.slice(), start);
     connection.countIn(from);
     const context: ServerContext = {
-      ...offers,
+      ...terms,
       random,
       explain: explain ?? false,
       claimed: (claim) => this.#claims.set(connection, claim),
@@ -495,6 +502,17 @@ export class DtlsServer {
       ...(keyLog === undefined ? {} : { keyLog }),
     };
     work.start(serverHandshake(context, message, hello));
+  }
+
+  #terms(session: Session | undefined, { address }: Address): Terms {
+    const { credentials, suites, groups } = this.#options;
+    const sessions = this.#sessions;
+    return {
+      credentials,
+      suites: suites ?? defaultSuites,
+      groups: groups ?? defaultGroups,
+      resumption: sessions === undefined ? undefined : { sessions, session, host: address },
+    };
   }
 
   #policyFor(connection: ServerConnection): ConnectionIdPolicy | undefined {

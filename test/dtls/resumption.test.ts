@@ -248,6 +248,38 @@ for (const way of ['ID', 'ticket'] as const) {
       assert.equal(clear(busy.heard)[0], `${HandshakeType.helloVerifyRequest}`);
     });
 
+    it('needs a cookie where it would not be resumed, so that no full handshake goes without', async () => {
+      const bench = serve({ resumption: { ...resumption, skipCookie: true } });
+      const session = await firstSession(bench, client);
+      const first = async (options: Partial<DtlsClientOptions>) => {
+        const device = await again(bench, session, { at: { ...home, port: seeds }, ...options });
+        assert.ok(!device.client.resumed);
+        return clear(device.heard)[0];
+      };
+      const suites = ['TLS_PSK_WITH_AES_128_GCM_SHA256'] as const;
+      assert.equal(await first({ suites }), `${HandshakeType.helloVerifyRequest}`);
+      await bench.clock.turn(25 * hour);
+      assert.equal(await first({}), `${HandshakeType.helloVerifyRequest}`);
+    });
+
+    it('leaves most of an address’s handshakes to those that showed that they are there', async () => {
+      const bench = serve({
+        resumption: { ...resumption, skipCookie: true },
+        limits: { halfOpenPerAddress: 8 },
+      });
+      const session = await firstSession(bench, client);
+      let begun = 0;
+      for (let port = 1; port <= 20; port++) {
+        const from = { ...home, port };
+        const forged = new Device(bench, { seed: seeds++, resume: session, at: from });
+        forged.client.connect().catch(() => {});
+        begun = bench.server.size.handshakes;
+      }
+      assert.equal(begun, 2);
+      const device = await again(bench, session, { at: { ...home, port: 50_000 } });
+      assert.ok(device.client.resumed);
+    });
+
     it('begins but once for a hello that comes twice', async () => {
       const bench = serve({ resumption: { ...resumption, skipCookie: true } });
       const session = await firstSession(bench, client);
