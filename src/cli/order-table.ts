@@ -1,6 +1,8 @@
 /** Orders for people. */
+import { members } from '../base/members.ts';
 import type { OrderView, ProfileView } from '../rest/api.ts';
 import { showProfiles } from './commands/euicc.ts';
+import { dataFacts, textOf } from './data-facts.ts';
 import type { Cell, Output } from './output.ts';
 
 /** One order: as a document with --json, otherwise its facts, its profiles if it lists some, and its history. */
@@ -31,6 +33,7 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
     output.line('');
     showProfiles(output, profiles);
   }
+  showResults(output, order);
   if (history) {
     output.line('');
     output.table(
@@ -81,10 +84,15 @@ function shortState(order: OrderView): Cell {
 function stepText(step: Readonly<Record<string, unknown>>): string {
   return Object.entries(step)
     .map(([name, value]) => {
-      const { activationCode, iccid, rollback } = members(value);
+      const { activationCode, rollback, ...rest } = members(value);
       if (typeof activationCode === 'string') return `${name} from ${activationCode.split('$')[1]}`;
-      if (typeof iccid !== 'string') return name;
-      return `${name} ${iccid}${rollback === true ? ' (with rollback)' : ''}`;
+      // The member that says most.
+      const { iccid, eimId, defaultDpAddress, tagList = '' } = rest;
+      const about = [iccid, eimId, defaultDpAddress, tagList].find(
+        (one) => typeof one === 'string' && one !== '',
+      );
+      if (about === undefined) return name;
+      return `${name} ${about}${rollback === true ? ' (with rollback)' : ''}`;
     })
     .join(', ');
 }
@@ -93,11 +101,33 @@ function outcomeText(outcome: Readonly<Record<string, unknown>>): string {
   return Object.entries(outcome)
     .map(([name, value]) => {
       if (typeof value === 'string') return `${name}: ${value}`;
-      const { finalResult, iccid } = members(value);
+      const { finalResult, edrResult, iccid, ...rest } = members(value);
+      if (typeof edrResult === 'string') return `${name}: ${edrResult}`;
       if (typeof finalResult !== 'string') return `${name}: ${JSON.stringify(value)}`;
-      return `${name}: ${finalResult}${typeof iccid === 'string' ? ` ${iccid}` : ''}`;
+      const error = Object.values(rest).find((one) => typeof one === 'string');
+      const about = iccid ?? error;
+      return `${name}: ${finalResult}${typeof about === 'string' ? ` ${about}` : ''}`;
     })
     .join(', ');
+}
+
+/** Lists and data in an outcome, each below the order's facts. */
+function showResults(output: Output, { outcome }: OrderView): void {
+  for (const one of outcome) {
+    const { eimIdList } = members(one.listEimResult);
+    if (Array.isArray(eimIdList)) {
+      output.line('');
+      output.table(
+        ['eim id', 'type'],
+        eimIdList.map((eim) => [textOf(members(eim).eimId), textOf(members(eim).eimIdType)]),
+      );
+    }
+    const { euiccData } = members(one.euiccDataResult);
+    if (euiccData !== undefined) {
+      output.line('');
+      output.facts(dataFacts(members(euiccData)));
+    }
+  }
 }
 
 function profilesOf({ outcome }: OrderView): readonly ProfileView[] | undefined {
@@ -125,6 +155,7 @@ function profileOf(entry: unknown): ProfileView {
     ...text('profileName'),
     ...text('profileNickname'),
     ...text('serviceProviderName'),
+    ...(members(entry).fallbackAttribute === true ? { fallback: true } : {}),
   };
 }
 
@@ -134,7 +165,3 @@ const shortNames: Readonly<Record<string, string>> = {
   profileName: 'name',
   profileNickname: 'nickname',
 };
-
-function members(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
-}

@@ -1,5 +1,6 @@
 /** A decoded message as JSON that people read: the standard's names for its numbers and bits, hex for its octets. */
 import { toHex } from '../base/bytes.ts';
+import { members } from '../base/members.ts';
 import type { Asn1, Shape } from './asn1-type.ts';
 import { nameOf } from './primitives.ts';
 import type { Infer } from './schema.ts';
@@ -32,12 +33,12 @@ function ofShape(shape: Shape, name: string, value: unknown): Json {
     case 'opaque':
       return value instanceof Uint8Array ? toHex(value) : plain(value);
     case 'SEQUENCE': {
-      const members = Object.entries(value ?? {}).flatMap(([member, one]): [string, Json][] => {
+      const read = Object.entries(value ?? {}).flatMap(([member, one]): [string, Json][] => {
         const component = shape.components.get(member);
         if (one === undefined) return [];
         return [[member, component === undefined ? plain(one) : ofType(component.type, one)]];
       });
-      return Object.fromEntries(members);
+      return Object.fromEntries(read);
     }
     case 'SEQUENCE OF':
       return Array.isArray(value) ? value.map((one) => ofType(shape.of, one)) : plain(value);
@@ -52,12 +53,12 @@ function ofShape(shape: Shape, name: string, value: unknown): Json {
 }
 
 function armOf(value: unknown): { readonly type: string; readonly value: unknown } {
-  const { type, value: arm } = Object(value);
+  const { type, value: arm } = members(value);
   return { type: String(type), value: arm };
 }
 
 function signedValue(value: unknown): unknown {
-  return Object(value).value;
+  return members(value).value;
 }
 
 /** What no declaration says more of. */

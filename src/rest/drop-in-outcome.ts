@@ -1,6 +1,7 @@
 /**
  * An outcome with exactly the members that clients of the drop-in API know: some fail on one more. /v1 has them all.
  */
+import { members } from '../base/members.ts';
 import type { Outcome } from '../orders/order.ts';
 
 const profileMembers = [
@@ -33,7 +34,7 @@ const shapes: Readonly<Record<string, (value: object) => unknown>> = {
   listProfileInfoResult: (value) => list(value, 'profileInfoList', profileMembers),
   listEimResult: (value) => list(value, 'eimIdList', eimMembers),
   euiccDataResult: (value) => {
-    const { edrResult, euiccData } = Object(value);
+    const { edrResult, euiccData } = members(value);
     if (typeof euiccData !== 'object' || euiccData === null) return { edrResult };
     return { edrResult, euiccData: only(euiccData, dataMembers) };
   },
@@ -49,12 +50,12 @@ export function dropInOutcome(outcome: Outcome): Outcome {
   );
 }
 
-function list(value: object, name: string, members: readonly string[]): unknown {
-  const { finalResult, [name]: entries } = Object(value);
+function list(value: object, name: string, names: readonly string[]): unknown {
+  const { finalResult, [name]: entries } = members(value);
   if (!Array.isArray(entries)) return { finalResult };
-  return { finalResult, [name]: entries.map((entry) => only(Object(entry), members)) };
+  return { finalResult, [name]: entries.map((entry) => only(members(entry), names)) };
 }
 
-function only(value: object, members: readonly string[]): object {
-  return Object.fromEntries(Object.entries(value).filter(([name]) => members.includes(name)));
+function only(value: object, names: readonly string[]): object {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
 }

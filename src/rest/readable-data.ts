@@ -1,6 +1,7 @@
 /** What is kept as DER, as JSON that people read: configurations of eIMs, data of eUICC and IPA, certificates. */
 import { X509Certificate } from 'node:crypto';
 import { BytesError, hex, toHex } from '../base/bytes.ts';
+import { members } from '../base/members.ts';
 import type { Asn1 } from '../messages/asn1-type.ts';
 import { EimConfigurationData } from '../messages/eco.ts';
 import { EuiccPackageResultList } from '../messages/euicc-package.ts';
@@ -30,13 +31,13 @@ export function readableData(name: string, der: Uint8Array): unknown {
 
 /** `euiccDataResult` of an outcome, its members readable. */
 export function readableDataResult(result: unknown): unknown {
-  const { edrResult, euiccData } = Object(result);
+  const { edrResult, euiccData } = members(result);
   if (typeof euiccData !== 'object' || euiccData === null) return result;
-  const members = Object.entries(euiccData).map(([name, value]) => [
+  const read = Object.entries(euiccData).map(([name, value]) => [
     name,
     typeof value === 'string' && Object.hasOwn(readers, name) ? fromHex(name, value) : value,
   ]);
-  return { edrResult, euiccData: Object.fromEntries(members) };
+  return { edrResult, euiccData: Object.fromEntries(read) };
 }
 
 function fromHex(name: string, text: string): unknown {
@@ -50,8 +51,8 @@ function fromHex(name: string, text: string): unknown {
 
 /** An eCO's EimConfigurationData: its members, and the DER itself. */
 export function readableConfiguration(eimConfigurationData: string): object {
-  const members = decoded(EimConfigurationData, hex(eimConfigurationData));
-  return { ...(typeof members === 'object' ? members : {}), eimConfigurationData };
+  const configuration = decoded(EimConfigurationData, hex(eimConfigurationData));
+  return { ...members(configuration), eimConfigurationData };
 }
 
 function decoded<T>(type: Asn1<T>, der: Uint8Array): unknown {

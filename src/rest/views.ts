@@ -1,6 +1,7 @@
 /** What the eIM keeps, as /v1 answers it: times as ISO 8601, octets as hex, ICCIDs in both forms. */
 import { addressText } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
+import { members } from '../base/members.ts';
 import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
 import { EimIdType } from '../messages/eco.ts';
@@ -59,7 +60,7 @@ function readableStep(step: object): Readonly<Record<string, unknown>> {
   return readable(
     Object.fromEntries(
       Object.entries(step).map(([name, value]) => {
-        const { eimConfigurationData } = Object(value);
+        const { eimConfigurationData } = members(value);
         const isDer = typeof eimConfigurationData === 'string';
         return [name, isDer ? readableConfiguration(eimConfigurationData) : value];
       }),

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { EuiccChange, type EuiccView, eidText, type ProfileView } from '../../rest/api.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
+import { dataFacts } from '../data-facts.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import type { Output } from '../output.ts';
 
@@ -106,6 +107,8 @@ function showFacts(output: Output, euicc: EuiccView): void {
     ['first contact', euicc.firstContact ?? 'never'],
     ['last contact', euicc.lastContact],
     ['last peer', euicc.lastPeer],
+    ...dataFacts(dataOf(euicc)),
+    ['eIMs', euicc.eims?.map(({ eimId }) => eimId).join(', ')],
     ['profiles', euicc.profilesAt === undefined ? 'not told yet' : `as told ${euicc.profilesAt}`],
   ]);
   if (euicc.profiles === undefined) {
@@ -116,17 +119,32 @@ function showFacts(output: Output, euicc: EuiccView): void {
   }
 }
 
+/** What the IPA and the eUICC told of themselves, as far as they did. */
+function dataOf(euicc: EuiccView): Readonly<Record<string, unknown>> {
+  const { defaultSmdpAddress, rootSmdsAddress, euiccInfo1, euiccInfo2 } = euicc;
+  const { ipaCapabilities, deviceInfo, euiccCertificate, eumCertificate } = euicc;
+  const addresses = { defaultSmdpAddress, rootSmdsAddress };
+  const objects = { euiccInfo1, euiccInfo2, ipaCapabilities, deviceInfo };
+  const all = { ...addresses, ...objects, euiccCertificate, eumCertificate };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
 /** Profiles in a table. */
 export function showProfiles(output: Output, profiles: readonly ProfileView[]): void {
   output.table(
     ['iccid', 'state', 'class', 'name', 'provider', 'isd-p aid'],
-    profiles.map(({ iccid, state, class: kind, nickname, name, serviceProviderName, isdpAid }) => [
-      iccid,
-      { text: state ?? '', ...(state === 'enabled' ? { colour: 'green' as const } : {}) },
-      kind ?? '',
-      nickname ?? name ?? '',
-      serviceProviderName ?? '',
-      isdpAid ?? '',
-    ]),
+    profiles.map(
+      ({ iccid, state, class: kind, nickname, name, serviceProviderName, isdpAid, fallback }) => [
+        iccid,
+        {
+          text: `${state ?? ''}${fallback === true ? ', fallback' : ''}`,
+          ...(state === 'enabled' ? { colour: 'green' as const } : {}),
+        },
+        kind ?? '',
+        nickname ?? name ?? '',
+        serviceProviderName ?? '',
+        isdpAid ?? '',
+      ],
+    ),
   );
 }

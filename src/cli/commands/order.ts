@@ -1,86 +1,39 @@
 /** `eim order`: place orders, look at them, wait for them, cancel them. */
 import { type Command, Option } from 'commander';
-import { OrderSubmission } from '../../rest/api.ts';
-import { type Context, checkTyped, remote } from '../context.ts';
+import { type Context, remote } from '../context.ts';
+import { exampleEid, iccidOption, placing } from '../order-placing.ts';
 import { showOrder, showOrders } from '../order-table.ts';
 import { endOf, follow, secondsOf } from '../order-wait.ts';
-
-interface PlaceOptions {
-  readonly eid: string;
-  readonly wait?: string | true;
-  readonly push?: true;
-}
-
-const waitOption = () =>
-  new Option(
-    '--wait [time]',
-    'wait until it is done, at most so long (30s, 5m, 2h); ends by its outcome',
-  );
+import { addOperations } from './order-operations.ts';
 
 export function addOrder(program: Command, context: Context): void {
   const order = program.command('order').description('orders: what is to happen on a eUICC');
   addPlacing(order, context);
+  addOperations(order, context);
   addFollowing(order, context);
 }
 
+/** Commands that place an order of one step. */
 function addPlacing(order: Command, context: Context): void {
-  /** Declares a command that places an order of one step. */
-  const place = <Options>(
-    name: string,
-    about: string,
-    step: (options: Options) => unknown,
-    example: string,
-  ): Command =>
-    order
-      .command(name)
-      .description(about)
-      .requiredOption('--eid <eid>', 'EID of the eUICC, 32 digits')
-      .addOption(waitOption())
-      .option('--push', 'bring it to the device where that can be reached, before it polls')
-      .addHelpText('after', `\nExample:\n  ${example}`)
-      .action(async (options: PlaceOptions & Options, command: Command) => {
-        const { client, output } = remote(context, command);
-        const seconds = options.wait === undefined ? undefined : secondsOf(options.wait, '--wait');
-        const submission = checkTyped(
-          OrderSubmission,
-          { eid: options.eid, steps: [step(options)], ...(options.push ? { push: true } : {}) },
-          { eid: '--eid', activationCode: '--ac', iccid: '--iccid' },
-        );
-        const placed = await client.submit(submission);
-        if (placed.warning !== undefined) output.note(`warning: ${placed.warning}`);
-        if (seconds === undefined) {
-          showOrder(output, placed);
-          output.note(`follow it: eim order watch ${placed.id}`);
-          return;
-        }
-        output.note(`order ${placed.id} placed`);
-        const done = await follow(client, placed, seconds, context, (line) =>
-          output.note(`${line.at}  ${line.event}${line.detail ? `: ${line.detail}` : ''}`),
-        );
-        showOrder(output, done);
-        endOf(done);
-      });
-
-  const eid = '89044045118427484800000000011628';
+  const place = placing(order, context);
   place<{ ac: string }>(
     'download',
     'have a profile downloaded and installed',
-    ({ ac }) => ({ download: { activationCode: ac } }),
-    `eim order download --eid ${eid} --ac '1$smdp.example.com$MATCHING-ID' --wait 10m`,
+    ({ ac }) => [{ download: { activationCode: ac } }],
+    `eim order download --eid ${exampleEid} --ac '1$smdp.example.com$MATCHING-ID' --wait 10m`,
   ).requiredOption(
     '--ac <code>',
     "activation code, 1$<SM-DP+ address>$<matchingId>; quote it: '…'",
   );
-  const iccid = ['--iccid <iccid>', 'ICCID, as printed or as the hex of EF.ICCID'] as const;
   place<{ iccid: string; rollback?: true }>(
     'enable',
     'have a profile enabled, and the enabled one disabled',
-    (options) => ({
-      enable: { iccid: options.iccid, ...(options.rollback ? { rollback: true } : {}) },
-    }),
-    `eim order enable --eid ${eid} --iccid 8949449999999990023 --rollback`,
+    (options) => [
+      { enable: { iccid: options.iccid, ...(options.rollback ? { rollback: true } : {}) } },
+    ],
+    `eim order enable --eid ${exampleEid} --iccid 8949449999999990023 --rollback`,
   )
-    .requiredOption(...iccid)
+    .requiredOption(...iccidOption)
     .option(
       '--rollback',
       'back to the profile before, if the device cannot reach the eIM with this one',
@@ -88,21 +41,49 @@ function addPlacing(order: Command, context: Context): void {
   place<{ iccid: string }>(
     'disable',
     'have a profile disabled',
-    (options) => ({ disable: { iccid: options.iccid } }),
-    `eim order disable --eid ${eid} --iccid 8949449999999990023`,
-  ).requiredOption(...iccid);
+    (options) => [{ disable: { iccid: options.iccid } }],
+    `eim order disable --eid ${exampleEid} --iccid 8949449999999990023`,
+  ).requiredOption(...iccidOption);
   place<{ iccid: string }>(
     'delete',
     'have a profile deleted from the eUICC, for good',
-    (options) => ({ delete: { iccid: options.iccid } }),
-    `eim order delete --eid ${eid} --iccid 8949449999999990023`,
-  ).requiredOption(...iccid);
-  place(
+    (options) => [{ delete: { iccid: options.iccid } }],
+    `eim order delete --eid ${exampleEid} --iccid 8949449999999990023`,
+  ).requiredOption(...iccidOption);
+  place<SearchOptions>(
     'profiles',
     'ask the eUICC for its profiles (listProfileInfo)',
-    () => ({ listProfileInfo: {} }),
-    `eim order profiles --eid ${eid} --wait`,
-  );
+    (options) => [{ listProfileInfo: searchOf(options) }],
+    `eim order profiles --eid ${exampleEid} --wait`,
+  )
+    .addOption(
+      new Option('--iccid <iccid>', 'only the one with this ICCID').conflicts(['aid', 'class']),
+    )
+    .addOption(new Option('--aid <hex>', 'only the one with this ISD-P AID').conflicts('class'))
+    .addOption(
+      new Option('--class <class>', 'only those').choices(['test', 'provisioning', 'operational']),
+    )
+    .option('--tags <hex>', 'tagList: only these data of each; default: all but icons and owners');
+}
+
+interface SearchOptions {
+  readonly iccid?: string;
+  readonly aid?: string;
+  readonly class?: string;
+  readonly tags?: string;
+}
+
+function searchOf({ iccid, aid, class: name, tags }: SearchOptions): object {
+  const classes: Readonly<Record<string, number>> = { test: 0, provisioning: 1, operational: 2 };
+  const criteria = [
+    ...(iccid === undefined ? [] : [{ iccid }]),
+    ...(aid === undefined ? [] : [{ isdpAid: aid }]),
+    ...(name === undefined ? [] : [{ profileClass: classes[name] }]),
+  ];
+  return {
+    ...(criteria.length === 0 ? {} : { searchCriteria: criteria[0] }),
+    ...(tags === undefined ? {} : { tagList: tags }),
+  };
 }
 
 interface ListOptions {
