@@ -71,6 +71,11 @@ export function keyOfCid(cid: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(kinds.cid), cid);
 }
 
+/** The connection ID of a key that was made of one. */
+export function cidOfKey(key: Uint8Array): Uint8Array | undefined {
+  return key[0] === kinds.cid ? key.subarray(1) : undefined;
+}
+
 export function keyOfSession(id: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(kinds.session), id);
 }

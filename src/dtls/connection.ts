@@ -3,7 +3,7 @@
  * messages together, feeds them to the handshake and does what it asks for. The same for client and server; which
  * of the two we are decides the handshake, the keys and whose last flight is the last.
  */
-import { equal } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import {
@@ -14,7 +14,7 @@ import {
   encodeAlert,
   HandshakeError,
 } from './alert.ts';
-import { type ConnectionIds, noConnectionIds } from './connection-id.ts';
+import { type ConnectionIds, type DirectionCid, noConnectionIds } from './connection-id.ts';
 import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
 import { type Flight, type Packing, packFlight } from './flight.ts';
@@ -98,7 +98,10 @@ export class Connection<Credential> {
   #keys: EpochKeys | undefined;
   /** Those that it may be instead of `#keys`, before the first record has come. */
   #otherKeys = noKeys;
-  #cids = noConnectionIds;
+  /** Our connection ID in hex, which takes less room; empty: none. */
+  #own = '';
+  #peersCid: DirectionCid | undefined;
+  #draftCids = false;
   #fragments = unlimited;
   #writer: WriteEpoch | undefined;
   #reader: ReadEpoch | undefined;
@@ -167,7 +170,14 @@ export class Connection<Credential> {
   }
 
   get cids(): ConnectionIds {
-    return this.#cids;
+    const octets = new Uint8Array(Buffer.from(this.#own, 'hex'));
+    const own = octets.length === 0 ? undefined : { octets, draft: this.#draftCids };
+    return { own, peers: this.#peersCid };
+  }
+
+  /** Whether the peer finds us by a connection ID of ours. */
+  get hasCid(): boolean {
+    return this.#own !== '';
   }
 
   /** What it lives on, now; undefined where it is not established. */
@@ -177,7 +187,7 @@ export class Connection<Credential> {
     const { state } = this.#reader.window;
     return {
       keys: this.#keys,
-      cids: this.#cids,
+      cids: this.cids,
       longest: this.#fragments.sealed,
       next: this.next,
       window: state,
@@ -288,13 +298,11 @@ export class Connection<Credential> {
     if (this.#otherKeys.length > 0) this.#settleKeys(record);
     const reader = this.#reader;
     if (reader === undefined) return this.#conversation?.early.keep(record);
-    const own = this.#cids.own?.octets;
-    if (own === undefined && record.cid !== undefined)
-      return 'connection ID that was not agreed on';
-    if (own !== undefined) {
+    if (!this.hasCid && record.cid !== undefined) return 'connection ID that was not agreed on';
+    if (this.hasCid) {
       // RFC 9146 §3: whoever asked for a connection ID takes no record without it.
       if (record.cid === undefined) return 'record without the connection ID';
-      if (!equal(own, record.cid)) return 'connection ID of another connection';
+      if (toHex(record.cid) !== this.#own) return 'connection ID of another connection';
     }
     if (!reader.isNew(record)) return 'record received before';
     const read = reader.read(record);
@@ -388,12 +396,12 @@ export class Connection<Credential> {
     const { side } = this.#settings;
     const theirs = side === 'client' ? 'server' : 'client';
     const opens = (keys: EpochKeys) =>
-      new ReadEpoch(protect(keys, theirs), this.#cids.own).read(record) !== undefined;
+      new ReadEpoch(protect(keys, theirs), this.#covered).read(record) !== undefined;
     const found = [this.#keys, ...this.#otherKeys].find(
       (keys) => keys !== undefined && opens(keys),
     );
     if (found === undefined) return;
-    this.#install(found, this.#cids);
+    this.#install(found, this.cids);
     this.#otherKeys = noKeys;
   }
 
@@ -406,9 +414,17 @@ export class Connection<Credential> {
     const { side } = this.#settings;
     const theirs = side === 'client' ? 'server' : 'client';
     this.#keys = keys;
-    this.#cids = cids;
+    this.#own = toHex(cids.own?.octets ?? new Uint8Array());
+    this.#peersCid = cids.peers;
+    this.#draftCids = cids.own?.draft === true;
     this.#writer = new WriteEpoch(1, protect(keys, side), { sequence, cid: cids.peers });
-    this.#reader = new ReadEpoch(protect(keys, theirs), cids.own, window);
+    this.#reader = new ReadEpoch(protect(keys, theirs), this.#covered, window);
+  }
+
+  /** How the records that we receive bear our connection ID. */
+  get #covered(): Pick<DirectionCid, 'draft'> | undefined {
+    if (!this.hasCid) return undefined;
+    return this.#draftCids ? coveredAsInDrafts : coveredAsInRfc;
   }
 
   #establish({ send, credential, session }: Established<Credential>): void {
@@ -541,6 +557,8 @@ export class Connection<Credential> {
 
 /** One for all: there are many connections. */
 const noKeys: readonly EpochKeys[] = [];
+const coveredAsInRfc = { draft: false } as const;
+const coveredAsInDrafts = { draft: true } as const;
 
 /** What a connection needs during its handshake only. */
 interface Conversation<Credential> {

@@ -88,13 +88,13 @@ export interface Opened {
 /** Reads the records of a protected epoch, each once. */
 export class ReadEpoch {
   readonly #protection: RecordProtection;
-  readonly #cid: DirectionCid | undefined;
+  readonly #cid: Pick<DirectionCid, 'draft'> | undefined;
   readonly window: ReplayWindow;
 
-  /** `cid` is our connection ID, which every record then bears. */
+  /** `cid`: every record bears our connection ID, which is for the caller to see. */
   constructor(
     protection: RecordProtection,
-    cid?: DirectionCid | undefined,
+    cid?: Pick<DirectionCid, 'draft'> | undefined,
     window = new ReplayWindow(),
   ) {
     this.#protection = protection;
@@ -109,7 +109,7 @@ export class ReadEpoch {
 
   /** What a new record holds; undefined where it is not authentic. Only an authentic one counts as received. */
   read(record: DtlsRecord): Opened | undefined {
-    const bound = this.#cid === undefined ? record : { ...record, ...withCid(record, this.#cid) };
+    const bound = this.#cid?.draft === true ? { ...record, draftMac: true } : record;
     const plaintext = this.#protection.open(bound);
     if (plaintext === undefined) return undefined;
     const newest = this.window.isNewest(record.sequence);

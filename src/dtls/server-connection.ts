@@ -11,6 +11,7 @@
 import type { Address } from '../base/address.ts';
 import { addressText } from '../base/address.ts';
 import { hex, toHex } from '../base/bytes.ts';
+import { cidOfKey } from './asleep.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
 import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
@@ -73,8 +74,6 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   #key = '';
   #began: number;
   #lastContact: number;
-  /** Our connection ID, kept for after the work is done. */
-  #cid: Uint8Array | undefined;
   #unconfirmed: Unconfirmed | undefined;
   /** Where the record that is being read came from, and how long its datagram was. */
   #from: Address;
@@ -193,8 +192,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
 
   /** Our connection ID, which its records bear; undefined where it has none. */
   get cid(): Uint8Array | undefined {
-    this.#cid ??= this.#connection?.cids.own?.octets;
-    return this.#cid;
+    return cidOfKey(this.key);
   }
 
   get maxPayload(): number {
