@@ -237,7 +237,7 @@ describe('CoAP client: block-wise', () => {
     assert.equal(tags.size, 3);
   });
 
-  it('begins again in smaller blocks after a 4.13 that names a size', async () => {
+  it('B06 begins again in smaller blocks after a 4.13 that names a size', async () => {
     const { client: coap, hears, says } = client({ parameters: { blockSize: 64 } });
     const response = coap.request({ ...POST, body: bodyOf(100) });
     const { messageId, token } = await hears();

@@ -95,7 +95,7 @@ describe('RFC 9177 section 10.1: Q-Block1', () => {
     await peer.hearsNothing();
   });
 
-  it('10.1.2: handling MAX_PAYLOADS limits', async () => {
+  it('B17 10.1.2: handling MAX_PAYLOADS limits', async () => {
     // QB1:0/1 … 9/1 ──▶   ◀── NON 2.31 T:fa   QB1:10/0 ──▶   ◀── NON 2.04 T:fb
     const { peer, requests } = talk();
     const body = bodyOf(octets(11));
@@ -109,7 +109,7 @@ describe('RFC 9177 section 10.1: Q-Block1', () => {
     assert.deepEqual(requests[0]?.body, body);
   });
 
-  it('10.1.3: handling MAX_PAYLOADS with recovery', async () => {
+  it('B17 10.1.3: handling MAX_PAYLOADS with recovery', async () => {
     // QB1:0 X1 2 … 8 X9, NON_TIMEOUT, X10 11 ──▶   ◀── 4.08 T:ec [1,9]
     // QB1:1 9 12 ──▶   NON_RECEIVE_TIMEOUT   ◀── 4.08 T:ef [10]   QB1:10 ──▶   ◀── 2.04 T:f0
     const { peer, clock, requests } = talk();
@@ -175,7 +175,7 @@ describe('RFC 9177 section 10.2: Q-Block2', () => {
     assert.equal(requests.length, 1);
   });
 
-  it('10.2.2: handling MAX_PAYLOADS limits', async () => {
+  it('B17 10.2.2: handling MAX_PAYLOADS limits', async () => {
     // QB2:0/1 ──▶ ◀── T:f0 0 … 9   NON GET T:f1 QB2:10/1 ──▶ ◀── T:f0 10/0
     const body = bodyOf(octets(11));
     const { peer, clock, requests } = talk({ handle: gives(body) });
@@ -189,7 +189,7 @@ describe('RFC 9177 section 10.2: Q-Block2', () => {
     assert.equal(requests.length, 1);
   });
 
-  it('10.2.3: handling MAX_PAYLOADS with recovery', async () => {
+  it('B17 10.2.3: handling MAX_PAYLOADS with recovery', async () => {
     // ◀── 0 X1 … X9, NON_TIMEOUT, ◀── 10/0   T:f3 QB2:1/0 9/0 ──▶ ◀── T:f3 X1 9   T:f4 QB2:1/0 ──▶ ◀── T:f4 1
     const body = bodyOf(octets(11));
     const { peer, clock } = talk({ handle: gives(body) });

@@ -6,7 +6,7 @@ import { CoapError } from '../../src/coap/codes.ts';
 import { decode } from '../../src/coap/message.ts';
 import type { CoapResponse } from '../../src/coap/request.ts';
 import { settled } from '../support/hand-clock.ts';
-import { conversation, nothing, promised } from './conversation.ts';
+import { bodyOf, conversation, nothing, promised } from './conversation.ts';
 
 const GET = { type: 'CON', code: '0.01', mid: 1, token: '01', path: 'x' } as const;
 const POST = { ...GET, code: '0.02' } as const;
@@ -332,7 +332,7 @@ describe('CoAP server: duplicates (RFC 7252 section 4.5)', () => {
     assert.equal(requests.length, 1);
   });
 
-  it('C06 says nothing to a NON that comes again, before and after its answer', async () => {
+  it('C06 C09 says nothing to a NON that comes again, before and after its answer', async () => {
     const { peer, requests, answers } = slow();
     peer.says({ ...POST, type: 'NON' });
     peer.says({ ...POST, type: 'NON' });
@@ -659,6 +659,28 @@ describe('CoAP server: a peer at an address that is not confirmed', () => {
     await peer.hears({ type: 'RST', mid: 99 });
     for (let mid = 6; mid <= 21; mid++) await peer.hears({ type: 'ACK', mid, code: '2.05' });
     await peer.hearsNothing();
+  });
+
+  it('gets it once where its request was repeated before the answer can have been there', async () => {
+    const { peer, clock } = conversation({ handle: () => ({ code: '2.05', body: bodyOf(3_000) }) });
+    const GET = { type: 'CON', code: '0.01', path: 'x', token: '01' } as const;
+    peer.says({ ...GET, mid: 1 });
+    await peer.hears({ type: 'ACK', mid: 1, block2: [0, 1, 1024] });
+    await clock.turn(6_000); // a round trip
+    peer.allowance = 100;
+    const again = { ...GET, mid: 2, block2: [1, 0, 1024] } as const;
+    peer.says(again);
+    const { mid = 0 } = await peer.hears({ type: 'CON', code: '0.00' });
+    await clock.turn(6_000);
+    peer.allowance = Number.POSITIVE_INFINITY;
+    peer.says({ type: 'RST', mid });
+    await peer.hears({ type: 'ACK', mid: 2, block2: [1, 1, 1024] });
+    await clock.turn(3_000);
+    peer.says(again);
+    await peer.hearsNothing();
+    await clock.turn(6_000);
+    peer.says(again); // so that one was lost
+    await peer.hears({ type: 'ACK', mid: 2, block2: [1, 1, 1024] });
   });
 
   it('gets what is small at once', async () => {

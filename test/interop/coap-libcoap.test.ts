@@ -6,7 +6,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { hex, utf8 } from '../../src/base/bytes.ts';
+import { fromUtf8, hex, utf8 } from '../../src/base/bytes.ts';
+import { blockOf, sizeOf } from '../../src/coap/block.ts';
+import { decode } from '../../src/coap/message.ts';
 import { bodyOf } from '../coap/conversation.ts';
 import { newFolder } from '../support/folders.ts';
 import { big, receipt, serveUdp, type UdpServer, type UdpServerOptions } from './coap-udp.ts';
@@ -70,7 +72,11 @@ describe('libcoap coap-client', () => {
 
   served('C04 sees its token again', async (server) => {
     const { output } = await coapClient(server, 'hello', ['-T', 'abcdefgh', '-m', 'get']);
-    assert.match(output.toString(), /hello/);
+    assert.match(output.toString(), /hello/); // it takes no answer under another token
+    assert.deepEqual(
+      server.messages.map((message) => fromUtf8(decode(message).token)),
+      ['abcdefgi'], // it counts on from there
+    );
   });
 
   served(
@@ -115,6 +121,11 @@ describe('libcoap coap-client', () => {
       const { output } = await coapClient(server, 'post', ['-m', 'post', '-f', '-'], body);
       assert.equal(output.toString().trim(), receipt(body));
       assert.equal(server.requests.length, 1);
+      const blocks = server.messages.map((message) => blockOf(decode(message).options, 27));
+      assert.deepEqual(
+        blocks.map((block) => block && [block.number, sizeOf(block.szx)]),
+        [[0, 1024], ...[4, 5, 6, 7, 8, 9, 10, 11].map((number) => [number, 256])],
+      );
     },
     { parameters: { blockSize: 256 } },
   );

@@ -19,6 +19,8 @@ export const big = bodyOf(60_000);
 export interface UdpServer {
   readonly port: number;
   readonly requests: readonly CoapRequest[];
+  /** Every message that came. */
+  readonly messages: readonly Uint8Array[];
   readonly drops: Drops;
   close(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export interface UdpServerOptions {
 export async function serveUdp(options: UdpServerOptions = {}): Promise<UdpServer> {
   const socket = createSocket('udp4');
   const requests: CoapRequest[] = [];
+  const messages: Uint8Array[] = [];
   const drops = new Drops();
   const peers = new Map<string, CoapPeer>();
   let sent = 0;
@@ -64,12 +67,16 @@ export async function serveUdp(options: UdpServerOptions = {}): Promise<UdpServe
     peers.set(id, peer);
     return peer;
   };
-  socket.on('message', (message, from) => server.receive(peerOf(from), message));
+  socket.on('message', (message, from) => {
+    messages.push(new Uint8Array(message));
+    server.receive(peerOf(from), message);
+  });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   return {
     port: socket.address().port,
     requests,
+    messages,
     drops,
     close: async () => {
       server.close();
