@@ -89,7 +89,7 @@ class Device {
   }
 }
 
-describe('S02, D70: kill -9 and a start', { timeout: 120_000 }, () => {
+describe('S02, D70: kill -9 and a start', { timeout: 300_000 }, () => {
   const open: (() => unknown)[] = [];
   after(async () => {
     for (const close of open.reverse()) await close();
