@@ -213,7 +213,8 @@ function newTable(head: string[]) {
 }
 
 function timeText({ time, limit }: BlockwiseRow): string {
-  return limit > 0 ? `${seconds(time)}, ${(time / limit).toFixed(1)} ×` : seconds(time);
+  // A link without a bandwidth has no limit to speak of.
+  return limit < 100 ? seconds(time) : `${seconds(time)}, ${(time / limit).toFixed(1)} ×`;
 }
 
 function wayText(way: Way): string {
