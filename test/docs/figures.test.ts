@@ -12,11 +12,12 @@ const [readme, wireBudget] = [page('README.md'), page('docs/wire-budget.md')];
 
 describe('figures in the pages', { timeout: 180_000 }, () => {
   const runs = blocks(wireBudget)
-    .filter(({ language }) => language === 'sh')
-    .map(({ text }) => invocationOf(commandsIn(text)[0] ?? [])?.args ?? []);
+    .map(({ text }) => invocationOf(commandsIn(text)[0] ?? []))
+    .filter((run) => run?.program === 'lab')
+    .map((run) => run?.args ?? []);
   const tables = wireBudget.text
     .split('\n## ')
-    .slice(1)
+    .filter((part) => part.includes('npm run lab -- '))
     .map((part) => part.split('\n').filter((line) => /^\| [A-Za-z*]+ \| \d/.test(line)))
     .filter((lines) => lines.length > 0);
   /** Octets of a signature in DER, more or less, and of a sum over two of them. */

@@ -31,6 +31,11 @@ export interface Wire {
   roundTrips: number;
 }
 
+/** A line of a table. */
+export interface Row extends Readonly<Wire> {
+  readonly name: string;
+}
+
 export type WireServerOptions = Pick<DtlsServerOptions, 'connectionIds' | 'resumption'> & {
   readonly credentials: DtlsCredentials;
 };
@@ -228,7 +233,7 @@ export class WireDevice {
   }
 }
 
-async function boundSocket(): Promise<Socket> {
+export async function boundSocket(): Promise<Socket> {
   const socket = createSocket('udp4');
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');

@@ -4,14 +4,17 @@
  */
 import type { Address } from '../../src/base/address.ts';
 import { fullHandshakes, fullPsk, type WireKind } from './wire-kinds.ts';
-import { type Wire, WireDevice, WireServer, type WireServerOptions } from './wire-server.ts';
+import {
+  type Row,
+  type Wire,
+  WireDevice,
+  WireServer,
+  type WireServerOptions,
+} from './wire-server.ts';
+import { strangersHandshakes } from './wire-strangers.ts';
 
 export interface WireBenchOptions {
   readonly json?: boolean;
-}
-
-interface Row extends Readonly<Wire> {
-  readonly name: string;
 }
 
 interface Handshake {
@@ -52,8 +55,10 @@ export async function benchWire({ json = false }: WireBenchOptions): Promise<voi
     handshakes.push({ name, without: await resumed(false), withCid: await resumed(true) });
   }
   const firstPolls = await pollsAfterADay(kinds);
-  if (json) process.stdout.write(`${JSON.stringify({ handshakes, firstPolls }, null, 2)}\n`);
-  else print(handshakes, firstPolls);
+  const strangers = await strangersHandshakes();
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ handshakes, firstPolls, strangers }, null, 2)}\n`);
+  } else print(handshakes, firstPolls, strangers);
 }
 
 function serverOf(kind: WireKind, skipCookie: boolean, cid: boolean): WireServerOptions {
@@ -168,7 +173,11 @@ async function stop(server: WireServer): Promise<void> {
   if (drops !== '{}') throw new Error(`the server dropped: ${drops}`);
 }
 
-function print(handshakes: readonly Handshake[], firstPolls: readonly Row[]): void {
+function print(
+  handshakes: readonly Handshake[],
+  firstPolls: readonly Row[],
+  strangers: readonly Row[],
+): void {
   const lines = [
     '| Handshake | Datagrams ↑ | Datagrams ↓ | Octets ↑ | Octets ↓ | with ID ↑ | with ID ↓ | Round trips |',
     '|---|---:|---:|---:|---:|---:|---:|---:|',
@@ -177,11 +186,21 @@ function print(handshakes: readonly Handshake[], firstPolls: readonly Row[]): vo
       return row(name, [...octetsOf(without), ...cids, without.roundTrips]);
     }),
     '',
-    '| First poll after a day | Datagrams ↑ | Datagrams ↓ | Octets ↑ | Octets ↓ | Round trips |',
-    '|---|---:|---:|---:|---:|---:|',
-    ...firstPolls.map((wire) => row(wire.name, [...octetsOf(wire), wire.roundTrips])),
+    ...headOf('First poll after a day'),
+    ...firstPolls.map(plainRow),
+    ...(strangers.length === 0 ? [] : ['', ...headOf("Handshake of another's client")]),
+    ...strangers.map(plainRow),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function headOf(what: string): readonly string[] {
+  const head = `| ${what} | Datagrams ↑ | Datagrams ↓ | Octets ↑ | Octets ↓ | Round trips |`;
+  return [head, '|---|---:|---:|---:|---:|---:|'];
+}
+
+function plainRow(wire: Row): string {
+  return row(wire.name, [...octetsOf(wire), wire.roundTrips]);
 }
 
 function octetsOf({ datagramsUp, datagramsDown, octetsUp, octetsDown }: Wire): readonly number[] {
