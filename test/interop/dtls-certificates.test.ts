@@ -192,6 +192,29 @@ describe('gnutls-cli', { skip: needs('gnutls-cli', '--version'), timeout }, () =
     assert.equal(credential?.type === 'certificate' && credential.identity, 'by chain');
   });
 
+  it('D50: is refused with one of another authority, and does not go on with such a server', async () => {
+    const foreign = [
+      ...['--x509certfile', certificateFile(stranger.chain)],
+      ...['--x509keyfile', keyFile(stranger.key)],
+    ];
+    const refused = await isRefused(asking('optional'), client(normal, ...trusting, ...foreign));
+    assert.match(refused, /Received alert \[48\]: CA is unknown/);
+    const unknown = { certificates: [stranger] };
+    assert.match(await isRefused(unknown, client(normal, ...trusting)), /NOT trusted/);
+  });
+
+  it('D51: gets the certificate for its --sni-hostname', async () => {
+    const certificates = ['a.example.com', 'b.example.com'].map((name) => ({
+      ...authority.issue([name]),
+      serverNames: [name],
+    }));
+    for (const name of ['a.example.com', 'b.example.com']) {
+      const names = ['--sni-hostname', name, '--verify-hostname', name];
+      const { output } = await meets({ certificates }, client(normal, ...trusting, ...names));
+      assert.match(output, new RegExp(`subject .CN=${name}`));
+    }
+  });
+
   it('D48: stays anonymous without one, where it may', async () => {
     const { credential } = await meets(asking('optional'), client(normal, ...trusting));
     assert.deepEqual(credential, { type: 'anonymous' });
@@ -208,5 +231,13 @@ describe('gnutls-cli', { skip: needs('gnutls-cli', '--version'), timeout }, () =
     const { credential, output } = await meets(asking('required'), client(raw, ...keys));
     assert.equal(credential?.type === 'rawPublicKey' && credential.identity, 'by key');
     assert.match(output, /raw public key|Raw Public Key/i);
+    const others = [
+      '--rawpkfile',
+      publicFile(stranger.key),
+      '--rawpkkeyfile',
+      keyFile(stranger.key),
+    ];
+    const refused = await isRefused(asking('required'), client(raw, ...others, '--insecure'));
+    assert.match(refused, /Received alert \[46\]/);
   });
 });
