@@ -1,0 +1,40 @@
+/** `eim order` within this process: the same commands, without the second that a process of their own takes. */
+import { PassThrough } from 'node:stream';
+import { Command, CommanderError } from 'commander';
+import { addOrder } from '../../src/cli/commands/order.ts';
+import { withCommonOptions } from '../../src/cli/context.ts';
+import { CliError, ExitCode } from '../../src/cli/exit.ts';
+import type { Ended } from './cli.ts';
+
+export async function commandHere(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Ended> {
+  const [out, error] = [new PassThrough(), new PassThrough()];
+  const program = withCommonOptions(new Command('eim'))
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => error.write(text) });
+  const { stdin } = process;
+  addOrder(program, { stdin, stdout: stream(out), stderr: stream(error), env, now: Date.now });
+  let code: number = ExitCode.ok;
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (thrown) {
+    if (thrown instanceof CliError) error.write(thrown.message);
+    else if (!(thrown instanceof CommanderError)) throw thrown;
+    code = thrown instanceof CliError ? thrown.exitCode : ExitCode.badInput;
+  }
+  return { code, stdout: textOf(out), stderr: textOf(error) };
+}
+
+/** A standard stream that writes elsewhere, and is no terminal. */
+function stream(to: PassThrough): NodeJS.WriteStream {
+  return Object.create(process.stdout, {
+    isTTY: { value: false },
+    write: { value: (text: string) => to.write(text) },
+  });
+}
+
+function textOf(stream: PassThrough): string {
+  return String(stream.read() ?? '');
+}
