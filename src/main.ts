@@ -9,8 +9,6 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { AddressProofs } from './address-proofs.ts';
-import type { Address } from './base/address.ts';
 import { BoundedMap } from './base/bounded-map.ts';
 import { hex, toHex } from './base/bytes.ts';
 import { type Cancel, systemClock } from './base/clock.ts';
@@ -162,7 +160,6 @@ export async function serve(
       log: logging.room('coap'),
       store: coapStore(store),
       repeats: esipaRepeats(config.esipa.reportKept),
-      ...(config.coap.proveAddress ? { freshness: new AddressProofs(clock) } : {}),
       ...coapOptions(config),
     });
     opened.push(() => coap.close());
@@ -407,7 +404,6 @@ function identityOf(credential: PeerCredential): PeerIdentity | undefined {
 /** A connection as CoAP and what is above it see it. */
 interface CoapDevice extends CoapPeer {
   readonly caller: Caller;
-  readonly address: Address;
 }
 
 function coapDevice(peer: DtlsPeer): CoapDevice {
@@ -420,7 +416,6 @@ function coapDevice(peer: DtlsPeer): CoapDevice {
     },
     ...(identity === undefined ? {} : { identity: identity.name }),
     caller: callerOf(peer),
-    address: peer.address,
     send: (message) => peer.send(message),
   };
 }
@@ -428,10 +423,10 @@ function coapDevice(peer: DtlsPeer): CoapDevice {
 /** A connection of ours to a device, as CoAP sees it. */
 function outwardDevice(
   { name, credential: { type: kind } }: OutwardTarget,
-  { id, maxPayload, address, send }: OutwardPeer,
+  { id, maxPayload, send }: OutwardPeer,
 ): CoapDevice {
   const caller = { peerId: id, identity: { kind, name } };
-  return { id, identity: name, maxPayload, address, caller, send };
+  return { id, identity: name, maxPayload, caller, send };
 }
 
 /** What the procedures see of a connection. */

@@ -397,12 +397,6 @@ export const settings = {
       "How long a device that proved who it is may go on with an answer in blocks from the store: a device's longest",
       'sleep in the middle of a download.',
     ),
-    proveAddress: setting(
-      flag,
-      false,
-      'true: a device whose address changed within its connection must first show by Echo (RFC 9175) that it is there.',
-      'A round trip each time, and the end for devices whose CoAP does not know Echo.',
-    ),
     qBlock: setting(
       flag,
       true,

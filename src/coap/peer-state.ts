@@ -32,6 +32,8 @@ export class PeerState {
   #held: Set<Uint8Array> | undefined;
   /** Ms since the epoch. */
   #pingsAgain = 0;
+  /** What left last of that, and when in ms since the epoch. */
+  #late: { readonly message: Uint8Array; readonly at: number } | undefined;
 
   constructor(outbox: Outbox, link: Link) {
     this.outbox = outbox;
@@ -47,6 +49,7 @@ export class PeerState {
   requested(now: number): void {
     if (this.#awaited !== undefined) this.link.roundTrip.learn(now - this.#awaited);
     this.#awaited = undefined;
+    this.#late = undefined;
   }
 
   /** A request came again, perhaps because what it was answered got lost. */
@@ -93,6 +96,21 @@ export class PeerState {
     return held ?? [];
   }
 
+  /** A message that was kept leaves. */
+  leaves(message: Uint8Array, now: number): void {
+    this.#late = { message, at: now };
+  }
+
+  /**
+   * Whether a request that came again has only crossed its answer, which was kept for some time: the peer sent it
+   * before it can have heard that. Should the answer be lost, the request comes once more.
+   */
+  crosses(answer: Uint8Array | undefined, now: number): boolean {
+    const { mean } = this.link.roundTrip;
+    if (this.#late === undefined || this.#late.message !== answer) return false;
+    return mean !== undefined && now - this.#late.at < mean;
+  }
+
   /** What was released has left, unless it was held back again: the next time the peer is asked at once. */
   released(): void {
     if (this.#held === undefined) this.#pingsAgain = 0;
@@ -134,5 +152,6 @@ export class PeerState {
     this.#exchanges.clear();
     this.#rejections.clear();
     this.#held = undefined;
+    this.#late = undefined;
   }
 }

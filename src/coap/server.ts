@@ -197,6 +197,7 @@ export class CoapServer<P extends CoapPeer> {
     if (before !== undefined) {
       this.#log.drop('duplicate', { peer: peer.id, messageId: request.messageId });
       const repeat = before.duplicate();
+      if (state.crosses(repeat, now)) return;
       state.repeated(repeat);
       this.#letGo(peer, repeat);
       if (repeat !== undefined) this.#send(peer, repeat);
@@ -377,7 +378,10 @@ export class CoapServer<P extends CoapPeer> {
   #letGo(peer: P, but?: Uint8Array): void {
     const state = this.#peers.get(peer.id);
     if (state?.holds !== true) return;
-    for (const held of state.release(but)) this.#send(peer, held);
+    for (const held of state.release(but)) {
+      state.leaves(held, this.#clock.now());
+      this.#send(peer, held);
+    }
     state.released();
   }
 

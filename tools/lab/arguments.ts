@@ -22,6 +22,19 @@ export function natural(text: string): number {
   throw new InvalidArgumentError('a whole number');
 }
 
+export function speed(text: string): number {
+  const value = Number(text);
+  if (value >= 1 && value <= 100) return value;
+  throw new InvalidArgumentError('a number from 1 to 100');
+}
+
+/** A block of an answer that is asked for: not the first, which comes by itself. */
+export function laterBlock(text: string): number {
+  const value = natural(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError('the number of a block, 1 or more');
+}
+
 /** At most a day. */
 export function seconds(text: string): number {
   const value = Number(text);

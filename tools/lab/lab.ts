@@ -13,17 +13,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { parseDuration } from '../../src/base/duration.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { ClientCredential } from '../../src/dtls/credentials.ts';
 import { type Iccid, iccidDigits, iccidOf } from '../../src/messages/ids.ts';
 import { ProfileInfoListResponse } from '../../src/messages/psmo.ts';
 import { readOnly, tlv } from '../../src/messages/tlv.ts';
+import { settings } from '../../src/settings.ts';
 import { type EimProcess, LabError, startEim, top } from './eim-process.ts';
 import { Euicc } from './euicc/euicc.ts';
+import { type BlockRow, BlockWatch } from './ipa/blocks.ts';
 import { Device, type Link, type StackName } from './ipa/device.ts';
 import type { OnStep } from './ipa/steps.ts';
 import { trustOfCard } from './ipa/trust.ts';
+import { hurried } from './link/hurried.ts';
+import { type Ordeal, OrdealRun } from './ordeal.ts';
 import { type LabPki, labEid, loadLabPki } from './pki/lab-pki.ts';
 import { type ProfileRow, type WireRow, WireTally } from './report.ts';
 import { type Smdpp, startSmdpp } from './smdpp/smdpp.ts';
@@ -37,6 +42,12 @@ export interface LabOptions {
   /** 0: a free one. */
   readonly ports: { readonly coaps: number; readonly rest: number; readonly smdpp: number };
   readonly link?: Link;
+  /** How many times as fast as the link's own time it runs: link, device, and the eIM's CoAP. Default 1. */
+  readonly speed?: number;
+  /** The eIM brings the orders to the device, which polls once and no more. With PSK and its own stack alone. */
+  readonly push?: boolean;
+  /** What befalls the device on its own stack. Default: nothing. */
+  readonly ordeal?: Ordeal;
   /** Told of each step as it happens. */
   readonly onStep: OnStep;
 }
@@ -53,6 +64,8 @@ export interface LabResult {
   readonly enable: { readonly outcome: readonly unknown[] };
   readonly profiles: readonly ProfileRow[];
   readonly wire: readonly WireRow[];
+  /** Blocks by function; none of a stranger's stack. */
+  readonly blocks: readonly BlockRow[];
 }
 
 /** A step of the main job that failed: which, and why. */
@@ -103,7 +116,7 @@ async function mainJob(
     upp,
     metadata: { iccid, serviceProviderName: 'coap-eim lab', profileName: 'Lab profile' },
   });
-  const eim = await step('start the eIM', () =>
+  let eim = await step('start the eIM', () =>
     startEim({ folder, settings: labSettings(folder, options) }),
   );
   opened.push(() => eim.stop());
@@ -117,6 +130,28 @@ async function mainJob(
   });
   await step('tell the eUICC of the eIM', () => associate(card, eim, onStep));
   const credential = await step('register the device', () => credentialOf(card, eim, auth, onStep));
+  const tell = (to: string, what: string, result: string) =>
+    onStep({ from: 'ordeal', to, what, result });
+  const ordeal = new OrdealRun(options.ordeal ?? {}, {
+    rebind() {
+      device.rebind();
+      tell('NAT', 'rebind', 'the next datagram comes from another port');
+    },
+    reset() {
+      device.reset();
+      tell('IPA', 'reset', 'begins again with what its flash holds');
+    },
+    async restart() {
+      watch.happened('eIM killed');
+      await eim.kill();
+      const ports = { ...options.ports, coaps: eim.coaps.port };
+      eim = await startEim({ folder, settings: labSettings(folder, { ...options, ports }) });
+      tell('eIM', 'kill -9, start', 'ready again');
+    },
+  });
+  const watch = new BlockWatch((what, block) => {
+    if (what === 'GetBoundProfilePackage') ordeal.asked(block);
+  });
   const device = new Device({
     card,
     eim: eim.coaps,
@@ -124,25 +159,42 @@ async function mainJob(
     stack: options.stack,
     ...(options.link === undefined ? {} : { link: options.link }),
     ...common,
+    clock: hurried(systemClock, options.speed ?? 1),
+    watch,
+    takesPushes: options.push ?? false,
     onStep,
   });
   opened.push(() => device.close());
 
+  const { push = false } = options;
+  const carryOut = async (order: string): Promise<void> => {
+    if (!push) await device.poll();
+    else {
+      await whenDone(eim, order);
+      await device.pushed();
+    }
+  };
   const place = async (...words: string[]): Promise<string> => {
-    const order = await eim.command('order', ...words, '--eid', labEid);
+    const how = push ? ['--push'] : [];
+    const order = await eim.command('order', ...words, '--eid', labEid, ...how);
     onStep({ from: 'operator', to: 'eIM', what: `order ${words[0]}`, result: 'accepted' });
     return field(order, 'id', 'string');
   };
+  if (push) {
+    await step('connect the device', () => device.connect());
+    await step('poll, so that the eIM knows the connection', () => device.poll());
+  }
   const download = await step('order the download', () =>
     place('download', '--ac', activationCode),
   );
-  await step('connect the device', () => device.connect());
-  await step('download and install the profile', () => device.poll());
+  if (!push) await step('connect the device', () => device.connect());
+  await step('download and install the profile', () => carryOut(download));
+  await step('have befallen the device what was to', () => ordeal.over());
   const downloaded = await step('see the download done', () => outcomeOf(eim, download, onStep));
 
   const printed = iccidDigits(iccid);
   const enable = await step('order to enable', () => place('enable', '--iccid', printed));
-  await step('enable the profile', () => device.poll());
+  await step('enable the profile', () => carryOut(enable));
   const enabled = await step('see it enabled', () => outcomeOf(eim, enable, onStep));
   card.reset();
 
@@ -157,6 +209,7 @@ async function mainJob(
     enable: { outcome: enabled },
     profiles,
     wire: tally.rows,
+    blocks: watch.rows,
   };
 }
 
@@ -187,7 +240,7 @@ function openSmdpp({ ports }: LabOptions, pki: LabPki, onStep: OnStep): Promise<
 /** The eIM's configuration, with the lab's keys and roots. */
 export function labSettings(
   folder: string,
-  { ports, link }: Pick<LabOptions, 'ports' | 'link'>,
+  { ports, link, speed = 1 }: Pick<LabOptions, 'ports' | 'link' | 'speed'>,
 ): Parameters<typeof startEim>[0]['settings'] {
   const lab = (name: string) => join(top, 'certs', 'lab', name);
   return {
@@ -203,9 +256,25 @@ export function labSettings(
     'eim.tls.certificate': lab('eim-tls.cert.pem'),
     // Over loopback an answer that is not there soon is lost.
     ...(link !== undefined && link.profile.roundTrip < 1000 ? { 'coap.ackTimeout': '500ms' } : {}),
+    ...(speed === 1 ? {} : hurriedCoap(speed)),
     'es9.roots': [lab('ci.cert.pem')],
     'euicc.roots': [lab('ci.cert.pem')],
   };
+}
+
+/** Times of the eIM's CoAP that a link's round trips decide on, divided by the speed. */
+function hurriedCoap(speed: number): Readonly<Record<string, string>> {
+  const names = [
+    'ackTimeout',
+    'ackTimeoutLeast',
+    'ackTimeoutMost',
+    'emptyAckDelay',
+    'exchangeLifetime',
+  ] as const;
+  const hurriedText = (text: unknown) => `${Math.round(parseDuration(String(text)) / speed)}ms`;
+  return Object.fromEntries(
+    names.map((name) => [`coap.${name}`, hurriedText(settings.coap[name].fallback)]),
+  );
 }
 
 /** The initial association (SGP.32 3.5.2): AddInitialEim with what `eim info` gives. */
@@ -228,6 +297,16 @@ async function credentialOf(
   await eim.command('device', 'add', ...words);
   onStep({ from: 'operator', to: 'eIM', what: 'device add', result: `PSK identity ${identity}` });
   return { type: 'psk', identity, key: utf8(psk) };
+}
+
+/** Resolves when the order is done; throws LabError where a minute is not enough. */
+async function whenDone(eim: EimProcess, id: string): Promise<void> {
+  for (let tries = 0; tries < 60; tries++) {
+    const order = await eim.command('order', 'show', id);
+    if (field(order, 'state', 'string') === 'done') return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new LabError(`the order ${id} is not done: see its history`);
 }
 
 /** The order's outcome; throws LabError unless it is done with success. */

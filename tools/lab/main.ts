@@ -8,13 +8,23 @@ import {
   runSmdpp,
   type SmdppAloneOptions,
 } from './alone.ts';
-import { address, matchingId, natural, port, psk, seconds, size } from './arguments.ts';
+import {
+  address,
+  laterBlock,
+  matchingId,
+  natural,
+  port,
+  psk,
+  seconds,
+  size,
+  speed,
+} from './arguments.ts';
 import { chooseProfile } from './choose-profile.ts';
 import { runLab, StepFailed, step } from './lab.ts';
 import { startCapture } from './link/pcap.ts';
 import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
 import { seededNumbers } from './link/seeded.ts';
-import { profileTable, stepLine, wireTable } from './report.ts';
+import { blockTable, profileTable, stepLine, wireTable } from './report.ts';
 
 interface Options {
   readonly json?: true;
@@ -28,6 +38,11 @@ interface Options {
   readonly link: LinkProfileName;
   readonly pcap?: string;
   readonly seed: number;
+  readonly speed: number;
+  readonly push?: true;
+  readonly rebind?: number;
+  readonly reset?: number;
+  readonly restart?: number;
 }
 
 const badInput = 2;
@@ -45,6 +60,8 @@ const stackOption = () =>
   new Option('--stack <which>', "the device's CoAP and DTLS; node-coap knows PSK only")
     .choices(['own', 'node-coap'])
     .default('own');
+
+const ordealOf = (what: string) => `${what} as it asks for that block of the profile`;
 
 const program = new Command('npm run lab --')
   // An option after `smdpp` or `device` is theirs, also where the whole lab has one of that name.
@@ -69,6 +86,11 @@ const program = new Command('npm run lab --')
       .default('lan'),
   )
   .option('--seed <number>', 'what decides which datagrams are lost', natural, 1)
+  .option('--speed <times>', "so many times as fast as the link's own time", speed, 1)
+  .option('--rebind <block>', ordealOf('the NAT forgets the device'), laterBlock)
+  .option('--reset <block>', ordealOf('the device loses power'), laterBlock)
+  .option('--restart <block>', ordealOf('the eIM is killed and started again'), laterBlock)
+  .option('--push', 'the eIM brings the orders to the device, which polls once and no more')
   .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
   .action(main);
 
@@ -132,6 +154,21 @@ async function alone(part: () => Promise<void>): Promise<void> {
 
 async function main(options: Options, command: Command): Promise<void> {
   const { json, auth, stack, link, seed, pcap } = options;
+  const { rebind, reset, restart } = options;
+  const ordeal = {
+    ...(rebind === undefined ? {} : { rebind }),
+    ...(reset === undefined ? {} : { reset }),
+    ...(restart === undefined ? {} : { restart }),
+  };
+  if (stack === 'node-coap' && Object.keys(ordeal).length > 0) {
+    command.error('error: --rebind, --reset and --restart need --stack own');
+  }
+  if (rebind !== undefined && !('natTimeout' in linkProfiles[link])) {
+    command.error('error: --rebind needs a --link with a NAT: ltem, nbiot-good or nbiot-deep');
+  }
+  if (options.push && (stack === 'node-coap' || auth === 'cert')) {
+    command.error('error: --push needs --stack own and --auth psk');
+  }
   if (stack === 'node-coap' && auth === 'cert') {
     command.error('error: --stack node-coap knows PSK only: leave out --auth cert');
   }
@@ -152,11 +189,15 @@ async function main(options: Options, command: Command): Promise<void> {
         chance: seededNumbers(seed),
         ...(capture === undefined ? {} : { capture }),
       },
+      speed: options.speed,
+      ordeal,
+      push: options.push ?? false,
       onStep: (step) => say(stepLine(step)),
     });
     if (json === true) console.log(JSON.stringify(result));
     say(`\nProfiles on the eUICC:\n${profileTable(result.profiles)}`);
     say(`\nOn the wire, UDP payload:\n${wireTable(result.wire)}`);
+    if (link !== 'lan') say(`\nIn blocks:\n${blockTable(result.blocks)}`);
     say(`\nA profile of ${result.download.profileBytes} octets landed and is enabled.`);
   } catch (error) {
     const failed = error instanceof StepFailed ? error.step : 'run the lab';

@@ -1,5 +1,6 @@
 /** What the lab prints: its story as it happens, then the tables. */
 import Table from 'cli-table3';
+import type { BlockAgain, BlockRow } from './ipa/blocks.ts';
 import type { Step, WireCount } from './ipa/steps.ts';
 
 /** One row of the wire table: what a kind of exchange cost, over all its times. */
@@ -78,6 +79,24 @@ export function wireTable(rows: readonly WireRow[]): string {
     ]);
   }
   return table.toString();
+}
+
+export function blockTable(rows: readonly BlockRow[]): string {
+  const table = new Table({
+    head: ['device ↔ eIM', 'blocks ↑', 'blocks ↓', 'again', 'which, and why'],
+    colAligns: ['left', 'right', 'right', 'right', 'left'],
+    style: { head: [], border: [] },
+  });
+  for (const { what, up, down, again } of rows) {
+    table.push([what, up, down, again.length, again.map(againText).join('\n')]);
+  }
+  return table.toString();
+}
+
+/** `↓ 6: device reset`, `↓ 7 came twice: lost` */
+function againText({ direction, block, how, why }: BlockAgain): string {
+  const reason = why === 'lost' ? 'lost on the link' : why;
+  return `${direction === 'up' ? '↑' : '↓'} ${block}${how === 'heard' ? ' came twice' : ''}: ${reason}`;
 }
 
 /** A profile as the eUICC lists it. */

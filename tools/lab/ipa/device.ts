@@ -8,10 +8,12 @@ import { readOnly } from '../../../src/messages/tlv.ts';
 import type { Capture } from '../link/pcap.ts';
 import { type LinkProfile, linkProfiles } from '../link/profiles.ts';
 import { type Relay, type RelayCounts, startRelay } from '../link/relay.ts';
+import type { BlockWatch } from './blocks.ts';
 import type { Card } from './card.ts';
 import { Ipa } from './ipa.ts';
 import { openNodeCoapStack } from './node-coap-stack.ts';
-import { openOwnStack, type Pace, type Stack } from './stack.ts';
+import { openOwnStack } from './own-stack.ts';
+import type { Pace, Stack } from './stack.ts';
 import type { OnStep, WireCount } from './steps.ts';
 
 export type StackName = 'own' | 'node-coap';
@@ -27,6 +29,10 @@ export interface DeviceOptions {
   readonly onStep: OnStep;
   /** What the way to the eIM is like; loopback as it is where absent. */
   readonly link?: Link;
+  /** Told of every CoAP message and of what the link did to it; by the own stack alone. */
+  readonly watch?: BlockWatch;
+  /** Whether it takes what the eIM pushes; on its own stack alone. Default: no. */
+  readonly takesPushes?: boolean;
 }
 
 export interface Link {
@@ -42,9 +48,19 @@ export class Device {
   readonly #options: DeviceOptions;
   #relay: Relay | undefined;
   #stack: Stack | undefined;
+  readonly #ipa: Ipa;
+  /** What it does by itself because of what was pushed last. */
+  #pushed: Promise<void> = Promise.resolve();
 
   constructor(options: DeviceOptions) {
     this.#options = options;
+    this.#ipa = new Ipa({
+      card: options.card,
+      onStep: options.onStep,
+      esipa: {
+        exchange: (name, request) => this.#counted(name, undefined, () => this.#exchange(request)),
+      },
+    });
   }
 
   /** Counts of the link so far: what it lost, repeated, reordered. */
@@ -54,8 +70,15 @@ export class Device {
 
   /** Shakes hands with the eIM. */
   async connect(): Promise<void> {
-    const { eim, clock, link = loopback, stack, credential } = this.#options;
-    this.#relay = await startRelay({ server: eim, clock, ...link });
+    const { eim, clock, link = loopback, stack, credential, watch, takesPushes } = this.#options;
+    this.#relay = await startRelay({
+      server: eim,
+      clock,
+      ...link,
+      fate: (fate) => {
+        if (fate !== 'repeated' && fate !== 'reordered') watch?.happened('lost');
+      },
+    });
     const open = stack === 'own' ? openOwnStack : openNodeCoapStack;
     await this.#counted(
       'handshake',
@@ -65,6 +88,8 @@ export class Device {
           ...this.#options,
           eim: this.#relay?.address ?? eim,
           pace: paceOf(link.profile),
+          roams: link.profile.natTimeout !== undefined,
+          ...(takesPushes ? { handle: (request) => this.#take(request) } : {}),
         });
         return new Uint8Array();
       },
@@ -73,20 +98,42 @@ export class Device {
 
   /** Polls until there is nothing more to do; returns how many eIM packages it handled. */
   async poll(): Promise<number> {
-    const { card, onStep } = this.#options;
-    const ipa = new Ipa({
-      card,
-      onStep,
-      esipa: {
-        exchange: (name, request) => this.#counted(name, undefined, () => this.#exchange(request)),
-      },
-    });
-    return ipa.poll();
+    return this.#ipa.poll();
+  }
+
+  /** What was pushed has been done, as far as it is here. Rejects where that failed. */
+  pushed(): Promise<void> {
+    return this.#pushed;
+  }
+
+  /** The NAT forgets the device: its next datagram comes from another port. */
+  rebind(): void {
+    this.#relay?.rebind();
+    this.#options.watch?.happened('NAT rebound');
+  }
+
+  /** The device loses power in the middle of what it does. Throws where its stack cannot. */
+  reset(): void {
+    if (this.#stack?.reset === undefined) throw new Error('this stack cannot be reset');
+    this.#stack.reset();
+    this.#options.watch?.happened('device reset');
   }
 
   async close(): Promise<void> {
     await this.#stack?.close();
     await this.#relay?.close();
+  }
+
+  #take(request: Uint8Array): Uint8Array {
+    const { tag } = readOnly(readOnly(request).value);
+    const result = eimPackages[tag] ?? 'acknowledgements';
+    this.#options.onStep({ from: 'eIM', to: 'IPA', what: 'TransferEimPackage', result });
+    return this.#ipa.transfer(request, (work) => {
+      this.#options.clock.after(0, () => {
+        this.#pushed = work();
+        this.#pushed.catch(() => {}); // heard where `pushed` is asked for
+      });
+    });
   }
 
   #exchange(request: Uint8Array): Promise<Uint8Array> {
@@ -100,6 +147,7 @@ export class Device {
     result: string | undefined,
     work: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
+    this.#options.watch?.begin(what);
     const before = copy(this.#relay?.counts);
     const answer = await work();
     // A last acknowledgement of ours may still be on its way to the relay.

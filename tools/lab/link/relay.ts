@@ -23,6 +23,8 @@ export interface RelayOptions {
   readonly port?: number;
   /** Where all that the client sends and hears is written. */
   readonly capture?: Capture;
+  /** Told of each datagram that does not simply arrive. */
+  readonly fate?: (fate: Fate | 'unheard') => void;
 }
 
 /** As the client sees it: what it sent, and what reached it. UDP payload octets. */
@@ -165,6 +167,7 @@ class RunningRelay implements Relay {
     const { profile, clock, capture, server } = this.#options;
     if (profile.awake !== undefined && clock.now() - client.sent > profile.awake) {
       this.counts.unheard++;
+      this.#options.fate?.('unheard');
       return;
     }
     this.counts.datagramsDown++;
@@ -204,6 +207,7 @@ class RunningRelay implements Relay {
 
   #count(fate: Fate): void {
     this.counts[fate === 'too large' ? 'tooLarge' : fate]++;
+    this.#options.fate?.(fate);
   }
 }
 
