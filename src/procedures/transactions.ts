@@ -127,13 +127,15 @@ export function inSession<T>(
   return eim.serial.run(`transaction ${toHex(transactionId)}`, work);
 }
 
-/** What this function of the session was answered to these very octets; undefined where it was never asked them. */
+/** What this function of the session was answered to these very octets; undefined where it was not, or long ago. */
 export async function answerOf(
   eim: Eim,
   transaction: Transaction,
   name: Kept,
   asked: Uint8Array,
 ): Promise<Uint8Array | undefined> {
+  // What is swept now and then is not to count for longer.
+  if (eim.clock.now() - transaction.started > answerLifetime) return undefined;
   const kept = await eim.store.get(answers, answerKey(transaction, name));
   return kept !== undefined && equal(kept.asked, sha256(asked)) ? kept.answered : undefined;
 }
