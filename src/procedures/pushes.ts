@@ -26,6 +26,8 @@ export interface PushesOptions {
  * once, as a rule, and then needs no push.
  */
 const pause = 5_000;
+/** eUICCs whose orders are looked at again when one has ended; the orders of others wait for their poll. */
+const mostBehind = 100_000;
 
 export class Pushes {
   readonly #options: PushesOptions;
@@ -59,7 +61,7 @@ export class Pushes {
   }
 
   #submitted({ id, eid }: Order): void {
-    if (this.#behind.size >= this.#options.waiting) {
+    if (this.#waiting.size >= this.#options.waiting) {
       this.#background(
         noteOrder(
           this.#options.eim,
@@ -71,6 +73,8 @@ export class Pushes {
       return;
     }
     this.#behind.add(eid);
+    const [oldest] = this.#behind;
+    if (this.#behind.size > mostBehind && oldest !== undefined) this.#behind.delete(oldest);
     this.#want(eid);
     this.#background(this.#noteTurn(eid, id));
   }

@@ -127,6 +127,18 @@ describe('orders that are to be pushed', () => {
     assert.equal(device.heard.length, 3);
   });
 
+  it('are not kept out by others that nobody answers', async () => {
+    const other = parseEid('89049032000000000000000000000163');
+    const device = new PushedDevice(() => undefined);
+    const { rig, submit } = await pushing({ device, waiting: 1 });
+    await rig.eim.euiccs.update(other, { consumerEuicc: true });
+    for (const of of [other, eid]) {
+      await submit(true, of);
+      await settled();
+    }
+    assert.equal(device.heard.length, 2);
+  });
+
   it('wait for the poll where too many wait already', async () => {
     const { rig, device, submit } = await pushing({ waiting: 0 });
     const order = await submit(true);
