@@ -11,6 +11,7 @@ import { type DtlsPeer, DtlsServer } from '../../src/dtls/server.ts';
 import { Es9Client } from '../../src/es9/client.ts';
 import type { Https } from '../../src/es9/https.ts';
 import { handleEsipa } from '../../src/esipa/coap.ts';
+import { esipaRepeats } from '../../src/esipa/repeats.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { Euiccs } from '../../src/fleet/euiccs.ts';
 import { EimIdType, generateAssociationToken } from '../../src/messages/eco.ts';
@@ -157,6 +158,7 @@ export class EimProcess {
       clock,
       random,
       log: log('coap'),
+      repeats: esipaRepeats(600_000),
     });
     const dtls = new DtlsServer({
       credentials: {

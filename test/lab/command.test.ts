@@ -208,3 +208,18 @@ describe('bad files', () => {
     await ended;
   });
 });
+
+describe('an ordeal', () => {
+  for (const [args, why] of [
+    [['--rebind', '3'], /--rebind needs a --link with a NAT/],
+    [['--reset', '3', '--stack', 'node-coap'], /need --stack own/],
+    [['--restart', '0'], /the number of a block, 1 or more/],
+    [['--speed', '0.5'], /a number from 1 to 100/],
+  ] as const) {
+    it(`is refused: ${args.join(' ')}`, async () => {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 2);
+      assert.match(stderr, why);
+    });
+  }
+});
