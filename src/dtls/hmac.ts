@@ -1,6 +1,6 @@
 /**
  * HMAC (RFC 2104) made of two one-shot hashes: for messages as short as a handshake's, the Hmac objects of node:crypto
- * cost several times what they compute.
+ * cost more than what they compute.
  */
 import { createHash, hash as hashOf } from 'node:crypto';
 
