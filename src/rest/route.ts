@@ -13,8 +13,10 @@ export interface RestRequest<Body = unknown, Query = unknown> {
 
 export interface Reply {
   readonly status: number;
-  /** Sent as JSON; absent: no body. */
+  /** Sent as JSON, or as it is where it is text of another `type`; absent: no body. */
   readonly body?: unknown;
+  /** Content-Type. */
+  readonly type?: string;
   readonly location?: string;
 }
 

@@ -151,13 +151,14 @@ function serve(app: FastifyInstance, route: Route, closing: AbortSignal): void {
     async handler(request, reply) {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      const { status, body, location } = await route.answer({
+      const { status, body, location, type } = await route.answer({
         params: request.params,
         query: request.query,
         body: request.body,
         signal: AbortSignal.any([gone.signal, closing]),
       });
       if (location !== undefined) reply.header('location', location);
+      if (type !== undefined) reply.type(type);
       reply.status(status).header('cache-control', 'no-store');
       return reply.send(body);
     },

@@ -14,6 +14,7 @@ import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';
 import { euiccPatch } from './euicc-order.ts';
+import { metricsRoute } from './metrics.ts';
 import { refuseOverlong } from './order-size.ts';
 import { notFound, ok, type Route, route } from './route.ts';
 import { requestOf } from './steps.ts';
@@ -33,6 +34,7 @@ export function v1Routes(desk: Desk, waiting: Waiting, waitLimit: number): reado
       query: InfoQuery,
       answer: ({ query: { tlsTrust } }) => ok(infoView(desk.info(tlsTrust))),
     }),
+    metricsRoute(desk),
     ...orderRoutes(desk, waiting, waitLimit),
     ...deviceRoutes(desk),
     ...euiccRoutes(desk),

@@ -149,6 +149,30 @@ describe('REST: what it refuses', () => {
   });
 });
 
+describe('REST: /metrics', () => {
+  it('has the counts of DTLS in the text format of Prometheus', async (test) => {
+    const running = await run();
+    test.after(() => running.close());
+    const response = await fetch(`${running.url}/metrics`);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+    const text = await response.text();
+    for (const line of [
+      '# TYPE coap_eim_dtls_connections gauge',
+      'coap_eim_dtls_connections{state="awake"} 2',
+      'coap_eim_dtls_connections{state="asleep"} 1',
+      'coap_eim_dtls_handshakes 4',
+      '# TYPE coap_eim_dropped_total counter',
+      'coap_eim_dropped_total{room="dtls",reason="bad record"} 3',
+    ]) {
+      assert.ok(text.split('\n').includes(line), `${line} in ${text}`);
+    }
+    assert.match(text, /^coap_eim_dtls_sessions \d+$/m);
+    assert.ok(text.endsWith('\n'));
+    assert.doesNotMatch(text, /dev1|192\.0\.2/, 'no label names a device or an address');
+  });
+});
+
 describe('REST: /v1/info', () => {
   it('has what a device needs, and the counts of drops', async () => {
     const { url } = await started();
