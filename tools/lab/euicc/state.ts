@@ -57,7 +57,6 @@ const rollbackRecord = z.strictObject({
   /** Of the switch: never delivered once it is rolled back. */
   notifications: z.array(count),
 });
-export type RollbackRecord = z.infer<typeof rollbackRecord>;
 
 /** A profile enabled for a while; `previous` is the one to go back to, absent where none was enabled. */
 const switchRecord = z.strictObject({ previous: iccid.exactOptional() });
