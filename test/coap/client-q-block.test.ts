@@ -368,6 +368,17 @@ describe('Q-Block2, the client', () => {
     ],
     ['a block beyond the end', 'malformed', () => block(bodyOf(octets(9)), 8)],
     [
+      'a last block before the last',
+      'malformed',
+      (body: Uint8Array) => ({
+        ...block(body, 1),
+        options: [
+          ...(block(body, 1).options ?? []).filter(({ number }) => number !== 31),
+          blockOption(31, { number: 1, more: false, szx: 6 }),
+        ],
+      }),
+    ],
+    [
       'Block2 beside Q-Block2',
       'malformed',
       (body: Uint8Array) => ({
