@@ -52,10 +52,13 @@ function weierstrass(id: number, curve: string, length: number): NamedGroup {
   };
 }
 
-/** Random octets may be no scalar (0, or the order and above: one in 2^32 on P-256); then others are taken. */
+/**
+ * Random octets may be no scalar (0, or the order and above): one in 2^32 on P-256, but one in three on
+ * brainpoolP256r1. Then others are taken; so many in a row that are none show that they are not random.
+ */
 function setScalar(set: () => void): void {
   let failure: unknown;
-  for (let tries = 0; tries < 4; tries++) {
+  for (let tries = 0; tries < mostScalars; tries++) {
     try {
       set();
       return;
@@ -65,6 +68,8 @@ function setScalar(set: () => void): void {
   }
   throw new Error('no scalar among random octets', { cause: failure });
 }
+
+const mostScalars = 100;
 
 /** PKCS #8 and SubjectPublicKeyInfo of an X25519 key, but for its 32 octets (RFC 8410 §4, §7). */
 const pkcs8 = hex('302e020100300506032b656e04220420');

@@ -51,6 +51,16 @@ describe('named groups', () => {
     });
   }
 
+  it('take other random octets for those that are no scalar: one in three on brainpoolP256r1', () => {
+    for (const name of ['secp256r1', 'brainpoolP256r1'] as const) {
+      let draws = 0;
+      const key = namedGroups[name].generate((length) => fill(++draws < 20 ? 0xff : 1)(length));
+      assert.equal(toHex(key.point), agreements[name].a.toUpperCase());
+      assert.equal(draws, 20);
+      assert.throws(() => namedGroups[name].generate(fill(0xff)), /no scalar/);
+    }
+  });
+
   it('D34: agree on the published secret: x25519', () => {
     const bob = namedGroups.x25519.generate(() => hex(x25519.bobPrivate));
     assert.equal(toHex(bob.point), x25519.bobPublic.toUpperCase());

@@ -6,7 +6,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type Address, addressText } from '../../src/base/address.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import { Drops, makeLog, silentLog } from '../../src/base/log.ts';
+import { Drops, type LogLine, makeLog, silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { SecretBox } from '../../src/base/secret-box.ts';
 import { CoapClient } from '../../src/coap/client.ts';
@@ -122,7 +122,7 @@ export class WireServer {
   }
 
   #begin(): [DtlsServer, CoapServer<DtlsPeer>] {
-    const log = makeLog('wire', () => {}, this.#drops);
+    const log = makeLog('wire', complain, this.#drops);
     // Its alarms never go off: what it sends is what was asked of it.
     const clock: Clock = {
       now: () => systemClock.now() + this.#ahead,
@@ -231,6 +231,10 @@ export class WireDevice {
     this.#socket.close();
     await once(this.#socket, 'close');
   }
+}
+
+function complain({ level, event, fields }: LogLine): void {
+  if (level === 'error') process.stderr.write(`${event} ${JSON.stringify(fields)}\n`);
 }
 
 export async function boundSocket(): Promise<Socket> {
