@@ -1,9 +1,9 @@
 /** Orders for people. */
 import { members } from '../base/members.ts';
 import type { OrderView, ProfileView } from '../rest/api.ts';
-import { showProfiles } from './commands/euicc.ts';
 import { dataFacts, textOf } from './data-facts.ts';
 import type { Cell, Output } from './output.ts';
+import { showProfiles } from './profile-table.ts';
 
 /** One order: as a document with --json, otherwise its facts, its profiles if it lists some, and its history. */
 export function showOrder(

@@ -1,6 +1,7 @@
-/** `eim order` within this process: the same commands, without the second that a process of their own takes. */
+/** `eim order` and `eim euicc` within this process: the same commands, without the second that a process of their own takes. */
 import { PassThrough } from 'node:stream';
 import { Command, CommanderError } from 'commander';
+import { addEuicc } from '../../src/cli/commands/euicc.ts';
 import { addOrder } from '../../src/cli/commands/order.ts';
 import { withCommonOptions } from '../../src/cli/context.ts';
 import { CliError, ExitCode } from '../../src/cli/exit.ts';
@@ -15,7 +16,9 @@ export async function commandHere(
     .exitOverride()
     .configureOutput({ writeErr: (text) => error.write(text) });
   const { stdin } = process;
-  addOrder(program, { stdin, stdout: stream(out), stderr: stream(error), env, now: Date.now });
+  const context = { stdin, stdout: stream(out), stderr: stream(error), env, now: Date.now };
+  addOrder(program, context);
+  addEuicc(program, context);
   let code: number = ExitCode.ok;
   try {
     await program.parseAsync(args, { from: 'user' });

@@ -1,10 +1,12 @@
 /** `eim euicc`: what the eIM knows of eUICCs. */
 import type { Command } from 'commander';
-import { EuiccChange, type EuiccView, eidText, type ProfileView } from '../../rest/api.ts';
+import { EuiccChange, type EuiccView, eidText } from '../../rest/api.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
 import { dataFacts } from '../data-facts.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import type { Output } from '../output.ts';
+import { showProfiles } from '../profile-table.ts';
+import { addHandover } from './euicc-handover.ts';
 
 interface SetOptions {
   readonly counterValue?: string;
@@ -46,6 +48,8 @@ export function addEuicc(program: Command, context: Context): void {
       const { client, output } = remote(context, command);
       show(output, await client.euicc(checkTyped(eidText, typed, { '': 'EID' })));
     });
+
+  addHandover(euicc, context);
 
   euicc
     .command('set')
@@ -127,24 +131,4 @@ function dataOf(euicc: EuiccView): Readonly<Record<string, unknown>> {
   const objects = { euiccInfo1, euiccInfo2, ipaCapabilities, deviceInfo };
   const all = { ...addresses, ...objects, euiccCertificate, eumCertificate };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-}
-
-/** Profiles in a table. */
-export function showProfiles(output: Output, profiles: readonly ProfileView[]): void {
-  output.table(
-    ['iccid', 'state', 'class', 'name', 'provider', 'isd-p aid'],
-    profiles.map(
-      ({ iccid, state, class: kind, nickname, name, serviceProviderName, isdpAid, fallback }) => [
-        iccid,
-        {
-          text: `${state ?? ''}${fallback === true ? ', fallback' : ''}`,
-          ...(state === 'enabled' ? { colour: 'green' as const } : {}),
-        },
-        kind ?? '',
-        nickname ?? name ?? '',
-        serviceProviderName ?? '',
-        isdpAid ?? '',
-      ],
-    ),
-  );
 }
