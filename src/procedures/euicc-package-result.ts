@@ -25,6 +25,7 @@ import { askForResults } from './ipa-euicc-data.ts';
 import { publicKeyOf } from './learn-euicc.ts';
 import { asAsked, outcomesOf } from './outcomes.ts';
 import { pictureAfter } from './picture.ts';
+import { withStatesUnknown } from './profiles.ts';
 
 /** The seqNumber of a result that the eUICC may forget; undefined where there is none to acknowledge. */
 type Acknowledged = number | undefined;
@@ -88,6 +89,7 @@ async function executed(
     if (order === undefined && current !== undefined) {
       await noteOrder(eim, current.id, 'result of another package', what);
     }
+    await rolledBackSince(eim, record, order, value);
     return acknowledged;
   }
   const results = asAsked(order.request, value.euiccResult);
@@ -104,6 +106,30 @@ async function executed(
     eim.euiccs.change(eid, picture),
   );
   return acknowledged;
+}
+
+/**
+ * A rollback after the eIM had the first result, whose acknowledgement got lost: the order has ended with the profile
+ * enabled, which it is not any more. Which one is, the eUICC has not said.
+ */
+async function rolledBackSince(
+  eim: Eim,
+  { eid, profiles }: EuiccRecord,
+  order: Order | undefined,
+  { euiccResult }: EuiccPackageResultDataSigned,
+): Promise<void> {
+  const isRollback = euiccResult.some(
+    ({ type, value }) => type === 'rollbackResult' && value === 0,
+  );
+  if (!isRollback || order?.state.at !== 'done') return;
+  const isKnown = order.state.outcome.some(({ rollbackResult }) => rollbackResult !== undefined);
+  if (isKnown) return;
+  eim.log.warn('the device went back to the profile of before, after its result was taken', {
+    eid,
+    order: order.id,
+  });
+  if (profiles === undefined) return;
+  await eim.store.commit(eim.euiccs.change(eid, { profiles: withStatesUnknown(profiles) }));
 }
 
 /** A signed error has no seqNumber and is not kept on the card: there is nothing to acknowledge. */

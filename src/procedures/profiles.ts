@@ -73,6 +73,11 @@ function withEach(
   return { since, list: list.map((one) => ({ ...one, ...change(one) })) };
 }
 
+/** The picture where it is no longer known which profile is enabled. */
+export function withStatesUnknown({ since, list }: ProfileList): ProfileList {
+  return { since, list: list.map(({ state: _, ...one }) => one) };
+}
+
 /** Each profile in the state that it had before the package (SGP.32 3.3.1): what was deleted stays so. */
 function rolledBack(
   before: ProfileList | undefined,

@@ -291,6 +291,64 @@ describe('every operation, the whole way', () => {
     assert.deepEqual(held[1], [efOf(b), true]);
     assert.equal(flow.world.card.snapshot().packageResults.length, 0);
   });
+
+  it('enables a profile as soon as it is installed, where that is configured, and tells of it', async () => {
+    const world = await World.begin({ ordered: false });
+    const { orders, euiccs } = world.process.eim;
+    const { activationCode } = world.smdp;
+    const enabled = () => world.card.snapshot().profiles.map((one) => one.enabled);
+    const download = () =>
+      orders.submit({ eid, facility: 'download', request: { download: { activationCode } } });
+    const configure = (defaultSmdpOid: string) => {
+      const request = { immediateEnableFlag: true, defaultSmdpOid };
+      return orders.submit({
+        eid,
+        facility: 'psmo',
+        request: { psmo: [{ configureImmediateEnable: request }] },
+      });
+    };
+    // Of another SM-DP+: the profile stays disabled.
+    await configure('2.999.99');
+    await download();
+    await world.work();
+    assert.deepEqual(enabled(), [false]);
+    assert.deepEqual((await euiccs.get(eid))?.stateChangeCauseList, []);
+
+    const other = await World.begin({ ordered: false });
+    const { eim } = other.process;
+    const request = { psmo: [{ configureImmediateEnable: { immediateEnableFlag: true } }] };
+    await eim.orders.submit({ eid, facility: 'psmo', request });
+    const code = { activationCode: other.smdp.activationCode };
+    await eim.orders.submit({ eid, facility: 'download', request: { download: code } });
+    await other.work();
+    assert.deepEqual(
+      other.card.snapshot().profiles.map((one) => one.enabled),
+      [true],
+    );
+    const { stateChangeCauseList } = (await eim.euiccs.get(eid)) ?? {};
+    assert.deepEqual(stateChangeCauseList, ['immediateEnableProfile']);
+  });
+
+  it('hands the eUICC over: once deleted, this eIM is a stranger to it', async () => {
+    const flow = await Flow.begin();
+    const { id } = flow.world.process.eim;
+    const added = {
+      eimId: 'other',
+      eimFqdn: 'other.example.com',
+      counterValue: 0,
+      eimPublicKey: key,
+    };
+    await flow.order({ addEim: added }, { listEim: {} });
+    const { outcome, success } = await flow.order({ deleteEim: { eimId: id } });
+    assert.deepEqual([success, outcome], [true, [{ deleteEimResult: 'ok' }]]);
+    assert.deepEqual(
+      flow.world.card.snapshot().eims.map(({ eimId }) => eimId),
+      ['other'],
+    );
+    const refused = await flow.order({ getRAT: {} });
+    assert.deepEqual(refused.outcome, [{ euiccPackageErrorCode: 'undefinedError' }]);
+    assert.match(refused.reason, /does not take the package for this eIM's/);
+  });
 });
 
 describe('every result code of every operation, the whole way', () => {
