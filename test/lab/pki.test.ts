@@ -64,6 +64,9 @@ describe('the committed lab PKI', () => {
       'dp-tls',
       'eim-sign',
       'eim-tls',
+      'ds-auth',
+      'ds-tls',
+      'operator-tls',
     ]) {
       for (const kind of ['cert', 'key']) {
         const path = new URL(`../../certs/lab/${name}.${kind}.pem`, import.meta.url);
@@ -106,6 +109,12 @@ describe('a certificate of the lab (SGP.26 variant O)', () => {
     }
   });
 
+  it('names the SM-DS by OID 2.999.15 in both certificates', () => {
+    for (const credential of [pki.dsAuth, pki.dsTls]) {
+      assert.ok(contains(credential, '8803 88370F'));
+    }
+  });
+
   it('gives each role its policy, critical except in TLS', () => {
     const roles = [
       [pki.ci, '00'],
@@ -113,6 +122,7 @@ describe('a certificate of the lab (SGP.26 variant O)', () => {
       [pki.eum, '02'],
       [pki.dpAuth, '04'],
       [pki.dpPb, '05'],
+      [pki.dsAuth, '07'],
     ] as const;
     for (const [credential, number] of roles) {
       assert.ok(
@@ -121,7 +131,8 @@ describe('a certificate of the lab (SGP.26 variant O)', () => {
       );
     }
     assert.ok(contains(pki.dpTls, '0603551D20 040D 300B3009 0607 67811201020103'));
-    for (const credential of [pki.eimSign, pki.eimTls]) {
+    assert.ok(contains(pki.dsTls, '0603551D20 040D 300B3009 0607 67811201020106'));
+    for (const credential of [pki.eimSign, pki.eimTls, pki.operatorTls]) {
       assert.ok(!contains(credential, '0603551D20'));
     }
   });

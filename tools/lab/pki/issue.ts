@@ -96,9 +96,12 @@ const attributeTypes = {
 
 const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 
-/** A fresh P-256 key pair, as its private key. */
-export function newKey(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
+/** The curves of RSP chains (SGP.22 2.6.5). */
+export type LabCurve = 'prime256v1' | 'brainpoolP256r1';
+
+/** A fresh key pair, of P-256 unless another curve is named, as its private key. */
+export function newKey(namedCurve: LabCurve = 'prime256v1'): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve }).privateKey;
 }
 
 /** Issues a certificate over `key` (fresh where none is given); without an issuer it signs itself. */
@@ -212,7 +215,7 @@ function keyUsageFlags(usage: CertificateProfile['keyUsage']): number {
   return KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
 }
 
-function subjectOf(issuer: LabCredential): Name {
+export function subjectOf(issuer: LabCredential): Name {
   return AsnConvert.parse(issuer.certificate, Certificate).tbsCertificate.subject;
 }
 
@@ -222,7 +225,7 @@ function subjectPublicKeyInfo(key: KeyObject): SubjectPublicKeyInfo {
 }
 
 /** RFC 5280 4.2.1.2 (1): SHA-1 of the public key's octets. */
-function keyIdentifierOf(key: KeyObject): Uint8Array {
+export function keyIdentifierOf(key: KeyObject): Uint8Array {
   return sha1(new Uint8Array(subjectPublicKeyInfo(key).subjectPublicKey));
 }
 

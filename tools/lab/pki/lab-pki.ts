@@ -4,16 +4,25 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Eid, parseEid } from '../../../src/messages/ids.ts';
-import { type CertificateProfile, issueCertificate, type LabCredential } from './issue.ts';
+import {
+  type CertificateProfile,
+  issueCertificate,
+  type LabCredential,
+  type LabCurve,
+  newKey,
+} from './issue.ts';
 import {
   ciProfile,
   dpAuthProfile,
   dpPbProfile,
   dpTlsProfile,
+  dsAuthProfile,
+  dsTlsProfile,
   eimSignProfile,
   eimTlsProfile,
   euiccProfile,
   eumProfile,
+  operatorTlsProfile,
   type ProfileOptions,
   profileDefaults,
 } from './profiles.ts';
@@ -29,6 +38,11 @@ export interface LabPki {
   readonly dpAuth: LabCredential;
   readonly dpPb: LabCredential;
   readonly dpTls: LabCredential;
+  /** The SM-DS: mutual authentication, TLS. */
+  readonly dsAuth: LabCredential;
+  readonly dsTls: LabCredential;
+  /** The operator, towards the SM-DP+ (ES2+). */
+  readonly operatorTls: LabCredential;
   /** The eIM: eUICC Packages, TLS and DTLS. */
   readonly eimSign: LabCredential;
   readonly eimTls: LabCredential;
@@ -40,16 +54,22 @@ export interface LabPkiOptions extends Partial<ProfileOptions> {
   readonly eid?: Eid;
   /** The SM-DP+'s DNS name. */
   readonly smdpHost?: string;
+  /** The SM-DS's DNS name. */
+  readonly smdsHost?: string;
   /** The eIM's DNS name; default its eimId. */
   readonly eimHost?: string;
-  /** DNS names and IP addresses that both TLS certificates cover besides. */
+  /** DNS names and IP addresses that all TLS certificates cover besides. */
   readonly hosts?: readonly string[];
+  /** Of every key but those of TLS and of the eIM; default P-256. */
+  readonly curve?: LabCurve;
 }
 
 /** The EID of the committed lab's eUICC. */
 export const labEid: Eid = parseEid('89049032123451234512345678901235');
 
 export const labSmdpHost = 'testsmdpplus1.example.com';
+const labSmdsHost = 'testrootsmds.example.com';
+const labOperatorHost = 'operator.example.com';
 
 /** What the loopback is called: the lab runs there. */
 export const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '::1'];
@@ -61,6 +81,9 @@ const fileNames: { readonly [K in keyof LabPki]: string } = {
   dpAuth: 'dp-auth',
   dpPb: 'dp-pb',
   dpTls: 'dp-tls',
+  dsAuth: 'ds-auth',
+  dsTls: 'ds-tls',
+  operatorTls: 'operator-tls',
   eimSign: 'eim-sign',
   eimTls: 'eim-tls',
 };
@@ -75,15 +98,19 @@ export function makeLabPki(options: LabPkiOptions = {}): LabPki {
   const eid = options.eid ?? labEid;
   const profile = { ...profileDefaults, iin: eid.slice(0, 8), ...options };
   const hosts = options.hosts ?? loopbackHosts;
-  const ci = issueCertificate(ciProfile(profile));
-  const eum = issueCertificate(eumProfile(profile), ci);
+  const key = () => newKey(options.curve);
+  const ci = issueCertificate(ciProfile(profile), undefined, key());
+  const eum = issueCertificate(eumProfile(profile), ci, key());
   return {
     ci,
     eum,
-    euicc: issueCertificate(euiccProfile(profile, eid), eum),
-    dpAuth: issueCertificate(dpAuthProfile(profile), ci),
-    dpPb: issueCertificate(dpPbProfile(profile), ci),
+    euicc: issueCertificate(euiccProfile(profile, eid), eum, key()),
+    dpAuth: issueCertificate(dpAuthProfile(profile), ci, key()),
+    dpPb: issueCertificate(dpPbProfile(profile), ci, key()),
     dpTls: issueCertificate(dpTlsProfile(profile, [options.smdpHost ?? labSmdpHost, ...hosts]), ci),
+    dsAuth: issueCertificate(dsAuthProfile(profile), ci, key()),
+    dsTls: issueCertificate(dsTlsProfile(profile, [options.smdsHost ?? labSmdsHost, ...hosts]), ci),
+    operatorTls: issueCertificate(operatorTlsProfile(profile, [labOperatorHost, ...hosts]), ci),
     eimSign: issueCertificate(eimSignProfile(profile), ci),
     eimTls: issueCertificate(
       eimTlsProfile(profile, [options.eimHost ?? profile.eimId, ...hosts]),
@@ -104,7 +131,7 @@ export function issueEuicc(
   return issueCertificate({ ...profile, ...change }, pki.eum, key);
 }
 
-/** A further TLS server under the PKI's CI, for DNS names and IP addresses, the first its CN. */
+/** A further TLS server of an SM-DP+ under the PKI's CI, for DNS names and IP addresses, the first its CN. */
 export function issueTls(
   pki: Pick<LabPki, 'ci'>,
   names: readonly string[],
@@ -112,6 +139,11 @@ export function issueTls(
   key?: KeyObject,
 ): LabCredential {
   return issueCertificate({ ...dpTlsProfile(profileDefaults, names), ...change }, pki.ci, key);
+}
+
+/** A further TLS server of an SM-DS; as issueTls. */
+export function issueDsTls(pki: Pick<LabPki, 'ci'>, names: readonly string[]): LabCredential {
+  return issueCertificate(dsTlsProfile(profileDefaults, names), pki.ci);
 }
 
 /** Reads what saveLabPki wrote: the committed lab, or a folder of one's own. */
@@ -148,6 +180,9 @@ function everyRole(make: (role: keyof LabPki) => LabCredential): LabPki {
     dpAuth: make('dpAuth'),
     dpPb: make('dpPb'),
     dpTls: make('dpTls'),
+    dsAuth: make('dsAuth'),
+    dsTls: make('dsTls'),
+    operatorTls: make('operatorTls'),
     eimSign: make('eimSign'),
     eimTls: make('eimTls'),
   };

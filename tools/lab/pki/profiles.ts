@@ -8,7 +8,9 @@ export const LabOid = {
   ci: '2.999.1',
   eum: '2.999.5',
   smdp: '2.999.10',
+  smds: '2.999.15',
   eim: '2.999.20',
+  operator: '2.999.30',
 } as const;
 
 /** What the profiles leave open. */
@@ -92,11 +94,11 @@ export function euiccProfile(options: ProfileOptions, eid: Eid): CertificateProf
 }
 
 export function dpAuthProfile(options: ProfileOptions): CertificateProfile {
-  return dpProfile(options, role.dpAuth);
+  return serverProfile(options, 'TEST SM-DP+', role.dpAuth, options.smdpOid);
 }
 
 export function dpPbProfile(options: ProfileOptions): CertificateProfile {
-  return dpProfile(options, role.dpPb);
+  return serverProfile(options, 'TEST SM-DP+', role.dpPb, options.smdpOid);
 }
 
 /** `hosts`: DNS names and IP addresses of the SM-DP+, its own name first. */
@@ -104,19 +106,28 @@ export function dpTlsProfile(
   options: ProfileOptions,
   hosts: readonly string[],
 ): CertificateProfile {
-  return {
-    subject: [
-      ['O', 'ACME'],
-      ['CN', hosts[0] ?? ''],
-    ],
-    ...years(options, tlsYears),
-    keyUsage: 'digitalSignature',
-    tls: true,
-    policy: { oid: role.dpTls, critical: false },
-    names: [...hosts.map(hostName), { registeredId: options.smdpOid }],
-    ski: true,
-    crls: [crlA, crlB],
-  };
+  return tlsProfile(options, 'ACME', hosts, role.dpTls, options.smdpOid);
+}
+
+export function dsAuthProfile(options: ProfileOptions): CertificateProfile {
+  return serverProfile(options, 'TEST SM-DS', role.dsAuth, LabOid.smds);
+}
+
+/** `hosts` as in dpTlsProfile. */
+export function dsTlsProfile(
+  options: ProfileOptions,
+  hosts: readonly string[],
+): CertificateProfile {
+  return tlsProfile(options, 'RSPTEST', hosts, role.dsTls, LabOid.smds);
+}
+
+/** The operator as a client of ES2+, and as the server that is told of progress. SGP.26 has no such row. */
+export function operatorTlsProfile(
+  options: ProfileOptions,
+  hosts: readonly string[],
+): CertificateProfile {
+  const { policy: _, ...profile } = tlsProfile(options, 'Operator', hosts, '', LabOid.operator);
+  return profile;
 }
 
 export function eimSignProfile(options: ProfileOptions): CertificateProfile {
@@ -144,16 +155,44 @@ export function eimTlsProfile(
   };
 }
 
-function dpProfile(options: ProfileOptions, oid: string): CertificateProfile {
+/** A certificate that signs RSP messages. */
+function serverProfile(
+  options: ProfileOptions,
+  name: string,
+  policy: string,
+  oid: string,
+): CertificateProfile {
   return {
     subject: [
       ['O', 'ACME'],
-      ['CN', 'TEST SM-DP+'],
+      ['CN', name],
     ],
     ...years(options, 10),
     keyUsage: 'digitalSignature',
-    policy: { oid, critical: true },
-    names: [{ registeredId: options.smdpOid }],
+    policy: { oid: policy, critical: true },
+    names: [{ registeredId: oid }],
+    ski: true,
+    crls: [crlA, crlB],
+  };
+}
+
+function tlsProfile(
+  options: ProfileOptions,
+  organization: string,
+  hosts: readonly string[],
+  policy: string,
+  oid: string,
+): CertificateProfile {
+  return {
+    subject: [
+      ['O', organization],
+      ['CN', hosts[0] ?? ''],
+    ],
+    ...years(options, tlsYears),
+    keyUsage: 'digitalSignature',
+    tls: true,
+    policy: { oid: policy, critical: false },
+    names: [...hosts.map(hostName), { registeredId: oid }],
     ski: true,
     crls: [crlA, crlB],
   };
