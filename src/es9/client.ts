@@ -1,7 +1,7 @@
 /** The eIM as client of an SM-DP+ (SGP.22 5.6): five functions, each one request. */
 import { base64, equal, toHex } from '../base/bytes.ts';
 import type { Log } from '../base/log.ts';
-import { parseSmdpAddress, SmdpAddressError } from './address.ts';
+import { parseSmdpAddress, SmdpAddressError } from '../messages/smdp-address.ts';
 import { type Es9Function, es9Done, es9Members, es9Request, type Members } from './binding.ts';
 import { Es9TransportError } from './errors.ts';
 import type { Https, HttpsAnswer } from './https.ts';
@@ -241,7 +241,7 @@ function addressOf(smdpAddress: string) {
     return parseSmdpAddress(smdpAddress);
   } catch (cause) {
     if (!(cause instanceof SmdpAddressError)) throw cause;
-    throw new Es9TransportError('unreachable', cause.message, { cause });
+    throw new Es9TransportError('unreachable', `the address ${cause.message}`, { cause });
   }
 }
 

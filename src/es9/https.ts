@@ -9,7 +9,7 @@ import { addressText } from '../base/address.ts';
 import { concat } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { SmdpAddress } from './address.ts';
+import type { SmdpAddress } from '../messages/smdp-address.ts';
 import { type Es9Failure, Es9TransportError } from './errors.ts';
 
 /** Where a host name leads in place of DNS, and whom to believe there. */
