@@ -5,6 +5,7 @@
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Eid } from '../messages/ids.ts';
+import { afterPoll, type PollTimes } from './poll-times.ts';
 
 export interface LastContact {
   /** Milliseconds since 1970. */
@@ -13,6 +14,8 @@ export interface LastContact {
   readonly lastPeer: string;
   /** By which the transport finds the connection again. */
   readonly lastConnection?: string;
+  /** How often it polls. */
+  readonly polls?: PollTimes;
 }
 
 export interface ContactsOptions {
@@ -50,11 +53,18 @@ export class Contacts {
 
   /** A contact that is to be written; false where the eUICC is not remembered: its record may not be there. */
   heard(eid: Eid, contact: LastContact): boolean {
-    if (!this.#known.has(eid)) return false;
-    this.#remember(eid, contact);
-    this.#unwritten.set(eid, contact);
-    this.#alarm ??= this.#options.clock.after(writeAfter, () => void this.flush());
+    const known = this.#known.get(eid);
+    if (known === undefined) return false;
+    const polls = afterPoll(known.polls, known.lastContact, contact.lastContact);
+    this.#write(eid, { ...contact, polls });
     return true;
+  }
+
+  /** The device has heard that there is nothing more. */
+  rests(eid: Eid): void {
+    const known = this.#known.get(eid);
+    if (known?.polls === undefined || known.polls.rests) return;
+    this.#write(eid, { ...known, polls: { ...known.polls, rests: true } });
   }
 
   /** Writes what is not written yet; a failure is logged, and tried again. */
@@ -73,6 +83,12 @@ export class Contacts {
       }
       this.#alarm ??= this.#options.clock.after(writeAfter, () => void this.flush());
     }
+  }
+
+  #write(eid: Eid, contact: LastContact): void {
+    this.#remember(eid, contact);
+    this.#unwritten.set(eid, contact);
+    this.#alarm ??= this.#options.clock.after(writeAfter, () => void this.flush());
   }
 
   #remember(eid: Eid, contact: LastContact): void {

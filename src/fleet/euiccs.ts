@@ -3,7 +3,9 @@
  * different procedures never undo each other, and each can join another room's commit:
  *
  * ```
- *   euicc!<eid>/<fact>     one row a fact, named as in EuiccFacts; `added` is there once the eUICC is known
+ *   euicc!<eid>/<fact>         one row a fact, named as in EuiccFacts; `added` is there once the eUICC is known
+ *   euicc!<eid>/of:<fact>      where the fact comes from
+ *   euicc!<eid>/doubt:<topic>  what speaks against what is known
  * ```
  */
 import type { Clock } from '../base/clock.ts';
@@ -12,8 +14,10 @@ import { Serial } from '../base/serial.ts';
 import { StateChangeCause } from '../messages/eim-package.ts';
 import type { Eid, Iccid } from '../messages/ids.ts';
 import { nameOf } from '../messages/primitives.ts';
-import { type Change, put, type Store, table } from '../store/store.ts';
+import { type Change, put, remove, type Store, table } from '../store/store.ts';
 import { Contacts } from './contacts.ts';
+import type { Doubt, Origin, Outstanding, Topic } from './knowledge.ts';
+import { afterPoll, type PollTimes } from './poll-times.ts';
 
 /** The largest counterValue an eUICC takes; above it answers counterValueOutOfRange (SGP.32 2.11.1.1). */
 export const largestCounter = 2 ** 23 - 1;
@@ -47,6 +51,10 @@ export interface ProfileRecord {
 export interface ProfileList {
   readonly since: number;
   readonly list: readonly ProfileRecord[];
+  /** It was never listed whole: there may be others. */
+  readonly partial?: boolean;
+  /** The eUICC's seqNumber of the last result or notification that it follows. */
+  readonly seqNumber?: number;
 }
 
 /** The eIMs of an eUICC as listEim told, and when; milliseconds since 1970. */
@@ -88,10 +96,27 @@ export interface EuiccFacts {
   readonly lastPeer?: string;
   /** By which the transport finds the connection of the last poll again. */
   readonly lastConnection?: string;
+  /** How often it polls. */
+  readonly polls?: PollTimes;
+  /** The last notifyStateChange. */
+  readonly lastStateChange?: StateChange;
+  /** The last package that left and whose result has not come. */
+  readonly outstanding?: Outstanding;
+  /** When the eIM last asked something of itself; milliseconds since 1970, the oldest first. */
+  readonly ownQuestions?: readonly number[];
+}
+
+export interface StateChange {
+  readonly cause: StateChangeCauseName;
+  /** When the device told; milliseconds since 1970. */
+  readonly at: number;
 }
 
 export interface EuiccRecord extends EuiccFacts {
   readonly eid: Eid;
+  /** Where its facts come from, as far as that was noted. */
+  readonly origins: { readonly [Name in keyof EuiccFacts]?: Origin };
+  readonly doubts: { readonly [About in Topic]?: Doubt };
   /** When it became known; milliseconds since 1970. */
   readonly added: number;
 }
@@ -144,10 +169,12 @@ export interface EuiccsOptions {
 }
 
 type Fact = keyof EuiccFacts | 'added';
-type Row = EuiccRecord[Fact];
+type Row = EuiccRecord[Fact] | Origin | Doubt;
 
 const euiccs = table<Row>('euicc');
 const eidLength = 32;
+const originMark = 'of:';
+const doubtMark = 'doubt:';
 
 export class Euiccs {
   readonly #store: Store;
@@ -214,9 +241,9 @@ export class Euiccs {
   }
 
   /** Sets facts, durably, and makes the record where there is none. */
-  async update(eid: Eid, patch: EuiccPatch): Promise<EuiccRecord> {
+  async update(eid: Eid, patch: EuiccPatch, origin?: Origin): Promise<EuiccRecord> {
     const known = await this.ensure(eid);
-    await this.#store.commit(this.change(eid, patch));
+    await this.#store.commit(this.change(eid, patch, origin));
     return (await this.get(eid)) ?? known;
   }
 
@@ -224,10 +251,11 @@ export class Euiccs {
    * The changes that set these facts, to be committed together with others. A counterValue counts as set at once.
    * Throws CounterError where it is out of range.
    */
-  change(eid: Eid, patch: EuiccPatch): readonly Change[] {
+  change(eid: Eid, patch: EuiccPatch, origin?: Origin): readonly Change[] {
     const changes: Change[] = [];
     for (const [name, value] of Object.entries(patch)) {
       if (value === undefined) continue;
+      if (origin !== undefined) changes.push(put(euiccs, `${eid}/${originMark}${name}`, origin));
       if (name === 'counterValue' && typeof value === 'number') {
         if (!Number.isInteger(value) || value < 0 || value > largestCounter) {
           throw new CounterError(`a counterValue is a whole number from 0 to ${largestCounter}`);
@@ -239,6 +267,36 @@ export class Euiccs {
       }
     }
     return changes;
+  }
+
+  /** The changes that forget these facts. */
+  forget(eid: Eid, ...names: readonly (keyof EuiccFacts)[]): readonly Change[] {
+    return names.map((name) => remove(euiccs, `${eid}/${name}`));
+  }
+
+  /** The changes that put something in doubt; it will be asked for anew, however often it was before. */
+  doubt(eid: Eid, about: readonly Topic[], why: string): readonly Change[] {
+    const doubt = { since: this.#clock.now(), why, asked: 0 };
+    return about.map((topic) => put(euiccs, `${eid}/${doubtMark}${topic}`, doubt));
+  }
+
+  /** The changes that count a question: about the topic, and among all that the eIM asks of itself. */
+  asked(
+    { eid, ownQuestions = [] }: EuiccRecord,
+    topic: Topic,
+    doubt: Doubt,
+    mostKept: number,
+  ): readonly Change[] {
+    const times = [...ownQuestions, this.#clock.now()].slice(-mostKept);
+    return [
+      put(euiccs, `${eid}/${doubtMark}${topic}`, { ...doubt, asked: doubt.asked + 1 }),
+      ...this.change(eid, { ownQuestions: times }),
+    ];
+  }
+
+  /** The changes that end a doubt. */
+  settled(eid: Eid, topic: Topic): readonly Change[] {
+    return [remove(euiccs, `${eid}/${doubtMark}${topic}`)];
   }
 
   /**
@@ -276,7 +334,8 @@ export class Euiccs {
     await this.#serial.run(eid, async () => {
       const now = this.#clock.now();
       const known = await this.get(eid);
-      const fresh = { lastContact: now, ...by };
+      const polls = afterPoll(known?.polls, known?.lastContact, now);
+      const fresh = { lastContact: now, ...by, polls };
       const changes = [...this.change(eid, fresh)];
       if (known === undefined) changes.push(fact(eid, 'added', now));
       if (known?.firstContact === undefined) changes.push(fact(eid, 'firstContact', now));
@@ -286,10 +345,16 @@ export class Euiccs {
         if (!causes.includes(cause)) {
           changes.push(fact(eid, 'stateChangeCauseList', [...causes, cause]));
         }
+        changes.push(fact(eid, 'lastStateChange', { cause, at: now }));
       }
       await this.#store.commit(changes);
       this.#contacts.written(eid, fresh);
     });
+  }
+
+  /** The device has heard that there is nothing more: it will be silent until its next call. */
+  rests(eid: Eid): void {
+    this.#contacts.rests(eid);
   }
 
   /** Writes what is not durable yet. */
@@ -314,8 +379,15 @@ export class Euiccs {
   }
 
   #record(eid: Eid, rows: readonly (readonly [key: string, row: Row])[]): EuiccRecord {
+    const named = rows.map(([key, row]) => [key.slice(eidLength + 1), row] as const);
+    const marked = (mark: string) =>
+      Object.fromEntries(
+        named.flatMap(([name, row]) =>
+          name.startsWith(mark) ? [[name.slice(mark.length), row]] : [],
+        ),
+      );
     const facts: Partial<EuiccRecord> = Object.fromEntries(
-      rows.map(([key, row]) => [key.slice(eidLength + 1), row]),
+      named.filter(([name]) => !name.includes(':')),
     );
     const counterValue = this.#counters.get(eid);
     return {
@@ -324,6 +396,8 @@ export class Euiccs {
       stateChangeCauseList: [],
       ...facts,
       ...this.#contacts.get(eid),
+      origins: marked(originMark),
+      doubts: marked(doubtMark),
       ...(counterValue === undefined ? {} : { counterValue }),
       eid,
     };

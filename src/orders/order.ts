@@ -5,11 +5,12 @@
  * ```
  *   new ──fetched──▶ work ──finished, overdue──▶ done
  *    │                │ ▲                         ▲
- *    │                └─┘ delivered again         │
+ *    │                └─┘ delivered again,        │
+ *    │                    rebuilt                 │
  *    └────── finished, cancelled, overdue ────────┘
  * ```
  *
- * What is done never changes again.
+ * What is done never changes again, but for a last line in its history.
  */
 import type { NotificationEvent } from '../messages/basic.ts';
 import type { Eid } from '../messages/ids.ts';
@@ -109,6 +110,8 @@ export interface Dispatch {
   readonly first: number;
   readonly last: number;
   readonly deliveries: number;
+  /** The counterValue of the package before, which the eUICC took for a replay. */
+  readonly formerCounterValue?: number;
 }
 
 export type OrderState =
@@ -139,6 +142,8 @@ export interface Order {
   readonly request: OrderRequest;
   /** To be brought to the device (package injection, SGP.32 3.1.1.2), rather than wait for its poll alone. */
   readonly push?: boolean;
+  /** It is the eIM's own question, and why it asks; absent where the operator ordered. */
+  readonly byEim?: string;
   readonly state: OrderState;
   /** Milliseconds since 1970: when it was submitted, when `state.at` last changed. */
   readonly submitted: number;
@@ -152,6 +157,10 @@ export type Deadline = 'no-show' | 'stuck';
 export type OrderEvent =
   | { readonly type: 'fetched'; readonly dispatch: Dispatch }
   | { readonly type: 'delivered again' }
+  /** Nothing came of the package, and another leaves in its place. */
+  | { readonly type: 'rebuilt'; readonly dispatch: Dispatch; readonly reason: string }
+  /** What the device still says of an order that has ended. */
+  | { readonly type: 'told late'; readonly reason: string }
   | {
       readonly type: 'finished';
       readonly success: boolean;
@@ -198,6 +207,8 @@ export function step(state: OrderState, event: OrderEvent, now: number): OrderSt
             dispatch: { ...dispatch, last: now, deliveries: dispatch.deliveries + 1 },
           };
         }
+        case 'rebuilt':
+          return { at: 'work', dispatch: event.dispatch };
         case 'finished':
           return finished(event, state.dispatch);
         case 'cancelled':
@@ -212,6 +223,7 @@ export function step(state: OrderState, event: OrderEvent, now: number): OrderSt
       }
       break;
     case 'done':
+      if (event.type === 'told late') return state;
       break;
   }
   throw new TransitionError(state, event);
@@ -275,6 +287,8 @@ function detailOf(before: OrderState, event: OrderEvent): string | undefined {
     }
     case 'delivered again':
       return undefined;
+    case 'rebuilt':
+      return `counterValue ${event.dispatch.counterValue}: ${event.reason}`;
     case 'noted':
       return event.detail;
     case 'cancelled':
@@ -282,6 +296,7 @@ function detailOf(before: OrderState, event: OrderEvent): string | undefined {
       return `${event.reason}; the device has it already and may still execute it`;
     case 'finished':
     case 'overdue':
+    case 'told late':
       return event.reason;
   }
 }

@@ -62,6 +62,7 @@ export interface NewOrder {
   readonly request: OrderRequest;
   /** See Order. */
   readonly push?: boolean;
+  readonly byEim?: string;
 }
 
 export interface Finish {
@@ -129,7 +130,7 @@ export class Orders {
   }
 
   /** Accepts an order. Throws OrderError `full` where this EID has too many. */
-  async submit({ eid, facility, request, push }: NewOrder): Promise<Order> {
+  async submit({ eid, facility, request, push, byEim }: NewOrder): Promise<Order> {
     return this.#serial.run(eid, async () => {
       const open = await this.#store.list(queue, {
         prefix: euiccKey(eid, ''),
@@ -152,10 +153,17 @@ export class Orders {
         facility,
         request,
         ...(push === true ? { push } : {}),
+        ...(byEim === undefined ? {} : { byEim }),
         state: { at: 'new' },
         submitted: now,
         changed: now,
-        history: [{ at: now, event: 'submitted' }],
+        history: [
+          {
+            at: now,
+            event: 'submitted',
+            ...(byEim === undefined ? {} : { detail: `by the eIM: ${byEim}` }),
+          },
+        ],
       };
       await this.#store.commit(additions(numberText(number), order));
       this.#accepted++;
@@ -195,6 +203,16 @@ export class Orders {
     }
   }
 
+  /** Whether it is known, without a look, that this EID has nothing to do. */
+  isIdle(eid: Eid): boolean {
+    return this.#idle.has(eid);
+  }
+
+  /** The next poll of this EID is to look whether there is something to do. */
+  wake(eid: Eid): void {
+    this.#idle.delete(eid);
+  }
+
   /** The order of this EID that is in work, else the oldest new one; never of facility euicc. */
   async next(eid: Eid): Promise<Order | undefined> {
     if (this.#idle.has(eid)) return undefined;
@@ -227,6 +245,24 @@ export class Orders {
   /** The same package leaves once more. */
   async deliveredAgain(id: string): Promise<Order> {
     return this.#change(id, { type: 'delivered again' });
+  }
+
+  /** Another package leaves for it in place of the last; `also` is committed with it. */
+  async rebuilt(
+    id: string,
+    dispatch: Dispatch,
+    reason: string,
+    also: readonly Change[],
+  ): Promise<Order> {
+    return this.#change(id, { type: 'rebuilt', dispatch, reason }, also);
+  }
+
+  /**
+   * What the device says of an order that has ended goes into its history, and nothing else of the order changes;
+   * `also` is committed with it.
+   */
+  async toldLate(id: string, reason: string, also: readonly Change[]): Promise<Order> {
+    return this.#change(id, { type: 'told late', reason }, also);
   }
 
   /**

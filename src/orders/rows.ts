@@ -73,6 +73,14 @@ export function changes(number: string, before: Order, after: Order): Change[] {
   if (before.state.at === 'new' && after.state.at === 'work') {
     list.push(put(packages, packageKey(after.state.dispatch.eimTransactionId), number));
   }
+  if (before.state.at === 'work' && after.state.at === 'work') {
+    const [former, fresh] = [before.state, after.state].map(({ dispatch }) =>
+      packageKey(dispatch.eimTransactionId),
+    );
+    if (former !== undefined && fresh !== undefined && former !== fresh) {
+      list.push(remove(packages, former), put(packages, fresh, number));
+    }
+  }
   return list;
 }
 

@@ -62,6 +62,8 @@ describe('the record of an eUICC', () => {
       signAlgo: 'prime256v1',
       consumerEuicc: false,
       stateChangeCauseList: [],
+      origins: {},
+      doubts: {},
     };
     assert.deepEqual(await euiccs.ensure(eid), due);
     await clock.turn(1000);
@@ -81,11 +83,48 @@ describe('the record of an eUICC', () => {
     const store = await LevelStore.open(folder);
     const { euiccs, clock } = fleet(store);
     const record = await euiccs.update(eid, patch);
-    assert.deepEqual(record, { eid, added: clock.now(), ...patch });
+    const nothing = { origins: {}, doubts: {} };
+    assert.deepEqual(record, { eid, added: clock.now(), ...patch, ...nothing });
     await store.close();
     const again = await LevelStore.open(folder);
     assert.deepEqual(await fleet(again).euiccs.get(eid), record);
     await again.close();
+  });
+
+  it('keeps where a fact comes from and what is in doubt, also over a restart', async () => {
+    const folder = newFolder();
+    const store = await LevelStore.open(folder);
+    const { euiccs, clock } = fleet(store);
+    const origin = { at: 5, source: 'the operator', sure: 'set' } as const;
+    await euiccs.update(eid, { associationToken: 4 }, origin);
+    await euiccs.update(eid, { counterValue: 9 }, origin);
+    await euiccs.update(eid, { signAlgo: 'prime256v1' });
+    await store.commit([...euiccs.doubt(eid, ['data', 'profiles'], 'why')]);
+    await store.commit([...euiccs.settled(eid, 'data')]);
+    await store.close();
+    const again = await LevelStore.open(folder);
+    const record = await fleet(again).euiccs.get(eid);
+    assert.deepEqual(record?.origins, { associationToken: origin, counterValue: origin });
+    const doubt = { since: clock.now(), why: 'why', asked: 0 };
+    assert.deepEqual(record?.doubts, { profiles: doubt });
+    await again.close();
+  });
+
+  it('counts the questions about a doubt, and forgets what is to be forgotten', async () => {
+    const { euiccs, store, clock } = fleet();
+    const outstanding = { orderId: 'x', about: ['profiles'] } as const;
+    const record = await euiccs.update(eid, { outstanding });
+    const doubt = { since: 1, why: 'why', asked: 1 };
+    for (let i = 0; i < 3; i++) {
+      await clock.turn(1000);
+      const known = (await euiccs.get(eid)) ?? record;
+      await store.commit([...euiccs.asked(known, 'profiles', doubt, 2)]);
+    }
+    await store.commit([...euiccs.forget(eid, 'outstanding')]);
+    const after = await euiccs.get(eid);
+    assert.deepEqual(after?.doubts.profiles, { ...doubt, asked: 2 });
+    assert.deepEqual(after?.ownQuestions, [clock.now() - 1000, clock.now()]);
+    assert.equal(after?.outstanding, undefined);
   });
 
   it('changes in what is named alone', async () => {

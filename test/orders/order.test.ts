@@ -20,6 +20,8 @@ const before: Readonly<Record<OrderState['at'], OrderState>> = {
   done: { at: 'done', success: true, outcome: [{ enableResult: 'ok' }], reason: 'well' },
 };
 
+const other = dispatch({ counterValue: 10_008, deliveries: 0 });
+
 const events = {
   fetched: { type: 'fetched', dispatch: sent },
   'delivered again': { type: 'delivered again' },
@@ -28,6 +30,8 @@ const events = {
   'no-show': { type: 'overdue', deadline: 'no-show', reason: 'nobody' },
   stuck: { type: 'overdue', deadline: 'stuck', reason: 'nothing' },
   noted: { type: 'noted', event: 'something' },
+  rebuilt: { type: 'rebuilt', dispatch: other, reason: 'replayed' },
+  'told late': { type: 'told late', reason: 'at last' },
 } as const satisfies Readonly<Record<string, OrderEvent>>;
 
 function failed(procedureError: string, reason: string): OrderState {
@@ -44,6 +48,8 @@ const table: Readonly<Record<OrderState['at'], Readonly<Record<keyof typeof even
     'no-show': failed('noshowOrder', 'nobody'),
     stuck: undefined,
     noted: before.new,
+    rebuilt: undefined,
+    'told late': undefined,
   },
   work: {
     fetched: undefined,
@@ -53,6 +59,8 @@ const table: Readonly<Record<OrderState['at'], Readonly<Record<keyof typeof even
     'no-show': undefined,
     stuck: { ...failed('stuckOrder', 'nothing'), dispatch: sent },
     noted: before.work,
+    rebuilt: { at: 'work', dispatch: other },
+    'told late': undefined,
   },
   done: {
     fetched: undefined,
@@ -62,6 +70,8 @@ const table: Readonly<Record<OrderState['at'], Readonly<Record<keyof typeof even
     'no-show': undefined,
     stuck: undefined,
     noted: undefined,
+    rebuilt: undefined,
+    'told late': before.done,
   },
 };
 
@@ -135,10 +145,17 @@ describe('apply', () => {
     assert.ok((noisy.history.at(-1)?.detail?.length ?? 0) <= 1001);
   });
 
-  it('changes nothing of an order that is done', () => {
+  it('changes nothing of an order that is done, but for a line in its history', () => {
     const done = apply(order, events.finished, 10);
-    for (const event of Object.values(events)) {
+    const { 'told late': late, ...others } = events;
+    for (const event of Object.values(others)) {
       assert.throws(() => apply(done, event, 20), TransitionError);
     }
+    const after = apply(done, late, 20);
+    assert.deepEqual(after, { ...done, history: after.history });
+    assert.deepEqual(after.history, [
+      ...done.history,
+      { at: 20, event: 'told late', detail: 'at last' },
+    ]);
   });
 });

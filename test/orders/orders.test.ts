@@ -234,6 +234,44 @@ describe('an eIM package', () => {
   });
 });
 
+describe('an eIM package that is built anew', () => {
+  it('takes the place of the last, by whose name the order is found no more', async () => {
+    const { orders } = bench();
+    const { id } = await orders.submit(enable);
+    const [former, fresh] = [transactionId(1), transactionId(2)];
+    await orders.fetched(id, dispatch(former));
+    const after = await orders.rebuilt(id, dispatch({ ...fresh, counterValue: 9 }), 'a replay', []);
+    assert.equal(await orders.byTransaction(eid, former.eimTransactionId), undefined);
+    assert.equal((await orders.byTransaction(eid, fresh.eimTransactionId))?.id, id);
+    assert.equal(after.history.at(-1)?.detail, 'counterValue 9: a replay');
+    await orders.delete(id);
+    assert.equal(await orders.byTransaction(eid, fresh.eimTransactionId), undefined);
+  });
+});
+
+describe("an order of the eIM's own", () => {
+  it('says so, and why', async () => {
+    const { orders } = bench();
+    const order = await orders.submit({ ...enable, byEim: 'a doubt' });
+    assert.equal((await orders.get(order.id))?.byEim, 'a doubt');
+    assert.equal(order.history[0]?.detail, 'by the eIM: a doubt');
+  });
+});
+
+describe('an EID that is idle', () => {
+  it('is known to be once its empty queue was seen, until it has an order or is woken', async () => {
+    const { orders } = bench();
+    assert.equal(orders.isIdle(eid), false);
+    await orders.next(eid);
+    assert.equal(orders.isIdle(eid), true);
+    orders.wake(eid);
+    assert.equal(orders.isIdle(eid), false);
+    await orders.next(eid);
+    await orders.submit(enable);
+    assert.equal(orders.isIdle(eid), false);
+  });
+});
+
 describe('the list', () => {
   async function five() {
     const made = bench();
