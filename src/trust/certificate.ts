@@ -22,6 +22,7 @@ import {
   SubjectKeyIdentifier,
   Certificate as X509,
 } from '@peculiar/asn1-x509';
+import { toHex } from '../base/bytes.ts';
 import { readOnly } from '../messages/tlv.ts';
 import { ChainError, type ChainMember } from './chain-error.ts';
 
@@ -49,6 +50,8 @@ export type NameAttributes = readonly { readonly type: string; readonly value: s
 export interface Certificate {
   /** DER, as received. */
   readonly raw: Uint8Array;
+  /** Contents of the INTEGER, in hex: by which revocation lists name it. */
+  readonly serialNumber: string;
   readonly publicKey: KeyObject;
   /** `prime256v1` or `brainpoolP256r1`. */
   readonly curve: string;
@@ -74,7 +77,7 @@ export interface Certificate {
 }
 
 const curves: readonly string[] = ['prime256v1', 'brainpoolP256r1'];
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
+export const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 
 const understood: readonly string[] = [
   id_ce_authorityKeyIdentifier,
@@ -141,6 +144,7 @@ function read(bytes: Uint8Array, member: ChainMember): Certificate {
   const permitted = [...(constraints?.permittedSubtrees ?? [])];
   return {
     raw: bytes,
+    serialNumber: toHex(new Uint8Array(tbsCertificate.serialNumber)),
     publicKey: node.publicKey,
     curve,
     subject: attributes(tbsCertificate.subject),

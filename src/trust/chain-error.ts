@@ -24,11 +24,15 @@ export const ChainErrorCode = {
   notPermitted: 'notPermitted',
   /** The subject holds no EID, or one whose check digits do not fit. */
   eid: 'eid',
+  /** A revocation list of its issuer names it. */
+  revoked: 'revoked',
+  /** The revocation lists that are there are stale, incomplete, or have never been read. */
+  revocationUnknown: 'revocationUnknown',
 } as const;
 export type ChainErrorCode = (typeof ChainErrorCode)[keyof typeof ChainErrorCode];
 
 /** Which certificate is at fault. */
-export type ChainMember = 'ci' | 'eum' | 'euicc' | 'certificate';
+export type ChainMember = 'ci' | 'eum' | 'euicc' | 'certificate' | 'crl';
 
 /** A certificate that is not believed: `code` says why, `member` which one. */
 export class ChainError extends Error {
@@ -53,4 +57,5 @@ const memberText: { readonly [M in ChainMember]: string } = {
   eum: 'EUM certificate',
   euicc: 'eUICC certificate',
   certificate: 'certificate',
+  crl: 'CRL',
 };

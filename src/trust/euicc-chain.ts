@@ -13,6 +13,7 @@ import {
   role,
 } from './certificate.ts';
 import { ChainError, type ChainMember } from './chain-error.ts';
+import type { Revocations } from './revocations.ts';
 import type { Roots } from './roots.ts';
 
 export interface EuiccChain {
@@ -21,6 +22,8 @@ export interface EuiccChain {
   /** DER. */
   readonly eumCertificate: Uint8Array;
   readonly roots: Roots;
+  /** Absent: no revocation list is looked at. */
+  readonly revocations?: Revocations;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -29,12 +32,16 @@ export interface EuiccChain {
 export function checkEuiccChain(chain: EuiccChain): { eid: Eid; publicKey: KeyObject } {
   const eum = readCertificate(chain.eumCertificate, 'eum');
   const euicc = readCertificate(chain.euiccCertificate, 'euicc');
-  checkEum(eum, chain.roots, chain.now);
+  const ci = checkEum(eum, chain.roots, chain.now);
   checkEuicc(euicc, eum, chain.now);
-  return { eid: permittedEid(euicc, eum), publicKey: euicc.publicKey };
+  const eid = permittedEid(euicc, eum);
+  chain.revocations?.check(eum, ci, 'eum', chain.now);
+  chain.revocations?.check(euicc, [eum], 'euicc', chain.now);
+  return { eid, publicKey: euicc.publicKey };
 }
 
-function checkEum(eum: Certificate, roots: Roots, now: number): void {
+/** Gives the roots that signed it. */
+function checkEum(eum: Certificate, roots: Roots, now: number): readonly Certificate[] {
   const named = eum.authorityKeyIdentifier && roots.find(eum.authorityKeyIdentifier);
   if (named === undefined || named.length === 0) {
     throw new ChainError('unknownCi', 'eum', 'its issuer is none of the configured CI roots');
@@ -51,6 +58,7 @@ function checkEum(eum: Certificate, roots: Roots, now: number): void {
   checkRole(eum, role.eum, 'eum');
   if (!eum.isAuthority) throw new ChainError('authority', 'eum', 'it is not a CA');
   checkKeyUsage(eum, 'keyCertSign', 'eum');
+  return issuers;
 }
 
 function checkEuicc(euicc: Certificate, eum: Certificate, now: number): void {

@@ -18,7 +18,7 @@ import { readCertificate, registeredIdOf, role } from '../../src/trust/certifica
 import type { ChainErrorCode, ChainMember } from '../../src/trust/chain-error.ts';
 import { checkEuiccChain } from '../../src/trust/euicc-chain.ts';
 import { Roots } from '../../src/trust/roots.ts';
-import { issueCertificate, type LabCredential } from '../../tools/lab/pki/issue.ts';
+import { issueCertificate, type LabCredential, newKey } from '../../tools/lab/pki/issue.ts';
 import {
   issueEuicc,
   type LabPki,
@@ -93,6 +93,21 @@ describe('checkEuiccChain (SGP.22 4.5.2)', () => {
 
   it('believes the committed lab', () => {
     assert.equal(check(loadLabPki()).eid, labEid);
+  });
+
+  it('proves them on brainpoolP256r1 too', () => {
+    const brainpool = makeLabPki({ curve: 'brainpoolP256r1' });
+    const { eid, publicKey } = check(brainpool);
+    assert.equal(eid, labEid);
+    assert.ok(publicKey.equals(createPublicKey(brainpool.euicc.key)));
+    // Its twins: another CI's, out of date, another EUM's, forged.
+    const other = makeLabPki({ curve: 'brainpoolP256r1' });
+    refuses(brainpool, 'unknownCi', 'eum', Roots.of([other.ci.certificate]));
+    const old = issueEuicc(brainpool, labEid, expired, newKey('brainpoolP256r1'));
+    refuses({ ...brainpool, euicc: old }, 'expired', 'euicc');
+    refuses({ ...brainpool, euicc: pki.euicc }, 'issuer', 'euicc');
+    const forged = remade(brainpool.euicc, other.eum, () => {});
+    refuses({ ...brainpool, euicc: forged }, 'signature', 'euicc');
   });
 
   describe('the CI', () => {

@@ -1,0 +1,154 @@
+/**
+ * Which certificates their issuers have revoked, as the lists tell that the operator configured (SGP.22 4.5.2: EUM
+ * certificates, by the CI). Lists are found by their issuer's key, never by what a certificate says of distribution
+ * points: nobody makes the eIM fetch anything.
+ *
+ * ```
+ *   a list names the certificate                                 revoked, whatever else
+ *   lists of its issuer, fresh and in all their parts            good
+ *   lists of its issuer, stale or not in all their parts         unknown: by `stale`
+ *   none of its issuer, but a source that was never read         unknown: by `stale`
+ *   none of its issuer                                           good: no list is given
+ * ```
+ */
+import { equal } from '../base/bytes.ts';
+import type { Certificate } from './certificate.ts';
+import { ChainError, type ChainMember } from './chain-error.ts';
+import { type Crl, readCrls } from './crl.ts';
+import type { Roots } from './roots.ts';
+
+export interface RevocationsOptions {
+  /** Files and URLs, as the operator names them. */
+  readonly sources: readonly string[];
+  readonly roots: Roots;
+  /** Milliseconds after its nextUpdate that a list counts as fresh. */
+  readonly grace: number;
+  /** What becomes of a certificate whose status is unknown. */
+  readonly stale: 'refuse' | 'accept';
+}
+
+/** A list that is held, for operators. Milliseconds since 1970. */
+export interface HeldCrl {
+  readonly source: string;
+  readonly thisUpdate: number;
+  readonly nextUpdate: number;
+  readonly revoked: number;
+}
+
+export class Revocations {
+  readonly #options: RevocationsOptions;
+  readonly #held = new Map<string, readonly Crl[]>();
+
+  constructor(options: RevocationsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether any list was configured. */
+  get any(): boolean {
+    return this.#options.sources.length > 0;
+  }
+
+  /**
+   * Takes what a source holds now, in place of what it held before; false where that was newer, which stays. Throws
+   * ChainError where it is no list, or one of a configured CI that the CI did not sign.
+   */
+  take(source: string, bytes: Uint8Array): boolean {
+    const lists = readCrls(bytes);
+    for (const list of lists) {
+      const roots = this.#options.roots.find(list.authorityKeyIdentifier);
+      if (roots.length > 0 && !roots.some((root) => mayVouch(root, list))) {
+        throw new ChainError('signature', 'crl', 'the CI that it names did not sign it');
+      }
+    }
+    const before = this.#held.get(source) ?? [];
+    if (newest(lists) < newest(before)) return false;
+    this.#held.set(source, lists);
+    return true;
+  }
+
+  /** What is held, by source; a source that was never read is absent. */
+  held(): readonly HeldCrl[] {
+    return [...this.#held].flatMap(([source, lists]) =>
+      lists.map(({ thisUpdate, nextUpdate, revoked }) => ({
+        source,
+        thisUpdate,
+        nextUpdate,
+        revoked: revoked.size,
+      })),
+    );
+  }
+
+  /**
+   * Throws ChainError `revoked`, or `revocationUnknown` where the options say so.
+   * @param issuers certificates over the one key that signed it
+   */
+  check(
+    certificate: Certificate,
+    issuers: readonly Certificate[],
+    member: ChainMember,
+    now: number,
+  ): void {
+    const lists = this.#listsOf(certificate, issuers);
+    this.#refuseRevoked(certificate, lists, member);
+    if (this.#options.stale === 'accept') return;
+    if (lists.length > 0) {
+      if (isComplete(lists.filter((list) => this.#isFresh(list, now)))) return;
+      throw new ChainError(
+        'revocationUnknown',
+        member,
+        'the CRLs of its issuer are stale, or not there in all their parts: see euicc.crls',
+      );
+    }
+    const unread = this.#options.sources.find((source) => !this.#held.has(source));
+    // Of the EUM's own lists nobody knows whether there are any; the chain above has been looked at by then.
+    if (unread === undefined || member === 'euicc') return;
+    throw new ChainError('revocationUnknown', member, `the CRL ${unread} has not been read yet`);
+  }
+
+  /** As `check`, of a certificate that was believed before: lists that are stale take nothing back. */
+  checkKnown(certificate: Certificate, issuers: readonly Certificate[], member: ChainMember): void {
+    this.#refuseRevoked(certificate, this.#listsOf(certificate, issuers), member);
+  }
+
+  #refuseRevoked(certificate: Certificate, lists: readonly Crl[], member: ChainMember): void {
+    if (!lists.some((list) => list.revoked.has(certificate.serialNumber))) return;
+    throw new ChainError('revoked', member, 'its issuer has revoked it');
+  }
+
+  #listsOf(certificate: Certificate, issuers: readonly Certificate[]): readonly Crl[] {
+    const scopes = ['all', certificate.isAuthority ? 'authorities' : 'others'];
+    return [...this.#held.values()]
+      .flat()
+      .filter(
+        (list) => scopes.includes(list.scope) && issuers.some((issuer) => mayVouch(issuer, list)),
+      );
+  }
+
+  #isFresh({ thisUpdate, nextUpdate }: Crl, now: number): boolean {
+    return thisUpdate <= now && now <= nextUpdate + this.#options.grace;
+  }
+}
+
+function mayVouch(issuer: Certificate, list: Crl): boolean {
+  const { subjectKeyIdentifier } = issuer;
+  return (
+    subjectKeyIdentifier !== undefined &&
+    equal(subjectKeyIdentifier, list.authorityKeyIdentifier) &&
+    issuer.keyUsage.includes('crlSign') &&
+    list.signedBy(issuer.publicKey)
+  );
+}
+
+/** A whole list, or every part of one. */
+function isComplete(lists: readonly Crl[]): boolean {
+  if (lists.some(({ part }) => part === undefined)) return true;
+  const parts = lists.flatMap(({ part }) => part ?? []);
+  return parts.some(({ of }) => {
+    const numbers = new Set(parts.filter((part) => part.of === of).map(({ number }) => number));
+    return numbers.size === of;
+  });
+}
+
+function newest(lists: readonly Crl[]): number {
+  return Math.max(Number.NEGATIVE_INFINITY, ...lists.map(({ thisUpdate }) => thisUpdate));
+}
