@@ -12,8 +12,14 @@
  *
  * Group commit: commits that come while the disk is busy gather, and go out as one synced batch when it is free. So
  * each is durable when its promise resolves, and a thousand at once cost a few turns of the disk, not a thousand.
+ *
+ * A write that failed, on a full disk say, may have left half a record at the end of LevelDB's log, and what is written
+ * behind that is acknowledged and not found again by the next start. So nothing is: the database is opened anew first,
+ * which reads the log up to there and begins another.
  */
 import { mkdirSync, readdirSync } from 'node:fs';
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Level } from 'level';
 import { concat, fromUtf8, utf8 } from '../base/bytes.ts';
 import { checkKey, decodeRow, encodeRow } from './rows.ts';
@@ -25,6 +31,9 @@ const layoutKey = utf8('!layout');
 
 /** What LevelDB itself keeps in its folder. */
 const levelFile = /^(CURRENT|LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/;
+
+/** Octets that opening anew takes beside the rows of the log. */
+const openingRoom = 64 * 1024;
 
 type Operation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: string }
@@ -43,6 +52,12 @@ export class LevelStore implements Store {
   #waiting: Waiting[] = [];
   /** The turn of the disk under way, if any. */
   #writing: Promise<void> | undefined;
+  /** The last write failed: see above. */
+  #torn = false;
+  /** The database is being opened anew; reads wait for it. */
+  #opening: Promise<void> | undefined;
+  #reads = 0;
+  #lastRead: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
   private constructor(folder: string, database: Level<Uint8Array, string>) {
@@ -76,7 +91,7 @@ export class LevelStore implements Store {
 
   async get<Row>(table: Table<Row>, key: string): Promise<Row | undefined> {
     this.#check();
-    const text = await this.#reading<string | undefined>(
+    const text = await this.#reading<string | undefined>(() =>
       this.#database.get(keyOf(table.name, key)),
     );
     return text === undefined ? undefined : (this.#decode(text, table.name, key) as Row);
@@ -97,9 +112,10 @@ export class LevelStore implements Store {
       if (reverse) range = { gte: start, lt: earlier(after, end) };
       else if (Buffer.compare(after, start) >= 0) range = { gt: after, lt: end };
     }
-    const iterator = this.#database.iterator({ ...range, reverse, limit: options.limit ?? -1 });
     const head = utf8(`${table.name}!`).length;
-    const found = await this.#reading(iterator.all());
+    const found = await this.#reading(() =>
+      this.#database.iterator({ ...range, reverse, limit: options.limit ?? -1 }).all(),
+    );
     return found.map(([octets, text]) => {
       const key = fromUtf8(octets.subarray(head));
       return [key, this.#decode(text, table.name, key) as Row];
@@ -126,7 +142,9 @@ export class LevelStore implements Store {
     const { compactRange } = database as {
       compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
     };
-    await this.#reading(compactRange.call(this.#database, new Uint8Array(), Uint8Array.of(0xff)));
+    await this.#reading(() =>
+      compactRange.call(this.#database, new Uint8Array(), Uint8Array.of(0xff)),
+    );
   }
 
   async close(): Promise<void> {
@@ -147,6 +165,7 @@ export class LevelStore implements Store {
       const turn = this.#waiting;
       this.#waiting = [];
       try {
+        if (this.#torn) await this.#openAnew();
         // The types of `level` are also those of browsers and lack `sync`; classic-level, which it is in Node, has it.
         const options: object = { sync: true };
         await this.#database.batch(
@@ -155,10 +174,11 @@ export class LevelStore implements Store {
         );
         for (const commit of turn) commit.resolve();
       } catch (cause) {
+        this.#torn = true;
         for (const commit of turn) {
           commit.reject(
             new StoreError(
-              `the store ${this.#folder} cannot be written (${causeText(cause)}): look at its disk, then start again`,
+              `the store ${this.#folder} cannot be written (${causeText(cause)}): look at its disk; it is tried again with each change`,
               { cause },
             ),
           );
@@ -168,17 +188,47 @@ export class LevelStore implements Store {
     this.#writing = undefined;
   }
 
+  /** Throws where there is no room for it yet: a database that cannot be opened could not be read either. */
+  async #openAnew(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#folder);
+    if (bavail * bsize < (await this.#logOctets()) + openingRoom) {
+      throw new Error('no space left on the disk');
+    }
+    this.#opening = (async () => {
+      if (this.#reads > 0) await new Promise<void>((resolve) => (this.#lastRead = resolve));
+      await this.#database.close();
+      await this.#database.open();
+    })();
+    try {
+      await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+    this.#torn = false;
+  }
+
+  async #logOctets(): Promise<number> {
+    const logs = (await readdir(this.#folder)).filter((name) => name.endsWith('.log'));
+    const sizes = logs.map(async (name) => (await stat(join(this.#folder, name))).size);
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  }
+
   #check(): void {
     if (this.#closed !== undefined) throw new StoreError(`the store ${this.#folder} is closed`);
   }
 
-  async #reading<T>(work: Promise<T>): Promise<T> {
+  async #reading<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#opening !== undefined) await Promise.allSettled([this.#opening]);
+    this.#reads += 1;
     try {
-      return await work;
+      return await work();
     } catch (cause) {
       throw new StoreError(`the store ${this.#folder} cannot be read (${causeText(cause)})`, {
         cause,
       });
+    } finally {
+      this.#reads -= 1;
+      if (this.#reads === 0) this.#lastRead?.();
     }
   }
 

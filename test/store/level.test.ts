@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -142,7 +143,50 @@ describe('LevelStore whose disk fails', () => {
     ]);
     await store.close();
   });
+
+  it('loses nothing that it acknowledges after the disk was full', async (t) => {
+    const limit = fileSizeLimit();
+    if (limit === undefined) return t.skip('prlimit is not installed');
+    const folder = newFolder();
+    const store = await LevelStore.open(folder);
+    const kept: string[] = [];
+    const commit = async (key: string, octets: number): Promise<boolean> => {
+      try {
+        await store.commit([put(rows, key, new Uint8Array(octets))]);
+      } catch (error) {
+        assert.ok(error instanceof StoreError);
+        return false;
+      }
+      kept.push(key);
+      return true;
+    };
+    for (let i = 0; i < 20; i++) assert.ok(await commit(`before ${i}`, 500));
+    // What fits of the record is in the log.
+    const [log] = readdirSync(folder).filter((name) => name.endsWith('.log'));
+    assert.ok(log !== undefined);
+    limit(statSync(join(folder, log)).size + 100);
+    try {
+      assert.equal(await commit('full', 500), false);
+    } finally {
+      limit('unlimited');
+    }
+    const reads = Array.from({ length: 20 }, (_, i) => store.get(rows, `before ${i}`));
+    for (let i = 0; i < 200; i++) assert.ok(await commit(`after ${i}`, 500));
+    for (const row of await Promise.all(reads)) assert.deepEqual(row, new Uint8Array(500));
+    await store.close();
+    const next = await LevelStore.open(folder);
+    const found = (await next.list(rows)).map(([key]) => key);
+    assert.deepEqual(found, kept.toSorted());
+    await next.close();
+  });
 });
+
+/** Sets the largest file that this process may write, in octets; undefined where that cannot be set. */
+function fileSizeLimit(): ((octets: number | 'unlimited') => void) | undefined {
+  const set = (octets: number | 'unlimited') =>
+    spawnSync('prlimit', ['--pid', `${process.pid}`, `--fsize=${octets}:`]);
+  return set('unlimited').status === 0 ? set : undefined;
+}
 
 describe('group commit', () => {
   it('gathers commits into few synced batches, in order', async (t) => {
