@@ -60,10 +60,14 @@ const executionStatus = z.object({
  * Es9TransportError (status, malformed) where there is no answer of ES9+.
  */
 export function es9Members(answer: HttpsAnswer): Members {
-  const json = answer.body.length === 0 ? undefined : parseJson(answer.body);
+  const json = answer.body.length === 0 || !isJson(answer) ? undefined : parseJson(answer.body);
   const parsed = executionStatus.safeParse(json);
   if (parsed.success) refuseUnlessExecuted(parsed.data.header.functionExecutionStatus);
   refuseStatus(answer);
+  if (answer.body.length > 0 && !isJson(answer)) {
+    const type = printable(answer.contentType ?? '');
+    throw new Es9TransportError('malformed', `the answer is '${type}', not application/json`);
+  }
   if (!parsed.success) {
     const what = json === undefined ? 'no JSON' : 'JSON without functionExecutionStatus';
     throw new Es9TransportError('malformed', `the answer is ${what}`);
@@ -77,10 +81,20 @@ export function es9Done(answer: HttpsAnswer): void {
   else refuseStatus(answer);
 }
 
-function refuseStatus({ status, location }: HttpsAnswer): void {
+/** Whether an answer says that it is JSON (SGP.22 6.5.1.1), or says nothing. Parameters do not matter. */
+function isJson({ contentType = 'application/json' }: HttpsAnswer): boolean {
+  return /^ *application\/([a-z0-9.+-]+\+)?json *(;|$)/i.test(contentType);
+}
+
+function refuseStatus({ status, location, retryAfter }: HttpsAnswer): void {
   if (status >= 200 && status < 300) return;
-  const to = location === undefined ? '' : `, a redirect to ${printable(location)}`;
-  throw new Es9TransportError('status', `HTTP status ${status}${to}`);
+  const to =
+    location === undefined ? '' : `, a redirect to ${printable(location)}: none is followed`;
+  const later = retryAfter === undefined ? '' : `, to be asked again in ${retryAfter / 1000} s`;
+  throw new Es9TransportError('status', `HTTP status ${status}${to}${later}`, {
+    status,
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
 }
 
 function refuseUnlessExecuted(

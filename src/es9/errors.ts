@@ -38,9 +38,19 @@ export type Es9Failure = 'unreachable' | 'timeout' | 'tls' | 'status' | 'malform
 export class Es9TransportError extends Error {
   override readonly name = 'Es9TransportError';
   readonly kind: Es9Failure;
+  /** The HTTP status, for the kind of that name. */
+  readonly status: number | undefined;
+  /** How long the server asks to be left alone, in milliseconds. */
+  readonly retryAfter: number | undefined;
 
-  constructor(kind: Es9Failure, complaint: string, options?: ErrorOptions) {
+  constructor(
+    kind: Es9Failure,
+    complaint: string,
+    options: ErrorOptions & { readonly status?: number; readonly retryAfter?: number } = {},
+  ) {
     super(complaint, options);
     this.kind = kind;
+    this.status = options.status;
+    this.retryAfter = options.retryAfter;
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The one place that opens a connection outward: HTTPS to SM-DP+s (SGP.22 2.6.6, 5.2; TLS 1.2 or newer, the server
- * authenticated against configured roots). It knows of addresses, bytes, time and size, and nothing of ES9+.
+ * The one place that opens a connection outward: HTTPS to SM-DP+s and SM-DSs (SGP.22 2.6.6, 5.2; TLS 1.2 or newer, the
+ * server authenticated against configured roots). It knows of addresses, bytes, time and size, and nothing of ES9+.
  */
-import { X509Certificate } from 'node:crypto';
-import { Agent, request as httpsRequest } from 'node:https';
+
+import { Agent, type AgentOptions, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { addressText } from '../base/address.ts';
 import { concat } from '../base/bytes.ts';
@@ -11,19 +11,33 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { SmdpAddress } from '../messages/smdp-address.ts';
 import { type Es9Failure, Es9TransportError } from './errors.ts';
+import { pemCertificates, pemCrls } from './pem.ts';
+import { parseRetryAfter } from './retry-after.ts';
+import { identityCheck } from './server-identity.ts';
 
 /** Where a host name leads in place of DNS, and whom to believe there. */
 export interface HttpsRoute {
   readonly address?: string;
   readonly port?: number;
-  /** Certificates to trust for this host, instead of `roots`: PEM (one or several) or DER. */
+  /** Certificates to trust for this host, instead of `roots` and `crls`: PEM (one or several) or DER. */
   readonly ca?: readonly Uint8Array[];
+  /** CRLs for what leads to `ca`, or to the public roots. */
+  readonly crls?: readonly Uint8Array[];
+  /** The public roots that Node.js carries are trusted for this host, instead of `roots` and `crls`. */
+  readonly publicRoots?: boolean;
+  /** SHA-256 of keys (SubjectPublicKeyInfo), in upper-case hex: the server must have one of them besides all else. */
+  readonly pins?: readonly string[];
 }
 
 export interface HttpsOptions {
   /** The trust store: PEM (one certificate or several) or DER each. The web PKI is never trusted unless named here. */
   readonly roots: readonly Uint8Array[];
-  /** Believe any certificate. For a lab alone: it is logged as a warning. Default false. */
+  /**
+   * CRLs, PEM or DER each, for what leads to `roots`. Where there are any, every issuer of a chain must have one that is
+   * in force: what cannot be looked up counts as revoked.
+   */
+  readonly crls?: readonly Uint8Array[];
+  /** Believe any certificate, whatever pins say. For a lab alone: it is logged as a warning. Default false. */
   readonly insecure?: boolean;
   /** By host name, in lower case. */
   readonly hosts?: Readonly<Record<string, HttpsRoute>>;
@@ -47,6 +61,10 @@ export interface HttpsAnswer {
   readonly status: number;
   /** Where a redirect would lead; none is followed. */
   readonly location?: string;
+  /** Content-Type as it came; absent where there was none. */
+  readonly contentType?: string;
+  /** How long the server asks to be left alone, in milliseconds. */
+  readonly retryAfter?: number;
   readonly body: Uint8Array;
 }
 
@@ -64,44 +82,51 @@ interface Target {
   readonly port: number;
   /** Server name for SNI and the certificate; absent where the address is an IP address. */
   readonly servername?: string;
-  readonly ca: string[];
+  /** Whose connections it may use: those of whom it believes. */
+  readonly agent: Agent;
   readonly text: string;
   /** The name that routes are found by. */
   readonly name: string;
 }
 
 export class Https {
+  /** Of hosts that have no route. */
   readonly #agent: Agent;
-  readonly #roots: string[];
-  readonly #routes: ReadonlyMap<string, { route: HttpsRoute; ca?: string[] }>;
-  readonly #insecure: boolean;
+  readonly #routes: ReadonlyMap<string, { readonly route: HttpsRoute; readonly agent: Agent }>;
   readonly #connectTimeout: number;
   readonly #answerTimeout: number;
   readonly #bodyLimit: number;
   readonly #clock: Clock;
 
-  /** Throws what node:crypto throws for a root that is no certificate. */
+  /** Throws TypeError, or what node:crypto throws, for a root or CRL that is none. */
   constructor(options: HttpsOptions) {
-    this.#agent = new Agent({
-      keepAlive: true,
-      maxSockets,
-      maxFreeSockets: 8,
-      timeout: idleTimeout,
-      scheduling: 'lifo',
-    });
-    this.#roots = options.roots.flatMap(pemCertificates);
+    const { insecure = false, hosts = {}, roots, crls = [] } = options;
+    const agent = (tls: AgentOptions) =>
+      new Agent({
+        keepAlive: true,
+        maxSockets,
+        maxFreeSockets: 8,
+        timeout: idleTimeout,
+        scheduling: 'lifo',
+        minVersion: 'TLSv1.2',
+        rejectUnauthorized: !insecure,
+        ...tls,
+      });
+    const own = { ca: roots.flatMap(pemCertificates), ...crlOption(crls) };
+    this.#agent = agent(own);
     this.#routes = new Map(
-      Object.entries(options.hosts ?? {}).map(([name, route]) => [
-        name.toLowerCase(),
-        { route, ...(route.ca && { ca: route.ca.flatMap(pemCertificates) }) },
-      ]),
+      Object.entries(hosts).map(([name, route]) => {
+        const lower = name.toLowerCase();
+        const trusted = trustOf(route) ?? own;
+        const checkServerIdentity = identityCheck(lower, route.pins ?? []);
+        return [lower, { route, agent: agent({ ...trusted, checkServerIdentity }) }];
+      }),
     );
-    this.#insecure = options.insecure ?? false;
     this.#connectTimeout = options.connectTimeout ?? 10_000;
     this.#answerTimeout = options.answerTimeout ?? 30_000;
     this.#bodyLimit = options.bodyLimit ?? 4 * 2 ** 20;
     this.#clock = options.clock;
-    if (this.#insecure) options.log.warn('certificates of SM-DP+s are not checked');
+    if (insecure) options.log.warn('certificates of SM-DP+s and SM-DSs are not checked');
   }
 
   /** Posts, and gives the whole answer whatever its status. Throws Es9TransportError (not of kind `status`). */
@@ -118,6 +143,7 @@ export class Https {
   /** Closes every connection; requests that run fail as unreachable. */
   close(): void {
     this.#agent.destroy();
+    for (const { agent } of this.#routes.values()) agent.destroy();
   }
 
   #target(address: SmdpAddress): Target {
@@ -127,7 +153,7 @@ export class Https {
       host: named?.route.address ?? address.host,
       port: named?.route.port ?? address.port,
       ...(!isAddress && { servername: address.host }),
-      ca: named?.ca ?? this.#roots,
+      agent: named?.agent ?? this.#agent,
       text: address.text,
       name: address.host,
     };
@@ -137,7 +163,7 @@ export class Https {
     return new Promise((resolve, reject) => {
       let phase: 'connecting' | 'securing' | 'waiting' | 'reading' = 'connecting';
       const outgoing = httpsRequest({
-        agent: this.#agent,
+        agent: target.agent,
         method: 'POST',
         host: target.host,
         port: target.port,
@@ -147,9 +173,6 @@ export class Https {
           Host: target.text,
           'Content-Length': request.body.length,
         },
-        minVersion: 'TLSv1.2',
-        rejectUnauthorized: !this.#insecure,
-        ca: target.ca,
         ...(target.servername !== undefined && { servername: target.servername }),
       });
       const fail = (kind: Es9Failure, complaint: string, cause?: unknown): void => {
@@ -195,18 +218,46 @@ export class Https {
           fail,
           (body) => {
             cancel();
-            const { location } = incoming.headers;
-            resolve({
-              status: incoming.statusCode ?? 0,
-              ...(location !== undefined && { location }),
-              body,
-            });
+            resolve({ ...factsOf(incoming, this.#clock.now()), body });
           },
         );
       });
       outgoing.end(request.body);
     });
   }
+}
+
+/** Whom a route believes in place of the roots; undefined: nobody else. */
+function trustOf({ ca, publicRoots = false, crls = [] }: HttpsRoute): AgentOptions | undefined {
+  // Without a ca, node:https trusts the public roots that it carries.
+  if (publicRoots) return crlOption(crls);
+  return ca && { ca: ca.flatMap(pemCertificates), ...crlOption(crls) };
+}
+
+/** Only where there are CRLs: OpenSSL looks for those of every issuer then. */
+function crlOption(crls: readonly Uint8Array[]): AgentOptions {
+  return crls.length === 0 ? {} : { crl: crls.flatMap(pemCrls) };
+}
+
+/** An answer as node:https has it, without its body. */
+interface Head {
+  readonly statusCode?: number | undefined;
+  readonly headers: {
+    readonly location?: string | undefined;
+    readonly 'content-type'?: string | undefined;
+    readonly 'retry-after'?: string | undefined;
+  };
+}
+
+function factsOf({ statusCode, headers }: Head, now: number): Omit<HttpsAnswer, 'body'> {
+  const { location, 'content-type': contentType, 'retry-after': asked } = headers;
+  const retryAfter = asked === undefined ? undefined : parseRetryAfter(asked, now);
+  return {
+    status: statusCode ?? 0,
+    ...(location !== undefined && { location }),
+    ...(contentType !== undefined && { contentType }),
+    ...(retryAfter !== undefined && { retryAfter }),
+  };
 }
 
 /** Hands on the whole body, or fails where it is, or is announced to be, larger than `limit`, or breaks off. */
@@ -258,20 +309,17 @@ function failure(
     return { kind: 'unreachable', complaint: `no connection to ${where}: ${why}` };
   }
   if (phase === 'securing') {
-    const advice = untrusted.includes(error.code ?? '')
-      ? `; name its root in es9.roots or es9.hosts.${target.name}.ca`
-      : '';
+    const advice = adviceFor(error.code ?? '', target.name);
     return { kind: 'tls', complaint: `no TLS connection: ${why}${advice}` };
   }
   if (error.code?.startsWith('HPE_')) return { kind: 'malformed', complaint: `not HTTP: ${why}` };
   return { kind: 'unreachable', complaint: `the connection broke off: ${why}` };
 }
 
-/** The certificates of a PEM file or of DER, each as PEM, which is all that node:tls takes. */
-function pemCertificates(bytes: Uint8Array): string[] {
-  if (bytes[0] === 0x30) return [new X509Certificate(bytes).toString()];
-  const blocks = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-  const found = Buffer.from(bytes).toString('latin1').match(blocks) ?? [];
-  if (found.length === 0) throw new TypeError('a root is neither PEM nor DER of a certificate');
-  return found.map((block) => new X509Certificate(block).toString());
+function adviceFor(code: string, host: string): string {
+  if (untrusted.includes(code)) return `; name its root in es9.roots or es9.hosts.${host}.ca`;
+  if (code === 'UNABLE_TO_GET_CRL') {
+    return `; each issuer needs a CRL in es9.crls, or in es9.hosts.${host}.crls`;
+  }
+  return code === 'CRL_HAS_EXPIRED' ? '; fetch its next one, and start again' : '';
 }

@@ -108,6 +108,44 @@ describe('the status of an answer (SGP.22 5.2.6, 6.5.1.4)', () => {
   });
 });
 
+describe('what an answer says it is', () => {
+  const json = answer({ header: success });
+  it('is JSON, with whatever parameters, or nothing', () => {
+    for (const contentType of [
+      'application/json',
+      'application/json;charset=UTF-8',
+      'Application/JSON ; charset="utf-8"',
+      'application/vnd.rsp+json',
+    ]) {
+      assert.ok(es9Members({ ...json, contentType }));
+    }
+    assert.ok(es9Members(json));
+  });
+
+  it('is refused as nonsense where it is anything else, unless there is no body', () => {
+    for (const contentType of ['text/html', 'text/plain', 'application/jsonp', 'json', '']) {
+      const message = /the answer is '.*', not application\/json/;
+      assert.throws(() => es9Members({ ...json, contentType }), { ...malformed, message });
+      assert.throws(() => es9Done({ ...json, contentType }), malformed);
+      es9Done({ status: 204, body: utf8(''), contentType });
+    }
+  });
+
+  it('is no refusal of the SM-DP+ in another type, but the HTTP status counts', () => {
+    const contentType = 'text/html';
+    const page = { ...answer({ header: success }, 502), contentType };
+    assert.throws(() => es9Members(page), { kind: 'status', message: 'HTTP status 502' });
+  });
+
+  it('may say when to come again', () => {
+    const busy = { status: 503, body: utf8(''), retryAfter: 120_000 };
+    const message = 'HTTP status 503, to be asked again in 120 s';
+    const told = { kind: 'status', status: 503, retryAfter: 120_000, message };
+    assert.throws(() => es9Members(busy), told);
+    assert.throws(() => es9Done(busy), told);
+  });
+});
+
 describe('an answer without output', () => {
   it('is 204, an empty 200, or the header alone', () => {
     es9Done({ status: 204, body: utf8('') });

@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { fromUtf8, utf8 } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { type LogLine, makeLog, silentLog } from '../../src/base/log.ts';
 import type { Es9Failure } from '../../src/es9/errors.ts';
-import { Https, type HttpsOptions } from '../../src/es9/https.ts';
+import { Https, type HttpsOptions, type HttpsRoute } from '../../src/es9/https.ts';
 import { parseSmdpAddress } from '../../src/messages/smdp-address.ts';
+import { issueCrl } from '../../tools/lab/pki/crl.ts';
 import { issueTls, type LabCredential, makeLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { expiredTls, otherCi, wrongUsageTls } from '../../tools/lab/pki/wrong-twins.ts';
 import { HandClock } from '../support/hand-clock.ts';
@@ -96,6 +103,13 @@ describe('Https', () => {
     const answer = await post(https(), server.address);
     assert.deepEqual([answer.status, answer.location], [307, '/x']);
     assert.equal(server.received.length, 1);
+  });
+
+  it('tells what the answer says it is, and when to come again', async () => {
+    const headers = { 'Content-Type': 'text/html', 'Retry-After': '120' };
+    const server = await smdp((_, response) => response.writeHead(503, headers).end('busy'));
+    const answer = await post(https(), server.address);
+    assert.deepEqual([answer.contentType, answer.retryAfter], ['text/html', 120_000]);
   });
 
   it('keeps the connection for the next request', async () => {
@@ -199,6 +213,120 @@ describe('whom Https believes', () => {
   });
 });
 
+describe('CRLs', () => {
+  const now = Date.now();
+  const [yesterday, tomorrow] = [new Date(now - 86_400_000), new Date(now + 86_400_000)];
+  const crl = (revoked: readonly Uint8Array[], nextUpdate = tomorrow, issuer = pki.ci) =>
+    issueCrl(issuer, { revoked, thisUpdate: new Date(now - 2 * 86_400_000), nextUpdate });
+  const good = crl([issueTls(pki, ['other.example']).certificate]);
+  const bad = crl([pki.dpTls.certificate]);
+
+  it('let in who is not on them, as DER or PEM', async () => {
+    const server = await smdp(hello);
+    const lines = Buffer.from(good).toString('base64');
+    const pem = utf8(`-----BEGIN X509 CRL-----\n${lines}\n-----END X509 CRL-----\n`);
+    for (const crls of [[good], [pem]]) {
+      assert.equal((await post(https({ crls }), server.address)).status, 200);
+    }
+  });
+
+  it('keep out who is', async () => {
+    const server = await smdp(hello);
+    await fails(post(https({ crls: [bad] }), server.address), 'tls', /revoked/);
+    assert.equal(server.received.length, 0);
+  });
+
+  it('keep out everybody where they are of another issuer, forged, or of before', async () => {
+    const server = await smdp(hello);
+    const strange = crl([], tomorrow, otherCi().ci);
+    const missing = /a CRL in es9\.crls, or in es9\.hosts\.localhost\.crls/;
+    await fails(post(https({ crls: [strange] }), server.address), 'tls', missing);
+    const forged = good.slice();
+    forged.set([(good.at(-1) ?? 0) ^ 1], good.length - 1);
+    await fails(post(https({ crls: [forged] }), server.address), 'tls', /CRL signature/);
+    const old = crl([], yesterday);
+    await fails(post(https({ crls: [old] }), server.address), 'tls', /expired; fetch its next/);
+  });
+
+  it('of a host are for its own ca, those of all for the roots', async () => {
+    const server = await smdp(hello);
+    const host = (route: HttpsRoute) => ({ hosts: { localhost: route }, crls: [bad] });
+    assert.equal((await post(https(host({ ca: [ca] })), server.address)).status, 200);
+    const revoked = https(host({ ca: [ca], crls: [bad] }));
+    await fails(post(revoked, server.address), 'tls', /revoked/);
+    await fails(post(https(host({ port: server.port })), server.address), 'tls', /revoked/);
+  });
+
+  it('that are none are refused at the start', () => {
+    assert.throws(() => https({ crls: [utf8('nonsense')] }), TypeError);
+  });
+});
+
+describe('a pin', () => {
+  const pin = (credential: LabCredential) =>
+    createHash('sha256')
+      .update(createPublicKey(credential.key).export({ format: 'der', type: 'spki' }))
+      .digest('hex')
+      .toUpperCase();
+  const pinned = (...pins: readonly string[]) => https({ hosts: { localhost: { pins } } });
+
+  it('lets in the key that it names, one of several, also under another certificate', async () => {
+    const server = await smdp(hello);
+    const pins = ['00'.repeat(32), pin(pki.dpTls)];
+    assert.equal((await post(pinned(...pins), server.address)).status, 200);
+    assert.equal(server.received.length, 1);
+  });
+
+  it('keeps out any other key, with its pin to compare, before anything is sent', async () => {
+    const server = await smdp(hello);
+    const wrong = pinned(pin(pki.dpAuth));
+    await fails(post(wrong, server.address), 'tls', new RegExp(`of it is ${pin(pki.dpTls)}`));
+    assert.equal(server.received.length, 0);
+  });
+
+  it('comes on top of chain and name, not in their place', async () => {
+    const stranger = await smdp(hello, otherCi().dpTls);
+    const pins = [pin(otherCi().dpTls)];
+    await fails(post(pinned(...pins), stranger.address), 'tls');
+    const misnamed = issueTls(pki, ['smdp.example.com']);
+    const server = await smdp(hello, misnamed);
+    await fails(post(pinned(pin(misnamed)), server.address), 'tls', /does not match localhost/);
+  });
+});
+
+describe('the public roots', () => {
+  it('are believed by nobody who was not told to', async () => {
+    // None of them knows the lab's CI: what they are asked for and what they take the place of shows in the refusal.
+    const server = await smdp(hello);
+    const connect = https({ hosts: { localhost: { publicRoots: true } } });
+    await fails(post(connect, server.address), 'tls', /es9\.roots/);
+    assert.equal((await post(https(), server.address)).status, 200);
+  });
+
+  it('are those of Node.js', { timeout: 30_000 }, async () => {
+    // A root that this Node.js is told to hold public, in a process of its own.
+    const server = await smdp(hello);
+    const folder = await mkdtemp(join(tmpdir(), 'roots-'));
+    cleanUp.push(() => rm(folder, { recursive: true }));
+    const extra = join(folder, 'ci.pem');
+    await writeFile(extra, new X509Certificate(ca).toString());
+    const asked = (route: string) =>
+      promisify(execFile)(
+        process.execPath,
+        [
+          '--import',
+          'tsx',
+          fileURLToPath(new URL('ask.ts', import.meta.url)),
+          server.address,
+          route,
+        ],
+        { env: { ...process.env, NODE_EXTRA_CA_CERTS: extra } },
+      );
+    assert.equal((await asked('{"publicRoots":true}')).stdout.trim(), '200');
+    assert.match((await asked('{}')).stdout, /^tls/);
+  });
+});
+
 describe('where a host name leads', () => {
   it('is the address, port and CA of its route; the name stays in SNI, Host and certificate', async () => {
     const other = otherCi();
@@ -216,6 +344,24 @@ describe('where a host name leads', () => {
     await fails(post(https({ hosts: { localhost: only } }), server.address), 'tls');
     const another = https({ hosts: { 'smdp.example.com': only } });
     assert.equal((await post(another, server.address)).status, 200);
+  });
+
+  it('may be an IP address in place of another, whose certificate counts', async () => {
+    const named = await smdp(hello, issueTls(pki, ['192.0.2.1']));
+    const route = (port: number) => ({ '192.0.2.1': { address: '127.0.0.1', port } });
+    const connect = https({ hosts: route(named.port) });
+    assert.equal((await post(connect, '192.0.2.1')).status, 200);
+    const other = await smdp(hello);
+    await fails(post(https({ hosts: route(other.port) }), '192.0.2.1'), 'tls', /does not match/);
+  });
+
+  it('does not lend its connections to another name', async () => {
+    const server = await smdp(hello, issueTls(pki, ['a.example', 'b.example']));
+    const route = { address: '127.0.0.1', port: server.port };
+    const pins = ['00'.repeat(32)];
+    const connect = https({ hosts: { 'a.example': route, 'b.example': { ...route, pins } } });
+    assert.equal((await post(connect, 'a.example')).status, 200);
+    await fails(post(connect, 'b.example'), 'tls', /none of the pinned/);
   });
 
   it('may be given by the port of the address', async () => {
