@@ -1,5 +1,5 @@
 /** What the functions of the virtual eUICC share: who it is, what it keeps, and the download under way. */
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 import { hex, toHex } from '../../../src/base/bytes.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Random } from '../../../src/base/random.ts';
@@ -40,6 +40,14 @@ export interface EuiccOptions {
 /** A PSMO or an eCO, as the standard names it. */
 export type OperationName = Exclude<(Psmo | Eco)['type'], 'unknown'>;
 
+/** An operation of a package that the card began to carry out. */
+export interface Begun {
+  readonly eimId: string;
+  readonly counterValue: number;
+  /** `unknown` where it could not be read. */
+  readonly operation: OperationName | 'unknown';
+}
+
 /** A profile just installed, until the session is gone: ImmediateEnable may enable it (SGP.32 5.9.5). */
 export interface Installed {
   readonly iccid: string;
@@ -54,6 +62,14 @@ export interface Faults {
   cancelSession?: number;
   /** Signed error of LoadEuiccPackage. */
   loadEuiccPackage?: number;
+  /** Results and errors of packages are signed as if their eIM had no association token. */
+  noToken?: boolean;
+  /** The token that packages are verified with is another than the eIM knows. */
+  otherToken?: boolean;
+  /** Results and errors of packages do not name the eimTransactionId, or name another. */
+  eimTransactionId?: 'none' | 'another';
+  /** Signatures are DER in place of r‖s. */
+  derSignature?: boolean;
   /** The card is busy with the device (CAT): profiles are not switched. */
   catBusy?: boolean;
   /** Results of operations, by their names in Psmo and Eco: answered, and nothing is done. */
@@ -75,6 +91,8 @@ export class Chip {
   state: EuiccState;
   session: Session | undefined;
   installed: Installed | undefined;
+  /** The operations that were begun since it was made. */
+  readonly begun: Begun[] = [];
 
   constructor(options: EuiccOptions, state: EuiccState) {
     this.options = options;
@@ -98,6 +116,7 @@ export class Chip {
 
   /** Signs with SK.EUICC.ECDSA: r‖s, 64 octets. */
   sign(data: Uint8Array): Uint8Array {
+    if (this.faults.derSignature === true) return new Uint8Array(sign('sha256', data, this.key));
     return signEcdsa(this.key, data);
   }
 

@@ -13,7 +13,7 @@ import {
 } from '../../../src/messages/psmo.ts';
 import { DerError, readOnly, readTlv, tlv } from '../../../src/messages/tlv.ts';
 import { authenticateServer, getEuiccChallenge } from './authenticate-server.ts';
-import { Chip, type EuiccOptions, type Faults } from './chip.ts';
+import { type Begun, Chip, type EuiccOptions, type Faults } from './chip.ts';
 import { addInitialEim, getCerts, getEimConfigurationData } from './eims.ts';
 import { euiccInfo1, euiccInfo2, getConfiguredAddresses, getEid } from './info.ts';
 import { Loading } from './load-bound-profile-package.ts';
@@ -90,6 +90,11 @@ export class Euicc {
   /** Errors to be answered on demand. */
   get faults(): Faults {
     return this.#chip.faults;
+  }
+
+  /** The operations of eUICC Packages that it began to carry out since it was made, in order. */
+  get begun(): readonly Begun[] {
+    return this.#chip.begun;
   }
 
   /** Whether an enable or disable waits for a reset to take effect for the device. */

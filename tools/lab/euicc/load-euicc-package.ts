@@ -19,7 +19,7 @@ import {
   sequence,
   signed,
 } from '../../../src/messages/schema.ts';
-import { DerError, readAll, readOnly, tlv } from '../../../src/messages/tlv.ts';
+import { DerError, readOnly, readTlv, tlv } from '../../../src/messages/tlv.ts';
 import { verifyEcdsa } from '../../../src/trust/ecdsa.ts';
 import { tokenTlv } from '../../../src/trust/eim-signer.ts';
 import type { Chip } from './chip.ts';
@@ -47,7 +47,11 @@ const Request = context(81, sequence({ euiccPackageSigned: signed(Envelope), eim
 /** Most octets of a package (BF51 with tag and length) that the eUICC takes. */
 const mostOctets = 16 * 1024;
 
-/** Carries a package out: `BF51…` in, `BF51…` out. */
+/**
+ * Carries a package out: `BF51…` in, `BF51…` out. Each check has its place, and the first that fails decides: form, size,
+ * eimId and key, signature, eCall, EID, replay, range of the counter; then the counter is kept, and only then anything
+ * done.
+ */
 export function loadEuiccPackage(chip: Chip, command: Uint8Array): Uint8Array {
   let request: Infer<typeof Request>;
   try {
@@ -58,8 +62,12 @@ export function loadEuiccPackage(chip: Chip, command: Uint8Array): Uint8Array {
   }
   const { value: envelope, raw } = request.euiccPackageSigned;
   const eim = eimOf(chip, envelope.eimId);
+  const { eimId, counterValue, eimTransactionId } = envelope;
+  // An eIM may delete itself: the token is that of the association under which the package came.
+  const of = { eimId, counterValue, eimTransactionId, associationToken: eim?.associationToken };
+  if (command.length > mostOctets) return signedError(chip, of, EuiccPackageErrorCode.sizeOverflow);
   const key = eim === undefined ? undefined : eimKey(eim);
-  const input = concat(raw, tokenTlv(eim?.associationToken));
+  const input = concat(raw, tokenTlv(verifiedWith(chip, eim)));
   if (eim === undefined || key === undefined || !verifyEcdsa(key, input, request.eimSignature)) {
     return EuiccPackageResult.encode({
       type: 'euiccPackageErrorUnsigned',
@@ -70,11 +78,8 @@ export function loadEuiccPackage(chip: Chip, command: Uint8Array): Uint8Array {
       },
     });
   }
-  const { eimId, counterValue, eimTransactionId } = envelope;
-  // An eIM may delete itself: the token is that of the association under which the package came.
-  const { associationToken } = eim;
-  const of = { eimId, counterValue, eimTransactionId, associationToken };
-  const error = refusal(chip, eim, envelope, command.length);
+  const { associationToken } = of;
+  const error = refusal(chip, eim, envelope);
   if (error !== undefined) return signedError(chip, of, error);
   // The counter comes first: power lost from here on does not let the package in again.
   eim.counterValue = counterValue;
@@ -82,7 +87,9 @@ export function loadEuiccPackage(chip: Chip, command: Uint8Array): Uint8Array {
   delete chip.state.rollback;
   const before = chip.state.lastSeqNumber;
   const { type, value } = envelope.euiccPackage;
-  const { results, previous } = execute(chip, type, readOnly(value).value);
+  const { results, previous } = execute(chip, type, readOnly(value).value, (operation) =>
+    chip.begun.push({ eimId, counterValue, operation }),
+  );
   // Of the switch alone: what was deleted stays deleted.
   const notifications = chip.state.notifications
     .filter((one) => one.seqNumber > before && eventOf(one) !== 'notificationDelete')
@@ -103,15 +110,14 @@ export function loadEuiccPackage(chip: Chip, command: Uint8Array): Uint8Array {
   return bytes;
 }
 
+function verifiedWith(chip: Chip, eim: EimRecord | undefined): number | undefined {
+  const token = eim?.associationToken;
+  return chip.faults.otherToken === true ? (token ?? 0) + 1 : token;
+}
+
 /** The checks behind the signature, in order: the EuiccPackageErrorCode of the first that fails. */
-function refusal(
-  chip: Chip,
-  eim: EimRecord,
-  envelope: Envelope,
-  octets: number,
-): number | undefined {
+function refusal(chip: Chip, eim: EimRecord, envelope: Envelope): number | undefined {
   if (chip.faults.loadEuiccPackage !== undefined) return chip.faults.loadEuiccPackage;
-  if (octets > mostOctets) return EuiccPackageErrorCode.sizeOverflow;
   if (chip.state.emergency !== undefined) return EuiccPackageErrorCode.ecallActive;
   if (!equal(envelope.eidValue, chip.eid)) return EuiccPackageErrorCode.invalidEid;
   if (envelope.counterValue <= eim.counterValue) return EuiccPackageErrorCode.replayError;
@@ -126,9 +132,9 @@ function unreadable(command: Uint8Array): Uint8Array {
 
 function eimIdOf(command: Uint8Array): Uint8Array {
   try {
-    const [signed] = readAll(readOnly(command).value);
-    const [eimId] = readAll(signed?.value ?? new Uint8Array());
-    if (signed?.tag !== 0x30 || eimId?.tag !== 0x80 || eimId.value.length > 128) {
+    const signed = readTlv(readOnly(command).value);
+    const eimId = readTlv(signed.value);
+    if (signed.tag !== 0x30 || eimId.tag !== 0x80 || eimId.value.length > 128) {
       return new Uint8Array();
     }
     fromUtf8(eimId.value);

@@ -10,7 +10,7 @@ import {
 } from '../../../src/messages/psmo.ts';
 import type { Infer } from '../../../src/messages/schema.ts';
 import { DerError, readTlv } from '../../../src/messages/tlv.ts';
-import type { Chip } from './chip.ts';
+import type { Begun, Chip } from './chip.ts';
 import { addAnotherEim, deleteEim, listEim, updateEim } from './eims.ts';
 import {
   deleteProfile,
@@ -47,8 +47,14 @@ export interface Executed {
 /**
  * Carries the operations out in order, up to the first that fails; its result is the last.
  * @param list contents of psmoList or ecoList
+ * @param begins told of each operation before it is carried out
  */
-export function execute(chip: Chip, kind: 'psmoList' | 'ecoList', list: Uint8Array): Executed {
+export function execute(
+  chip: Chip,
+  kind: 'psmoList' | 'ecoList',
+  list: Uint8Array,
+  begins: (operation: Begun['operation']) => void,
+): Executed {
   const progress: Progress = { enables: 0, disables: 0, changed: false };
   const results: EuiccResultData[] = [];
   let octets = 0;
@@ -60,7 +66,15 @@ export function execute(chip: Chip, kind: 'psmoList' | 'ecoList', list: Uint8Arr
       try {
         const { raw } = readTlv(rest);
         rest = rest.subarray(raw.length);
-        result = kind === 'psmoList' ? runPsmo(chip, raw, progress) : runEco(chip, raw);
+        if (kind === 'psmoList') {
+          const psmo = Psmo.decode(raw);
+          begins(psmo.type);
+          result = runPsmo(chip, psmo, progress);
+        } else {
+          const eco = Eco.decode(raw);
+          begins(eco.type);
+          result = runEco(chip, eco);
+        }
       } catch (error) {
         if (!(error instanceof DerError)) throw error;
         result = damaged;
@@ -84,8 +98,7 @@ function terminated(value: number): EuiccResultData {
 /** What is not understood: a command that this eUICC does not have, or one that cannot be read. */
 const damaged = terminated(ProcessingTerminated.unknownOrDamagedCommand);
 
-function runPsmo(chip: Chip, raw: Uint8Array, progress: Progress): EuiccResultData {
-  const psmo = Psmo.decode(raw);
+function runPsmo(chip: Chip, psmo: Psmo, progress: Progress): EuiccResultData {
   if (psmo.type === 'unknown') return damaged;
   const fault = chip.faults.operations?.[psmo.type];
   switch (psmo.type) {
@@ -166,8 +179,7 @@ export function setDefaultDpAddress(chip: Chip, address: string): number {
   return SetDefaultDpAddressResult.ok;
 }
 
-function runEco(chip: Chip, raw: Uint8Array): EuiccResultData {
-  const eco = Eco.decode(raw);
+function runEco(chip: Chip, eco: Eco): EuiccResultData {
   if (eco.type === 'unknown') return damaged;
   const fault = chip.faults.operations?.[eco.type];
   switch (eco.type) {

@@ -33,7 +33,7 @@ export function signedResult(
   const euiccPackageResultDataSigned = signedOf(EuiccPackageResultDataSigned, {
     eimId,
     counterValue,
-    eimTransactionId,
+    ...named(chip, eimTransactionId),
     seqNumber,
     euiccResult,
   });
@@ -56,7 +56,7 @@ export function signedError(
   const euiccPackageErrorDataSigned = signedOf(EuiccPackageErrorDataSigned, {
     eimId,
     counterValue,
-    eimTransactionId,
+    ...named(chip, eimTransactionId),
     euiccPackageErrorCode,
   });
   const euiccSignEPE = signWithToken(chip, euiccPackageErrorDataSigned.raw, associationToken);
@@ -67,5 +67,14 @@ export function signedError(
 }
 
 function signWithToken(chip: Chip, data: Uint8Array, token: number | undefined): Uint8Array {
-  return chip.sign(concat(data, tokenTlv(token)));
+  return chip.sign(concat(data, tokenTlv(chip.faults.noToken === true ? undefined : token)));
+}
+
+function named(
+  { faults }: Chip,
+  eimTransactionId: Uint8Array | undefined,
+): { readonly eimTransactionId?: Uint8Array } {
+  if (eimTransactionId === undefined || faults.eimTransactionId === 'none') return {};
+  const isAnother = faults.eimTransactionId === 'another';
+  return { eimTransactionId: isAnother ? eimTransactionId.toReversed() : eimTransactionId };
 }
