@@ -56,10 +56,16 @@ export async function euiccDataDue(
 ): Promise<Uint8Array | 'unanswered' | undefined> {
   const kept = await eim.store.get(questions, order.eid);
   const open = kept?.orderId === order.id ? kept : undefined;
-  if (order.state.at === 'work') return open && handOut(eim, order.eid, open);
+  if (order.state.at === 'work') {
+    return open?.about === 'results' ? handOut(eim, order.eid, open) : undefined;
+  }
   if (!isPackageRequest(order.request)) return undefined;
   const record = await eim.euiccs.ensure(order.eid);
-  if (record.consumerEuicc || record.publicKey !== undefined) return undefined;
+  if (record.consumerEuicc || record.publicKey !== undefined) {
+    // The operator has said what the eUICC was asked for: a late answer is about nothing any more.
+    if (open !== undefined) await eim.store.commit([remove(questions, order.eid)]);
+    return undefined;
+  }
   if (open !== undefined) return handOut(eim, order.eid, open);
   const question = await ask(eim, order, 'certificates', 1);
   await noteOrder(

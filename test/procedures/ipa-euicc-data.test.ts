@@ -73,6 +73,18 @@ describe('the certificates of an eUICC whose key is not known', () => {
     assert.equal((await rig.poll()).type, 'profileDownloadTriggerRequest');
   });
 
+  it('are asked for no more once the operator has said that there is no key', async () => {
+    const { rig, order, answer } = await asked();
+    await rig.eim.euiccs.update(eid, { consumerEuicc: true });
+    const first = await rig.poll();
+    assert.equal(first.type, 'euiccPackageRequest');
+    assert.deepEqual(await rig.poll(), first);
+    await rig.provide(answer({}));
+    assert.equal(await rig.at(order), 'work', 'the late answer, which proves nothing, ends nothing');
+    await rig.restart();
+    assert.deepEqual(await rig.poll(), first);
+  });
+
   it('may come without an eimTransactionId from the peer that was asked, from no other', async () => {
     const { rig, order, answer } = await asked();
     const unnamed = answer({ ...certificates, eimTransactionId: undefined });
