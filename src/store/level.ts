@@ -3,7 +3,7 @@
  *
  * ```
  *   key                     value
- *   !layout                 {"layout":1}       what this file writes; a newer one is refused
+ *   !layout                 {"layout":2}       what is written here; a newer one is refused
  *   <table>!<key>           the row            JSON with bytes marked (rows.ts); keys are UTF-8
  * ```
  *
@@ -25,8 +25,11 @@ import { concat, fromUtf8, utf8 } from '../base/bytes.ts';
 import { checkKey, decodeRow, encodeRow } from './rows.ts';
 import { type Change, type ListOptions, type Store, StoreError, type Table } from './store.ts';
 
-/** The key layout above. A change that older readers would misread takes the next number and a migration. */
-const layout = 1;
+/**
+ * The layout of keys and rows. A change that older readers would misread takes the next number, which the store gets as
+ * it is opened; the tables see to their rows of before. 2: the PSKs of devices are sealed (src/fleet/device-rows.ts).
+ */
+const layout = 2;
 const layoutKey = utf8('!layout');
 
 /** What LevelDB itself keeps in its folder. */
@@ -269,8 +272,7 @@ async function checkLayout(folder: string, database: Level<Uint8Array, string>):
         `the folder ${folder} holds the database of another program: choose another folder`,
       );
     }
-    const options: object = { sync: true };
-    await database.put(layoutKey, JSON.stringify({ layout }), options);
+    await putLayout(database);
     return;
   }
   const found = layoutOf(text);
@@ -283,6 +285,12 @@ async function checkLayout(folder: string, database: Level<Uint8Array, string>):
         'start the version that wrote it, or a newer one',
     );
   }
+  if (found < layout) await putLayout(database);
+}
+
+async function putLayout(database: Level<Uint8Array, string>): Promise<void> {
+  const options: object = { sync: true };
+  await database.put(layoutKey, JSON.stringify({ layout }), options);
 }
 
 function layoutOf(text: string): number | undefined {

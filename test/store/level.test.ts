@@ -79,7 +79,7 @@ describe('LevelStore on its folder', () => {
   });
 
   for (const [what, text, complaint] of [
-    ['a newer layout', '{"layout":2}', /layout 2, this version knows layouts up to 1/],
+    ['a newer layout', '{"layout":3}', /layout 3, this version knows layouts up to 2/],
     ['a layout row that is none', 'layout', /does not say its layout/],
   ] as const) {
     it(`refuses ${what}, and leaves the store as it is`, async () => {
@@ -94,6 +94,20 @@ describe('LevelStore on its folder', () => {
       await again.close();
     });
   }
+
+  it('takes over a store of layout 1, which versions of then refuse from now on', async () => {
+    const folder = newFolder();
+    const before = new Level(folder);
+    await before.put('!layout', '{"layout":1}');
+    await before.put('rows!a', '1');
+    await before.close();
+    const store = await LevelStore.open(folder);
+    assert.equal(await store.get(rows, 'a'), 1);
+    await store.close();
+    const raw = new Level(folder);
+    assert.equal(await raw.get('!layout'), '{"layout":2}');
+    await raw.close();
+  });
 
   it('says which row it cannot read', async () => {
     const folder = newFolder();
