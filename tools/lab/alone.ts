@@ -10,6 +10,7 @@ import { chooseProfile, derOrHex } from './choose-profile.ts';
 import { LabError, top } from './eim-process.ts';
 import { Euicc } from './euicc/euicc.ts';
 import { EuiccStateError } from './euicc/state.ts';
+import { type Fault, faultsOfCard } from './faults.ts';
 import { Device, type StackName } from './ipa/device.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { profilesOf } from './lab.ts';
@@ -119,6 +120,8 @@ export interface DeviceAloneOptions {
   readonly stack: StackName;
   /** Seconds. */
   readonly every?: number;
+  /** What eUICC and IPA do wrong. */
+  readonly fault: readonly Fault[];
 }
 
 /** Polls an eIM with a eUICC that is kept in a file between runs. */
@@ -132,6 +135,8 @@ export async function runDevice(options: DeviceAloneOptions): Promise<void> {
     ...common,
   });
   restore(card, options.state);
+  const faults = new Set(options.fault);
+  Object.assign(card.faults, faultsOfCard(faults));
   if (options.addInitialEim !== undefined) {
     const answer = card.transmit(requestIn(options.addInitialEim));
     console.log(`AddInitialEim: ${toHex(answer)}`);
@@ -144,6 +149,7 @@ export async function runDevice(options: DeviceAloneOptions): Promise<void> {
         ? { type: 'certificate', trust: trustOfCard(card) }
         : { type: 'psk', identity: options.identity, key: options.psk },
     stack: options.stack,
+    faults,
     ...common,
     onStep: (step) => console.log(stepLine(step)),
   });

@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { Address } from '../../src/base/address.ts';
 import { hex } from '../../src/base/bytes.ts';
+import { type Fault, faultNames } from './faults.ts';
 
 /** Octets: `60k`, `61440`. */
 export function size(text: string): number {
@@ -62,4 +63,10 @@ export function psk(text: string): Uint8Array {
 export function matchingId(text: string): string {
   if (/^[A-Z0-9-]{1,64}$/.test(text)) return text;
   throw new InvalidArgumentError('capital letters, digits and hyphens');
+}
+
+export function fault(text: string): Fault {
+  const found = faultNames.find((name) => name === text);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`one of ${faultNames.join(', ')}`);
 }

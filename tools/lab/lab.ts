@@ -23,6 +23,7 @@ import { readOnly, tlv } from '../../src/messages/tlv.ts';
 import { settings } from '../../src/settings.ts';
 import { type EimProcess, LabError, startEim, top } from './eim-process.ts';
 import { Euicc } from './euicc/euicc.ts';
+import { type Fault, faultsOfCard } from './faults.ts';
 import { type BlockRow, BlockWatch } from './ipa/blocks.ts';
 import { Device, type Link, type StackName } from './ipa/device.ts';
 import type { OnStep } from './ipa/steps.ts';
@@ -48,6 +49,8 @@ export interface LabOptions {
   readonly push?: boolean;
   /** What befalls the device on its own stack. Default: nothing. */
   readonly ordeal?: Ordeal;
+  /** What the device does wrong once it is registered. Default: nothing. */
+  readonly faults?: readonly Fault[];
   /** Told of each step as it happens. */
   readonly onStep: OnStep;
 }
@@ -130,6 +133,8 @@ async function mainJob(
   });
   await step('tell the eUICC of the eIM', () => associate(card, eim, onStep));
   const credential = await step('register the device', () => credentialOf(card, eim, auth, onStep));
+  const faults = new Set(options.faults);
+  Object.assign(card.faults, faultsOfCard(faults));
   const tell = (to: string, what: string, result: string) =>
     onStep({ from: 'ordeal', to, what, result });
   const ordeal = new OrdealRun(options.ordeal ?? {}, {
@@ -162,6 +167,7 @@ async function mainJob(
     clock: hurried(systemClock, options.speed ?? 1),
     watch,
     takesPushes: options.push ?? false,
+    faults,
     onStep,
   });
   opened.push(() => device.close());

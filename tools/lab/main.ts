@@ -10,6 +10,7 @@ import {
 } from './alone.ts';
 import {
   address,
+  fault,
   laterBlock,
   matchingId,
   natural,
@@ -20,6 +21,7 @@ import {
   speed,
 } from './arguments.ts';
 import { chooseProfile } from './choose-profile.ts';
+import { type Fault, faults } from './faults.ts';
 import { runLab, StepFailed, step } from './lab.ts';
 import { startCapture } from './link/pcap.ts';
 import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
@@ -43,6 +45,7 @@ interface Options {
   readonly rebind?: number;
   readonly reset?: number;
   readonly restart?: number;
+  readonly fault: readonly Fault[];
 }
 
 const badInput = 2;
@@ -60,6 +63,16 @@ const stackOption = () =>
   new Option('--stack <which>', "the device's CoAP and DTLS; node-coap knows PSK only")
     .choices(['own', 'node-coap'])
     .default('own');
+
+const faultOption = () =>
+  new Option('--fault <name>', 'what the device does wrong (see below); may be repeated')
+    .default([], 'nothing')
+    .argParser((name: string, before: readonly Fault[]) => [...before, fault(name)]);
+const faultHelp = `
+Faults:
+${Object.entries(faults)
+  .map(([name, about]) => `  ${name.padEnd(20)} ${about}`)
+  .join('\n')}`;
 
 const ordealOf = (what: string) => `${what} as it asks for that block of the profile`;
 
@@ -92,6 +105,8 @@ const program = new Command('npm run lab --')
   .option('--restart <block>', ordealOf('the eIM is killed and started again'), laterBlock)
   .option('--push', 'the eIM brings the orders to the device, which polls once and no more')
   .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
+  .addOption(faultOption())
+  .addHelpText('after', faultHelp)
   .action(main);
 
 program
@@ -129,6 +144,8 @@ program
   .option('--state <file>', 'where the eUICC is kept between runs', 'lab-euicc.json')
   .addOption(stackOption())
   .option('--every <seconds>', 'poll again and again', seconds)
+  .addOption(faultOption())
+  .addHelpText('after', faultHelp)
   .action((options: DeviceAloneOptions, command: Command) => {
     if (options.stack === 'node-coap' && options.psk === undefined) {
       command.error('error: --stack node-coap knows PSK only: give --psk');
@@ -192,6 +209,7 @@ async function main(options: Options, command: Command): Promise<void> {
       speed: options.speed,
       ordeal,
       push: options.push ?? false,
+      faults: options.fault,
       onStep: (step) => say(stepLine(step)),
     });
     if (json === true) console.log(JSON.stringify(result));

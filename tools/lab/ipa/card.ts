@@ -60,6 +60,13 @@ export function seqNumberOf(notification: Uint8Array): Uint8Array {
   return child(metadata.raw, 0x80, 'notification metadata').value;
 }
 
+/** seqNumber of an EuiccPackageResultSigned; only those are kept. */
+export function seqNumberOfResult(result: Uint8Array): Uint8Array {
+  const signed = child(result, 0xa0, 'EuiccPackageResult');
+  const data = child(signed.raw, 0x30, 'EuiccPackageResultSigned');
+  return child(data.raw, 0x83, 'EuiccPackageResultDataSigned').value;
+}
+
 /** Lets the card forget a notification or eUICC Package result (NotificationSent, SGP.22 5.7.11). */
 export function removeFromList(card: Card, seqNumber: Uint8Array): void {
   card.transmit(tlv(0xbf30, tlv(0x80, seqNumber)));

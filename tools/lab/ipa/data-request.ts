@@ -2,7 +2,7 @@
 import { equal, hex } from '../../../src/base/bytes.ts';
 import { tagsOf } from '../../../src/messages/tag-list.ts';
 import { DerError, readAll, readOnly, type Tlv, tlv } from '../../../src/messages/tlv.ts';
-import { type Card, child, findChild, packageResults } from './card.ts';
+import { type Card, child, findChild, packageResults, seqNumberOfResult } from './card.ts';
 
 /** ipaEuiccDataErrorCode (SGP.32 2.11.2.2). */
 const DataError = { incorrectTagList: 1, euiccCiPKIdNotFound: 5, ecallActive: 104 } as const;
@@ -100,15 +100,8 @@ function keptResults(card: Card, request: Uint8Array): Uint8Array | undefined {
   const criteria = findChild(request, 0xa2);
   if (list === undefined || criteria === undefined) return list?.raw;
   const seqNumber = child(criteria.raw, 0x80, 'searchCriteriaEuiccPackageResult').value;
-  const found = readAll(list.value).filter(({ raw }) => equal(seqNumberOf(raw), seqNumber));
+  const found = readAll(list.value).filter(({ raw }) => equal(seqNumberOfResult(raw), seqNumber));
   return tlv(0xa2, ...found.map(({ raw }) => raw));
-}
-
-/** seqNumber of an EuiccPackageResultSigned; only those are kept. */
-function seqNumberOf(result: Uint8Array): Uint8Array {
-  const signed = child(result, 0xa0, 'EuiccPackageResult');
-  const data = child(signed.raw, 0x30, 'EuiccPackageResultSigned');
-  return child(data.raw, 0x83, 'EuiccPackageResultDataSigned').value;
 }
 
 /** GetEuiccConfiguredAddresses. */

@@ -5,6 +5,7 @@ import type { Log } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
 import type { ClientCredential } from '../../../src/dtls/credentials.ts';
 import { readOnly } from '../../../src/messages/tlv.ts';
+import type { Fault } from '../faults.ts';
 import type { Capture } from '../link/pcap.ts';
 import { type LinkProfile, linkProfiles } from '../link/profiles.ts';
 import { type Relay, type RelayCounts, startRelay } from '../link/relay.ts';
@@ -31,6 +32,8 @@ export interface DeviceOptions {
   readonly link?: Link;
   /** Told of every CoAP message and of what the link did to it; by the own stack alone. */
   readonly watch?: BlockWatch;
+  /** What its IPA does wrong. Default: nothing. */
+  readonly faults?: ReadonlySet<Fault>;
   /** Whether it takes what the eIM pushes; on its own stack alone. Default: no. */
   readonly takesPushes?: boolean;
 }
@@ -57,6 +60,7 @@ export class Device {
     this.#ipa = new Ipa({
       card: options.card,
       onStep: options.onStep,
+      ...(options.faults === undefined ? {} : { faults: options.faults }),
       esipa: {
         exchange: (name, request) => this.#counted(name, undefined, () => this.#exchange(request)),
       },

@@ -2,7 +2,8 @@
  * A virtual IPA (SGP.32 IPAd): polls its eIM over ESipa, drives its eUICC over ES10, and relays between them what was
  * signed, byte for byte. It knows no transport: `esipa` carries one message there and its answer back.
  */
-import { readAll, readOnly, tlv } from '../../../src/messages/tlv.ts';
+import { readAll, readOnly, type Tlv, tlv } from '../../../src/messages/tlv.ts';
+import type { Fault } from '../faults.ts';
 import {
   type Card,
   child,
@@ -13,10 +14,19 @@ import {
   pendingPackageResults,
   removeFromList,
   seqNumberOf,
+  seqNumberOfResult,
   smallInteger,
 } from './card.ts';
 import { answerDataRequest } from './data-request.ts';
 import { download } from './download.ts';
+import {
+  isOldPackage,
+  newDataRequest,
+  oldDataResponse,
+  oldResult,
+  oldRplmn,
+  oldTagListRefused,
+} from './old-shapes.ts';
 import type { OnStep } from './steps.ts';
 
 /** ESipa as the IPA uses it: a request's DER there, the answer's DER back (empty where the function has none). */
@@ -30,6 +40,8 @@ export interface IpaOptions {
   readonly onStep?: OnStep;
   /** Whether the eIM is out of reach with the profile that is enabled now: the IPA then rolls back, where it may. */
   readonly unreachable?: () => boolean;
+  /** What it does wrong; looked at whenever it could. Default: nothing. */
+  readonly faults?: ReadonlySet<Fault>;
 }
 
 /** stateChangeCause (SGP.32 6.3.2.6): what the IPA tells of by itself. */
@@ -39,7 +51,8 @@ const immediateEnableProfile = 5;
 const mostPackages = 16;
 
 const noEimPackageAvailable = 1;
-/** eimPackageError of a TransferEimPackageResponse (SGP.32 6.3). */
+/** eimPackageError of a TransferEimPackageResponse, and eimPackageResultErrorCode (SGP.32 6.3). */
+const invalidPackageFormat = 1;
 const unknownPackage = 2;
 const eimPackageReceived = Uint8Array.of(0x05, 0x00);
 
@@ -48,11 +61,14 @@ export class Ipa {
   readonly #esipa: Esipa;
   readonly #onStep: OnStep;
   readonly #unreachable: () => boolean;
+  readonly #faults: ReadonlySet<Fault>;
   readonly #eid: Uint8Array;
   /** The cause to be told with the next poll. */
   #stateChangeCause: number | undefined;
 
-  constructor({ card, esipa, onStep = () => {}, unreachable = () => false }: IpaOptions) {
+  constructor(options: IpaOptions) {
+    const { card, esipa, onStep = () => {}, unreachable = () => false } = options;
+    this.#faults = options.faults ?? new Set();
     this.#card = card;
     this.#esipa = esipa;
     this.#onStep = onStep;
@@ -77,19 +93,62 @@ export class Ipa {
           throw new IpaError(`the eIM answers GetEimPackage with eimPackageError ${code}`);
         }
         case 0xbf51:
-          await this.#provide(this.#execute(eimPackage.raw));
-          break;
         case 0xbf52:
-          await this.#provide(answerDataRequest(this.#card, eimPackage.raw));
-          break;
         case 0xbf54:
-          await this.#download(eimPackage.raw);
+          if (!this.#ignores(eimPackage.raw)) await this.#handle(eimPackage);
           break;
         default:
           throw new IpaError(`an eIM package of tag ${eimPackage.tag.toString(16)}`);
       }
     }
     return mostPackages;
+  }
+
+  #ignores(eimPackage: Uint8Array): boolean {
+    if (this.#faults.has('silent')) return true;
+    return this.#faults.has('old-shapes') && !isOldPackage(eimPackage);
+  }
+
+  async #handle({ tag, raw }: Tlv): Promise<void> {
+    switch (tag) {
+      case 0xbf51:
+        return this.#carryOut(raw);
+      case 0xbf52:
+        return this.#provide(this.#data(raw));
+      default:
+        return this.#download(raw);
+    }
+  }
+
+  /** Carries an eUICC Package out and reports what came of it, as far as the faults let it. */
+  async #carryOut(request: Uint8Array): Promise<void> {
+    const faults = this.#faults;
+    if (faults.has('refuse')) {
+      return this.#provide(refusal(request, faults.has('old-shapes')));
+    }
+    let result = this.#execute(request);
+    if (faults.has('replay')) result = this.#execute(request);
+    if (faults.has('forget-result')) {
+      for (const kept of pendingPackageResults(this.#card)) {
+        removeFromList(this.#card, seqNumberOfResult(kept));
+      }
+    }
+    if (faults.has('lose-result') || faults.has('forget-result')) return;
+    if (faults.has('reset-after-enable') && enables(request)) {
+      await this.deliverNotifications();
+      return this.deliverPackageResults();
+    }
+    if (faults.has('bad-signature')) result = withBadSignature(result);
+    await this.#provide(result);
+    if (faults.has('repeat-result')) await this.#provide(result);
+  }
+
+  /** The answer to a data request. */
+  #data(request: Uint8Array): Uint8Array {
+    if (!this.#faults.has('old-shapes')) return answerDataRequest(this.#card, request);
+    const asked = newDataRequest(request);
+    if (asked === undefined) return oldTagListRefused;
+    return oldDataResponse(answerDataRequest(this.#card, asked));
   }
 
   /**
@@ -130,7 +189,9 @@ export class Ipa {
   #getEimPackage(): Uint8Array {
     const cause = this.#stateChangeCause;
     this.#stateChangeCause = undefined;
-    const change = cause === undefined ? [] : [tlv(0x80), tlv(0x81, Uint8Array.of(cause))];
+    const old = this.#faults.has('old-shapes');
+    const told = old ? oldRplmn : tlv(0x81, Uint8Array.of(cause ?? 0));
+    const change = cause === undefined ? (old ? [told] : []) : [tlv(0x80), told];
     return tlv(0xbf4f, tlv(0x5a, this.#eid), ...change);
   }
 
@@ -165,9 +226,11 @@ export class Ipa {
 
   /** Sends a result, and lets the card forget what the eIM acknowledges. */
   async #provide(result: Uint8Array): Promise<void> {
+    const old = this.#faults.has('old-shapes');
+    const eid = old || this.#faults.has('no-eid') ? [] : [tlv(0x5a, this.#eid)];
     const answer = await this.#esipa.exchange(
       'ProvideEimPackageResult',
-      tlv(0xbf50, tlv(0x5a, this.#eid), result),
+      tlv(0xbf50, ...eid, old ? oldResult(result) : result),
     );
     const acknowledgements = findChild(answer, 0xbf53);
     if (acknowledgements !== undefined) this.#forget(acknowledgements.raw);
@@ -202,6 +265,33 @@ export class Ipa {
     this.#onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.ImmediateEnable', result: 'ok' });
     this.#stateChangeCause = immediateEnableProfile;
   }
+}
+
+/** EimPackageResultResponseError to a package; v1.0 has the code alone. */
+function refusal(request: Uint8Array, old: boolean): Uint8Array {
+  const code = tlv(0x02, Uint8Array.of(invalidPackageFormat));
+  if (old) return code;
+  const eimTransactionId = findChild(child(request, 0x30, 'EuiccPackageRequest').raw, 0x82);
+  const named = eimTransactionId === undefined ? [] : [tlv(0x80, eimTransactionId.value)];
+  return tlv(0xa0, ...named, code);
+}
+
+/** Whether a package has an enable among its PSMOs. */
+function enables(request: Uint8Array): boolean {
+  const psmos = findChild(child(request, 0x30, 'EuiccPackageRequest').raw, 0xa0);
+  return psmos !== undefined && readAll(psmos.value).some(({ tag }) => tag === 0xa3);
+}
+
+/** The result with the last octet of its signature another; what is not signed stays as it is. */
+function withBadSignature(result: Uint8Array): Uint8Array {
+  const bytes = result.slice();
+  const whole = readOnly(bytes);
+  const [first] = whole.tag === 0x30 ? readAll(whole.value) : [whole];
+  if (first === undefined || findChild(first.raw, 0xa2) !== undefined) return bytes;
+  // It ends where the result of the package ends.
+  const end = bytes.length - (whole.tag === 0x30 ? whole.value.length - first.raw.length : 0);
+  bytes[end - 1] = (bytes[end - 1] ?? 0) ^ 0x01;
+  return bytes;
 }
 
 /** refreshFlag [0], TRUE. */
