@@ -1,6 +1,7 @@
 /** Records under an AEAD cipher (RFC 5246 §6.2.3.3, RFC 6347 §4.1.2.1). */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { concat } from '../base/bytes.ts';
+import type { Ccm } from './ccm.ts';
 import type { AeadCipher } from './cipher-suites.ts';
 import type { DirectionKeys } from './key-schedule.ts';
 import { type DtlsRecord, type RecordHeader, setEpochAndSequence } from './record.ts';
@@ -21,19 +22,32 @@ export class AeadProtection implements RecordProtection {
   readonly overhead: number;
   readonly #cipher: AeadCipher;
   readonly #keys: DirectionKeys;
+  readonly #iv: Uint8Array;
   readonly #explicitLength: number;
+  readonly #ccm: Ccm | undefined;
 
-  constructor(cipher: AeadCipher, keys: DirectionKeys) {
+  /** With `ccm`, of the same key, that does what it can: it lives on from record to record. */
+  constructor(cipher: AeadCipher, keys: DirectionKeys, ccm?: Ccm) {
     this.#cipher = cipher;
     this.#keys = keys;
+    this.#iv = keys.iv;
+    this.#ccm = ccm;
     this.#explicitLength = nonceLength - cipher.fixedIvLength;
-    this.overhead = this.#explicitLength + cipher.tagLength;
+    this.overhead = overheadOf(cipher);
   }
 
   seal(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
     const explicit = numberOf(header).subarray(0, this.#explicitLength);
-    const sealing = this.#sealing(this.#nonce(header, explicit));
-    sealing.setAAD(additionalData(header, plaintext.length), { plaintextLength: plaintext.length });
+    const nonce = this.#nonce(header, explicit);
+    const data = additionalData(header, plaintext.length);
+    if (this.#ccm !== undefined) {
+      const fragment = new Uint8Array(this.overhead + plaintext.length);
+      fragment.set(explicit);
+      this.#ccm.seal(nonce, data, plaintext, fragment, explicit.length);
+      return fragment;
+    }
+    const sealing = this.#sealing(nonce);
+    sealing.setAAD(data, { plaintextLength: plaintext.length });
     const ciphertext = sealing.update(plaintext);
     sealing.final();
     return concat(explicit, ciphertext, sealing.getAuthTag());
@@ -44,9 +58,12 @@ export class AeadProtection implements RecordProtection {
     const from = this.#explicitLength;
     const length = fragment.length - this.overhead;
     if (length < 0) return undefined;
-    const opening = this.#opening(this.#nonce(record, fragment.subarray(0, from)));
+    const nonce = this.#nonce(record, fragment.subarray(0, from));
+    const data = additionalData(record, length);
+    if (this.#ccm !== undefined) return this.#ccm.open(nonce, data, fragment.subarray(from));
+    const opening = this.#opening(nonce);
     opening.setAuthTag(fragment.subarray(from + length));
-    opening.setAAD(additionalData(record, length), { plaintextLength: length });
+    opening.setAAD(data, { plaintextLength: length });
     try {
       const plaintext = opening.update(fragment.subarray(from, from + length));
       opening.final();
@@ -57,7 +74,7 @@ export class AeadProtection implements RecordProtection {
   }
 
   #nonce(header: RecordHeader, explicit: Uint8Array): Uint8Array {
-    const { iv } = this.#keys;
+    const iv = this.#iv;
     if (explicit.length > 0) return concat(iv, explicit);
     const number = numberOf(header);
     const before = nonceLength - number.length;
@@ -94,6 +111,11 @@ export class AeadProtection implements RecordProtection {
         return createDecipheriv(algorithm, key, nonce, options);
     }
   }
+}
+
+/** Octets that a fragment is longer than its plaintext. */
+export function overheadOf({ fixedIvLength, tagLength }: AeadCipher): number {
+  return nonceLength - fixedIvLength + tagLength;
 }
 
 /** epoch(2) sequence_number(6) */

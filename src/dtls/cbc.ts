@@ -19,6 +19,9 @@ const macLength = 32;
 /** A padding is its length, so many octets, and that length once more: 256 octets at most. */
 const longestPadding = 256;
 
+/** IV, MAC, and a padding of a block. */
+export const cbcOverhead = block + macLength + block;
+
 /**
  *   fragment = IV(16) CBC(data MAC(32) padding)     MAC over additional data and data
  *   fragment = IV(16) CBC(data padding) MAC(32)     encrypt-then-MAC: MAC over additional data, IV and ciphertext
@@ -27,8 +30,7 @@ const longestPadding = 256;
  * appendix C): it takes no chance, and a number never comes twice.
  */
 export class CbcProtection implements RecordProtection {
-  /** IV, MAC, and a padding of a block. */
-  readonly overhead = block + macLength + block;
+  readonly overhead = cbcOverhead;
   readonly #cipher: CbcCipher;
   readonly #keys: DirectionKeys;
   readonly #encryptThenMac: boolean;

@@ -14,6 +14,7 @@ import {
   encodeAlert,
   HandshakeError,
 } from './alert.ts';
+import type { CipherPool } from './cipher-pool.ts';
 import { type ConnectionIds, type DirectionCid, noConnectionIds } from './connection-id.ts';
 import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
@@ -42,6 +43,8 @@ export interface ConnectionSettings {
   readonly mtu: number;
   readonly limits: ConnectionLimits;
   readonly times: ConnectionTimes;
+  /** Absent: a cipher is made for each record. */
+  readonly ciphers?: CipherPool;
   /** Answer records of a handshake that do not open with decrypt_error. For laboratories. */
   readonly explain: boolean;
 }
@@ -194,6 +197,11 @@ export class Connection<Credential> {
     };
   }
 
+  /** Which numbers of the peer's were received; undefined where it is not established. */
+  get received(): WindowState | undefined {
+    return this.#state === 'established' ? this.#reader?.window.state : undefined;
+  }
+
   /** Begins the handshake. */
   start(handshake: Handshake<Credential>): void {
     const { limits, clock, times } = this.#settings;
@@ -271,6 +279,8 @@ export class Connection<Credential> {
     this.#deadline = undefined;
     this.#conversation = undefined;
     this.#last = undefined;
+    this.#writer?.release();
+    this.#reader?.release();
   }
 
   #restore({ keys, cids, longest, next, window }: ConnectionState): void {
@@ -411,14 +421,14 @@ export class Connection<Credential> {
     sequence = 0,
     window: ReplayWindow | undefined = undefined,
   ): void {
-    const { side } = this.#settings;
+    const { side, ciphers } = this.#settings;
     const theirs = side === 'client' ? 'server' : 'client';
     this.#keys = keys;
     this.#own = toHex(cids.own?.octets ?? new Uint8Array());
     this.#peersCid = cids.peers;
     this.#draftCids = cids.own?.draft === true;
-    this.#writer = new WriteEpoch(1, protect(keys, side), { sequence, cid: cids.peers });
-    this.#reader = new ReadEpoch(protect(keys, theirs), this.#covered, window);
+    this.#writer = new WriteEpoch(1, protect(keys, side, ciphers), { sequence, cid: cids.peers });
+    this.#reader = new ReadEpoch(protect(keys, theirs, ciphers), this.#covered, window);
   }
 
   /** How the records that we receive bear our connection ID. */

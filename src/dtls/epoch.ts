@@ -71,6 +71,11 @@ export class WriteEpoch {
     return this.#encode(withCid({ ...header, type: ContentType.tls12Cid }, this.#cid), inner);
   }
 
+  /** Nothing is written any more. */
+  release(): void {
+    this.#protection?.release?.();
+  }
+
   #encode(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
     return encodeRecord(header, this.#protection?.seal(header, plaintext) ?? plaintext);
   }
@@ -119,6 +124,11 @@ export class ReadEpoch {
     const type = plaintext[end] ?? 0;
     if (!isInnerType(type)) return undefined; // all padding, or none of our types
     return { type, plaintext: plaintext.subarray(0, end), newest };
+  }
+
+  /** Nothing is read any more. */
+  release(): void {
+    this.#protection.release?.();
   }
 }
 

@@ -1,35 +1,78 @@
 /** Which protection goes with which cipher. */
-import { AeadProtection } from './aead.ts';
-import { CbcProtection } from './cbc.ts';
+import { AeadProtection, overheadOf } from './aead.ts';
+import { CbcProtection, cbcOverhead } from './cbc.ts';
+import { Ccm } from './ccm.ts';
+import type { CipherHolder, CipherPool } from './cipher-pool.ts';
 import type { EpochKeys } from './key-schedule.ts';
 import type { DtlsRecord, RecordHeader } from './record.ts';
 import type { RecordProtection } from './record-protection.ts';
 
-/** How `side` protects the records that it sends. */
-export function protect(keys: EpochKeys, side: 'client' | 'server'): RecordProtection {
-  return new SideProtection(keys, side);
+/** How `side` protects the records that it sends. With a pool, CCM gets ciphers that live on. */
+export function protect(
+  keys: EpochKeys,
+  side: 'client' | 'server',
+  pool?: CipherPool,
+): RecordProtection {
+  return new SideProtection(keys, side, pool);
 }
 
-/** Made anew for each record: there are many connections, and most of them are silent. */
-class SideProtection implements RecordProtection {
+/** Made anew for each record: there are many connections, and most of them are silent. But see cipher-pool.ts. */
+class SideProtection implements RecordProtection, CipherHolder {
   readonly #keys: EpochKeys;
   readonly #side: 'client' | 'server';
+  readonly #pool: CipherPool | undefined;
+  #warm: AeadProtection | undefined;
+  /** Whether it had a record since it was last asked. */
+  #used = false;
 
-  constructor(keys: EpochKeys, side: 'client' | 'server') {
+  constructor(keys: EpochKeys, side: 'client' | 'server', pool: CipherPool | undefined) {
     this.#keys = keys;
     this.#side = side;
+    this.#pool = pool;
   }
 
   get overhead(): number {
-    return this.#make().overhead;
+    const { cipher } = this.#keys.suite;
+    return cipher.algorithm === 'aes-128-cbc' ? cbcOverhead : overheadOf(cipher);
   }
 
   seal(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
-    return this.#make().seal(header, plaintext);
+    return this.#protection().seal(header, plaintext);
   }
 
   open(record: DtlsRecord): Uint8Array | undefined {
-    return this.#make().open(record);
+    return this.#protection().open(record);
+  }
+
+  release(): void {
+    this.#pool?.release(this);
+  }
+
+  wasUsed(): boolean {
+    const used = this.#used;
+    this.#used = false;
+    return used;
+  }
+
+  cool(): void {
+    this.#warm = undefined;
+  }
+
+  /** The first record goes without ciphers that live on: it may be the only one for a day. */
+  #protection(): RecordProtection {
+    const again = this.#used;
+    this.#used = true;
+    return this.#warm ?? (again ? this.#warmUp() : this.#make());
+  }
+
+  #warmUp(): RecordProtection {
+    const { suite, [this.#side]: keys } = this.#keys;
+    const { cipher } = suite;
+    const pool = this.#pool;
+    const isCcm = cipher.algorithm === 'aes-128-ccm' || cipher.algorithm === 'aes-256-ccm';
+    if (!isCcm || pool?.admit(this) !== true) return this.#make();
+    this.#warm = new AeadProtection(cipher, keys, new Ccm(keys.key, cipher.tagLength, pool.bench));
+    return this.#warm;
   }
 
   #make(): RecordProtection {

@@ -21,6 +21,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { HandshakeError } from './alert.ts';
 import { keyOfAddress, keyOfCid } from './asleep.ts';
+import { CipherPool } from './cipher-pool.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
 import { type ConnectionFacts, factsOf, notAuthentic } from './connection-facts.ts';
 import { type Cids, type ConnectionIdPolicy, TaggedCids } from './connection-id.ts';
@@ -208,6 +209,7 @@ export class DtlsServer {
         mtu: options.mtu ?? defaultMtu,
         limits: this.#limits,
         times,
+        ciphers: new CipherPool(),
         explain: options.explain ?? false,
       },
       limits: this.#limits,
