@@ -20,6 +20,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   es9: ['messages', 'base'],
   procedures: ['orders', 'fleet', 'store', 'es9', 'trust', 'messages', 'base'],
   esipa: ['procedures', 'messages', 'coap', 'base'],
+  decode: ['trust', 'messages', 'base'],
   rest: ['orders', 'fleet', 'store', 'messages', 'base'],
   cli: ['base'],
 };
@@ -39,7 +40,14 @@ const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[]
 
 /** Single files of another room that a room may import all the same. */
 const doors: Readonly<Record<string, readonly string[]>> = {
-  cli: ['rest/api.ts', 'main.ts', 'config.ts'],
+  cli: [
+    'rest/api.ts',
+    'main.ts',
+    'config.ts',
+    'decode/decode.ts',
+    'decode/anatomy.ts',
+    'decode/input.ts',
+  ],
 };
 
 const files = readdirSync(join(top, 'src'), { recursive: true, encoding: 'utf8' })

@@ -1,6 +1,7 @@
 /** What every command is given: the options all share, the client they make, and where to show results. */
 import type { Command } from 'commander';
 import type { z } from 'zod';
+import { concat, utf8 } from '../base/bytes.ts';
 import { ApiError, check } from '../rest/api.ts';
 import { Client } from './client.ts';
 import { CliError, ExitCode } from './exit.ts';
@@ -83,4 +84,13 @@ export async function readAll(
     if (length > longest) break;
   }
   return parts.join('').trim();
+}
+
+/** Standard input, whole, as octets. */
+export async function readOctets(stream: NodeJS.ReadStream): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of stream) {
+    parts.push(typeof chunk === 'string' ? utf8(chunk) : new Uint8Array(chunk));
+  }
+  return concat(...parts);
 }

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addDecode } from './commands/decode.ts';
 import { addDevice } from './commands/device.ts';
 import { addDtls } from './commands/dtls.ts';
 import { addEuicc } from './commands/euicc.ts';
@@ -31,6 +32,7 @@ function makeProgram(context: Context): Command {
   addDevice(program, context);
   addEuicc(program, context);
   addDtls(program, context);
+  addDecode(program, context);
   return program;
 }
 
