@@ -6,6 +6,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { Command, CommanderError } from 'commander';
+import { addDecode } from '../src/cli/commands/decode.ts';
 import { addDevice } from '../src/cli/commands/device.ts';
 import { addDtls } from '../src/cli/commands/dtls.ts';
 import { addEuicc } from '../src/cli/commands/euicc.ts';
@@ -56,7 +57,7 @@ function eim(): Command {
     .configureOutput({ writeOut: () => {}, writeErr: () => {} });
   const { stdin, stdout, stderr } = process;
   const context = { stdin, stdout, stderr, env: {}, now: Date.now };
-  for (const add of [addServe, addInfo, addOrder, addDevice, addEuicc, addDtls])
+  for (const add of [addServe, addInfo, addOrder, addDevice, addEuicc, addDtls, addDecode])
     add(program, context);
   idle(program);
   return program;
