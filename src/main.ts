@@ -20,6 +20,7 @@ import { CoapServer } from './coap/server.ts';
 import { coapOptions } from './coap-options.ts';
 import { coapStore, sweepCoapStore } from './coap-store.ts';
 import { type Config, ConfigError } from './config.ts';
+import { CrlFeed } from './crls.ts';
 import { AlertDescription, HandshakeError } from './dtls/alert.ts';
 import type { DtlsCredentials, PeerCredential, ShownCertificate } from './dtls/credentials.ts';
 import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from './dtls/server.ts';
@@ -47,6 +48,7 @@ import { startRest } from './rest/server.ts';
 import { openSecrets } from './secrets.ts';
 import { LevelStore } from './store/level.ts';
 import { DeviceAnchors, DeviceChainError, type NameRule } from './trust/device-chain.ts';
+import { Revocations } from './trust/revocations.ts';
 import { Roots } from './trust/roots.ts';
 import { listenUdp, type UdpSocket } from './udp.ts';
 
@@ -126,8 +128,20 @@ export async function serve(
       log: logging.room('orders'),
       settings: config.orders,
     });
+    const roots = Roots.of(euiccRoots);
+    const revocations = revocationsOf(config, roots);
     const https = new Https({ ...es9Options(config), clock, log: logging.room('es9') });
     opened.push(() => https.close());
+    const crls = new CrlFeed({
+      sources: config.euicc.crls,
+      revocations,
+      read: (path) => new Uint8Array(readFileSync(path)),
+      https,
+      store,
+      clock,
+      log: logging.room('crls'),
+    });
+    await crls.restore();
     const eim: Eim = {
       id: config.eim.id,
       store,
@@ -136,7 +150,8 @@ export async function serve(
       devices,
       es9: new Es9Client({ connect: https, requester: config.eim.id, log: logging.room('es9') }),
       signer: identity.signer,
-      roots: Roots.of(euiccRoots),
+      roots,
+      revocations,
       clock,
       random,
       log: logging.room('esipa'),
@@ -149,6 +164,7 @@ export async function serve(
       serial: new Serial(),
     };
     opened.push(orders.keepSwept());
+    if (revocations.any) opened.push(every(config.euicc.crlRefresh, () => crls.refresh(), log));
     opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
     opened.push(every(day, () => sweepTransactions(eim), log));
 
@@ -453,6 +469,11 @@ function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {
     answerTimeout: es9.answerTimeout,
     bodyLimit: es9.bodyLimit,
   };
+}
+
+function revocationsOf({ euicc }: Config, roots: Roots): Revocations {
+  const { crls: sources, crlGrace: grace, staleCrl: stale } = euicc;
+  return new Revocations({ sources, roots, grace, stale });
 }
 
 /** The certificates in these PEM files, DER. */

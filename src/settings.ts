@@ -67,6 +67,18 @@ function onePath(value: unknown, absolute: (path: string) => string): unknown {
   return typeof value === 'string' ? absolute(value) : value;
 }
 
+function isUrl(value: unknown): boolean {
+  return typeof value === 'string' && /^[a-z]+:\/\//i.test(value);
+}
+
+/** A file, or where to fetch one. */
+const crlSource = text.refine(
+  (source) => !isUrl(source) || (/^https:/i.test(source) && URL.canParse(source)),
+  {
+    error: 'must be a file or an https URL: have lists of plain http fetched into a file',
+  },
+);
+
 /** A DTLS server certificate besides that of eim.tls. */
 const serverCertificate = z.strictObject({
   /** PEM files. */
@@ -230,6 +242,30 @@ export const settings = {
   euicc: {
     roots: paths(
       'PEM files of the CI certificates that EUM and eUICC certificates must lead to (SGP.22 4.5.2.1).',
+    ),
+    crls: {
+      ...setting(
+        z.array(crlSource),
+        [],
+        'Revocation lists of those CIs (SGP.22 4.5.2): files (DER or PEM) and https URLs. A certificate that one of them',
+        "names is not believed. What a certificate says of where its CI's lists are is not followed.",
+      ),
+      paths: (value: unknown, absolute: (path: string) => string): unknown =>
+        Array.isArray(value)
+          ? value.map((one) => (isUrl(one) ? one : onePath(one, absolute)))
+          : value,
+    },
+    crlRefresh: setting(duration, '1h', 'How often the revocation lists are read again.'),
+    crlGrace: setting(
+      duration,
+      '3d',
+      'How long after its nextUpdate a revocation list counts as fresh; from nextUpdate on there are warnings.',
+    ),
+    staleCrl: setting(
+      z.enum(['refuse', 'accept']),
+      'refuse',
+      'What a revocation list that is stale, or was never read, does: refuse: the key of an eUICC is not learned from',
+      'certificates of that CI, and keys learned before stay good; accept: nothing, for a lab whose CI publishes none.',
     ),
     consumerEuicc: setting(
       flag,

@@ -57,6 +57,9 @@ export interface HttpsRequest {
   readonly body: Uint8Array;
 }
 
+/** Without a body: GET. */
+type Question = Omit<HttpsRequest, 'body'> & { readonly body?: Uint8Array };
+
 export interface HttpsAnswer {
   readonly status: number;
   /** Where a redirect would lead; none is followed. */
@@ -130,7 +133,17 @@ export class Https {
   }
 
   /** Posts, and gives the whole answer whatever its status. Throws Es9TransportError (not of kind `status`). */
-  async post(address: SmdpAddress, request: HttpsRequest): Promise<HttpsAnswer> {
+  post(address: SmdpAddress, request: HttpsRequest): Promise<HttpsAnswer> {
+    return this.#ask(address, request);
+  }
+
+  /** Gets, and throws, as `post`: a revocation list, say. */
+  get(address: SmdpAddress, request: Omit<HttpsRequest, 'body'>): Promise<HttpsAnswer> {
+    const { path, headers } = request;
+    return this.#ask(address, { path, headers });
+  }
+
+  async #ask(address: SmdpAddress, request: Question): Promise<HttpsAnswer> {
     const target = this.#target(address);
     // A kept connection may have been closed by the other side at the very moment of its use: once more, on
     // another one. What else goes wrong is not tried again here.
@@ -159,19 +172,19 @@ export class Https {
     };
   }
 
-  #exchange(target: Target, request: HttpsRequest): Promise<HttpsAnswer | 'stale'> {
+  #exchange(target: Target, request: Question): Promise<HttpsAnswer | 'stale'> {
     return new Promise((resolve, reject) => {
       let phase: 'connecting' | 'securing' | 'waiting' | 'reading' = 'connecting';
       const outgoing = httpsRequest({
         agent: target.agent,
-        method: 'POST',
+        method: request.body === undefined ? 'GET' : 'POST',
         host: target.host,
         port: target.port,
         path: request.path,
         headers: {
           ...request.headers,
           Host: target.text,
-          'Content-Length': request.body.length,
+          ...(request.body !== undefined && { 'Content-Length': request.body.length }),
         },
         ...(target.servername !== undefined && { servername: target.servername }),
       });

@@ -14,7 +14,7 @@ import { verifyEcdsa } from '../trust/ecdsa.ts';
 import type { Caller, Eim } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
 import { esipaCode } from './es9-errors.ts';
-import { publicKeyOf } from './learn-euicc.ts';
+import { keyOf } from './learn-euicc.ts';
 import { type Failing, fail, failed, isSmdpFault } from './profile-download-errors.ts';
 import { answerOf, inSession, keepAnswer, sessionOf, type Transaction } from './transactions.ts';
 
@@ -74,12 +74,12 @@ async function proofOf(
 ): Promise<'true' | 'false' | 'none'> {
   if (response.type !== 'cancelSessionResponseOk') return 'none';
   const record = await eim.euiccs.ensure(eid);
-  const key = publicKeyOf(eim, record);
-  if (record.consumerEuicc || key === undefined) return 'none';
+  const known = keyOf(eim, record);
+  if (record.consumerEuicc || 'doubt' in known) return 'none';
   const { euiccCancelSessionSigned, euiccCancelSessionSignature } = response.value;
   const fits =
     equal(euiccCancelSessionSigned.value.transactionId, transactionId) &&
-    verifyEcdsa(key, euiccCancelSessionSigned.raw, euiccCancelSessionSignature);
+    verifyEcdsa(known.key, euiccCancelSessionSigned.raw, euiccCancelSessionSignature);
   return fits ? 'true' : 'false';
 }
 

@@ -12,6 +12,7 @@ import type { Eid } from '../messages/ids.ts';
 import type { Orders } from '../orders/orders.ts';
 import type { Change, Store } from '../store/store.ts';
 import type { EimSigner } from '../trust/eim-signer.ts';
+import type { Revocations } from '../trust/revocations.ts';
 import type { Roots } from '../trust/roots.ts';
 
 /** What the procedures ask of SM-DP+s. */
@@ -35,6 +36,8 @@ export interface Eim {
   readonly signer: EimSigner;
   /** CI roots that an eUICC's chain must end in. */
   readonly roots: Roots;
+  /** The revocation lists of those CIs. */
+  readonly revocations: Revocations;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -3,9 +3,8 @@
  * outcome of an order shows it.
  */
 import { toHex } from '../base/bytes.ts';
-import type { EuiccPatch } from '../fleet/euiccs.ts';
+import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
 import { EuiccPackageResultList } from '../messages/euicc-package.ts';
-import type { Eid } from '../messages/ids.ts';
 import { IpaCapabilities, type IpaEuiccData } from '../messages/ipa-euicc-data.ts';
 import { PendingNotificationList } from '../messages/notifications.ts';
 import { DeviceInfo } from '../messages/rsp.ts';
@@ -25,14 +24,20 @@ export interface KeptData {
  * The changes that keep what came. The certificates count only where they prove the EID; the rest the device says of
  * itself, unsigned: a wrong token makes the eUICC refuse packages, a wrong capability an IPA, and no more.
  */
-export function keptData(eim: Eim, eid: Eid, data: IpaEuiccData): KeptData {
-  const told = eim.euiccs.change(eid, factsOf(data));
+export function keptData(eim: Eim, record: EuiccRecord, data: IpaEuiccData): KeptData {
+  const { eid } = record;
+  const origin = {
+    at: eim.clock.now(),
+    source: 'the IPA (data request)',
+    sure: 'reported',
+  } as const;
+  const told = eim.euiccs.change(eid, factsOf(data), origin);
   const { euiccCertificate, eumCertificate } = data;
   if (euiccCertificate === undefined || eumCertificate === undefined) {
     return { changes: told, unproven: 'absent' };
   }
   try {
-    return { changes: [...learnt(eim, eid, { euiccCertificate, eumCertificate }), ...told] };
+    return { changes: [...learnt(eim, record, { euiccCertificate, eumCertificate }), ...told] };
   } catch (error) {
     if (!(error instanceof ChainError)) throw error;
     return { changes: told, unproven: error.message };

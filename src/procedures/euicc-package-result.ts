@@ -22,7 +22,7 @@ import { tokenTlv } from '../trust/eim-signer.ts';
 import { type Caller, callerText, type Eim, fetchesFor } from './eim.ts';
 import { noteOrder } from './end-order.ts';
 import { askForResults } from './ipa-euicc-data.ts';
-import { publicKeyOf } from './learn-euicc.ts';
+import { keyOf } from './learn-euicc.ts';
 import { asAsked, outcomesOf } from './outcomes.ts';
 import { pictureAfter } from './picture.ts';
 import { withStatesUnknown } from './profiles.ts';
@@ -230,11 +230,11 @@ function doubtIn(
 ): string | undefined {
   if (record.consumerEuicc) return undefined;
   if (value.eimId !== eim.id) return `it is for eIM ${JSON.stringify(value.eimId)}`;
-  const key = publicKeyOf(eim, record);
-  if (key === undefined) return 'the key of this eUICC is not known';
+  const known = keyOf(eim, record);
+  if ('doubt' in known) return known.doubt;
   // SGP.32 2.11.2: see docs/interpretation-log.md#euiccsignepr-input
   const input = concat(signed.data, tokenTlv(record.associationToken));
-  if (!verifyEcdsa(key, input, signed.signature)) {
+  if (!verifyEcdsa(known.key, input, signed.signature)) {
     return `its signature does not fit the eUICC's key and association token ${record.associationToken}`;
   }
   if (current === undefined) return undefined;

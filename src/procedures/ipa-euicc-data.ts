@@ -26,6 +26,7 @@ import { put, remove, table } from '../store/store.ts';
 import { type BuiltPackage, type Caller, type Eim, fetchesFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
 import { euiccDataOutcome, keptData } from './euicc-data.ts';
+import { keyOf } from './learn-euicc.ts';
 
 interface Question {
   readonly eimTransactionId: Uint8Array;
@@ -61,7 +62,8 @@ export async function euiccDataDue(
   }
   if (!isPackageRequest(order.request)) return undefined;
   const record = await eim.euiccs.ensure(order.eid);
-  if (record.consumerEuicc || record.publicKey !== undefined) {
+  const known = keyOf(eim, record);
+  if (record.consumerEuicc || 'key' in known) {
     // The operator has said what the eUICC was asked for: a late answer is about nothing any more.
     if (open !== undefined) await eim.store.commit([remove(questions, order.eid)]);
     return undefined;
@@ -72,7 +74,7 @@ export async function euiccDataDue(
     eim,
     order.id,
     'asked for certificates',
-    'the key of this eUICC is not known yet',
+    record.publicKey === undefined ? 'the key of this eUICC is not known yet' : known.doubt,
   );
   return question.eimPackage;
 }
@@ -175,7 +177,7 @@ export async function ipaEuiccDataResponse(
   }
   const data = response.value;
   if (open.about === 'results') return data.euiccPackageResultList ?? [];
-  const { changes, unproven } = keptData(eim, eid, data);
+  const { changes, unproven } = keptData(eim, await eim.euiccs.ensure(eid), data);
   if (unproven !== undefined) {
     const why = unproven === 'absent' ? 'the IPA sent no certificates' : unproven;
     await unanswered(eim, eid, open, why);
@@ -210,7 +212,7 @@ async function orderedData(
   }
   const data = response.value;
   if (order.state.at === 'work') {
-    const { changes, unproven } = keptData(eim, eid, data);
+    const { changes, unproven } = keptData(eim, await eim.euiccs.ensure(eid), data);
     const reason =
       unproven === undefined || unproven === 'absent'
         ? 'the IPA sent the data'

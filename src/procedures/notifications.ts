@@ -21,7 +21,7 @@ import { verifyEcdsa } from '../trust/ecdsa.ts';
 import { checkEuiccChain } from '../trust/euicc-chain.ts';
 import { type Caller, callerText, type Eim, isKnown, maySpeakFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
-import { publicKeyOf } from './learn-euicc.ts';
+import { keyOf } from './learn-euicc.ts';
 import { keepNotification } from './notification-delivery.ts';
 import { withInstalled } from './profiles.ts';
 import { endTransaction, inSession, type Transaction, transactionOf } from './transactions.ts';
@@ -144,9 +144,9 @@ function doubtIn(
   { profileInstallationResultData, euiccSignPIR }: ProfileInstallationResult,
 ): string | undefined {
   if (record.consumerEuicc) return undefined;
-  const key = publicKeyOf(eim, record);
-  if (key === undefined) return 'the key of this eUICC is not known';
-  const fits = verifyEcdsa(key, profileInstallationResultData.raw, euiccSignPIR);
+  const known = keyOf(eim, record);
+  if ('doubt' in known) return known.doubt;
+  const fits = verifyEcdsa(known.key, profileInstallationResultData.raw, euiccSignPIR);
   return fits ? undefined : "its signature does not fit the eUICC's key";
 }
 
@@ -218,6 +218,9 @@ async function otherNotification(
       euiccCertificate: notification.euiccCertificate,
       eumCertificate: notification.eumCertificate,
       roots: eim.roots,
+      revocations: eim.revocations,
+      // Whoever hears that it arrived forgets it: a stale list is no reason to lose it.
+      believed: true,
       now: eim.clock.now(),
     });
     eid = proven.eid;

@@ -210,7 +210,7 @@ export function authenticateClient(
         );
       } else if (authenticateServerResponse.type === 'authenticateResponseOk') {
         try {
-          learned = learnt(eim, eid, authenticateServerResponse.value);
+          learned = learnt(eim, await eim.euiccs.ensure(eid), authenticateServerResponse.value);
         } catch (error) {
           if (!(error instanceof ChainError)) throw error;
           const answer = refuse(chainCode(error));

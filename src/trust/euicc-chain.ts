@@ -24,6 +24,8 @@ export interface EuiccChain {
   readonly roots: Roots;
   /** Absent: no revocation list is looked at. */
   readonly revocations?: Revocations;
+  /** These very certificates were believed before: revocation lists that are stale take nothing back. */
+  readonly believed?: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -35,9 +37,16 @@ export function checkEuiccChain(chain: EuiccChain): { eid: Eid; publicKey: KeyOb
   const ci = checkEum(eum, chain.roots, chain.now);
   checkEuicc(euicc, eum, chain.now);
   const eid = permittedEid(euicc, eum);
-  chain.revocations?.check(eum, ci, 'eum', chain.now);
-  chain.revocations?.check(euicc, [eum], 'euicc', chain.now);
+  const { revocations, now, believed = false } = chain;
+  const common = { now, believed };
+  revocations?.check({ certificate: eum, issuers: ci, member: 'eum', ...common });
+  revocations?.check({ certificate: euicc, issuers: [eum], member: 'euicc', ...common });
   return { eid, publicKey: euicc.publicKey };
+}
+
+/** The EID that an eUICC's certificate names: a claim, where its chain is not checked. Throws ChainError. */
+export function eidInCertificate(euiccCertificate: Uint8Array): Eid {
+  return eidOf(readCertificate(euiccCertificate, 'euicc').subject);
 }
 
 /** Gives the roots that signed it. */

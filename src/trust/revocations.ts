@@ -27,6 +27,17 @@ export interface RevocationsOptions {
   readonly stale: 'refuse' | 'accept';
 }
 
+export interface RevocationCheck {
+  readonly certificate: Certificate;
+  /** Certificates over the one key that signed it. */
+  readonly issuers: readonly Certificate[];
+  readonly member: ChainMember;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** It was believed before: lists that are stale, or missing, take nothing back. Default false. */
+  readonly believed?: boolean;
+}
+
 /** A list that is held, for operators. Milliseconds since 1970. */
 export interface HeldCrl {
   readonly source: string;
@@ -78,19 +89,13 @@ export class Revocations {
     );
   }
 
-  /**
-   * Throws ChainError `revoked`, or `revocationUnknown` where the options say so.
-   * @param issuers certificates over the one key that signed it
-   */
-  check(
-    certificate: Certificate,
-    issuers: readonly Certificate[],
-    member: ChainMember,
-    now: number,
-  ): void {
+  /** Throws ChainError `revoked`, or `revocationUnknown` where the options say so. */
+  check({ certificate, issuers, member, now, believed = false }: RevocationCheck): void {
     const lists = this.#listsOf(certificate, issuers);
-    this.#refuseRevoked(certificate, lists, member);
-    if (this.#options.stale === 'accept') return;
+    if (lists.some((list) => list.revoked.has(certificate.serialNumber))) {
+      throw new ChainError('revoked', member, 'its issuer has revoked it');
+    }
+    if (believed || this.#options.stale === 'accept') return;
     if (lists.length > 0) {
       if (isComplete(lists.filter((list) => this.#isFresh(list, now)))) return;
       throw new ChainError(
@@ -103,16 +108,6 @@ export class Revocations {
     // Of the EUM's own lists nobody knows whether there are any; the chain above has been looked at by then.
     if (unread === undefined || member === 'euicc') return;
     throw new ChainError('revocationUnknown', member, `the CRL ${unread} has not been read yet`);
-  }
-
-  /** As `check`, of a certificate that was believed before: lists that are stale take nothing back. */
-  checkKnown(certificate: Certificate, issuers: readonly Certificate[], member: ChainMember): void {
-    this.#refuseRevoked(certificate, this.#listsOf(certificate, issuers), member);
-  }
-
-  #refuseRevoked(certificate: Certificate, lists: readonly Crl[], member: ChainMember): void {
-    if (!lists.some((list) => list.revoked.has(certificate.serialNumber))) return;
-    throw new ChainError('revoked', member, 'its issuer has revoked it');
   }
 
   #listsOf(certificate: Certificate, issuers: readonly Certificate[]): readonly Crl[] {

@@ -24,6 +24,7 @@ import { Pushes } from '../../src/procedures/pushes.ts';
 import { routesTo } from '../../src/reach.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { EimSigner } from '../../src/trust/eim-signer.ts';
+import { Revocations } from '../../src/trust/revocations.ts';
 import { Roots } from '../../src/trust/roots.ts';
 import type { LabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { testBox } from '../support/box.ts';
@@ -128,6 +129,7 @@ export class EimProcess {
     const store = life.store(this.store);
     const log = (room: string) => makeLog(room, (line) => this.lines.push(line), this.drops);
     const devices = await Devices.open({ store, clock, log: log('fleet'), box: testBox() });
+    const roots = Roots.of([pki.ci.certificate]);
     const eim: Eim = {
       id: eimId,
       store,
@@ -140,7 +142,8 @@ export class EimProcess {
         log: log('es9'),
       }),
       signer: EimSigner.of(pki.eimSign.key),
-      roots: Roots.of([pki.ci.certificate]),
+      roots,
+      revocations: new Revocations({ sources: [], roots, grace: 0, stale: 'refuse' }),
       clock,
       random,
       log: log('esipa'),

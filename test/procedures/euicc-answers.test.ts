@@ -82,7 +82,7 @@ describe('authenticateClient', () => {
       'counterValue',
       'firstContact',
     ];
-    const rest = ['lastContact', 'lastPeer', 'stateChangeCauseList'];
+    const rest = ['lastContact', 'lastPeer', 'stateChangeCauseList', 'polls', 'origins', 'doubts'];
     assert.deepEqual(Object.keys(record).sort(), [...names, ...others, ...rest].sort());
   });
 

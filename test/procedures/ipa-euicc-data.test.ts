@@ -80,7 +80,11 @@ describe('the certificates of an eUICC whose key is not known', () => {
     assert.equal(first.type, 'euiccPackageRequest');
     assert.deepEqual(await rig.poll(), first);
     await rig.provide(answer({}));
-    assert.equal(await rig.at(order), 'work', 'the late answer, which proves nothing, ends nothing');
+    assert.equal(
+      await rig.at(order),
+      'work',
+      'the late answer, which proves nothing, ends nothing',
+    );
     await rig.restart();
     assert.deepEqual(await rig.poll(), first);
   });

@@ -146,7 +146,10 @@ describe('a result of an eUICC Package', () => {
     await rig.eim.euiccs.update(eid, { publicKey: new Uint8Array(65).fill(4) });
     assert.deepEqual(await rig.provide(asResult(rig.euicc.result(signed, [ok]))), empty);
     assert.equal(await rig.at(order), 'work');
-    assert.match((await rig.history(order)).at(-1) ?? '', /key of this eUICC is not known/);
+    assert.match(
+      (await rig.history(order)).at(-1) ?? '',
+      /public key set for this eUICC is no point/,
+    );
   });
 
   it('of an earlier package is acknowledged, and told in the history of the one in work', async () => {

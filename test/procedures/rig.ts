@@ -24,6 +24,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { pointOf } from '../../src/trust/ec-key.ts';
 import { EimSigner } from '../../src/trust/eim-signer.ts';
+import { Revocations } from '../../src/trust/revocations.ts';
 import { Roots } from '../../src/trust/roots.ts';
 import { testBox } from '../support/box.ts';
 import { HandClock, settled } from '../support/hand-clock.ts';
@@ -42,6 +43,8 @@ export interface RigOptions {
   /** Whether the eUICC's key is known, as after a first download. Default true. */
   readonly keyKnown?: boolean;
   readonly roots?: readonly Uint8Array[];
+  /** Sources of revocation lists; they hold nothing until a test has one taken. */
+  readonly crls?: readonly string[];
   readonly euicc?: TestEuicc;
 }
 
@@ -52,6 +55,8 @@ export class Rig {
   readonly lines: LogLine[] = [];
   readonly smdp = new TestSmdp();
   readonly euicc = new TestEuicc();
+  readonly roots: Roots;
+  readonly revocations: Revocations;
   readonly #options: RigOptions;
   #starts = 0;
   #eim: Eim | undefined;
@@ -59,6 +64,9 @@ export class Rig {
   constructor(options: RigOptions = {}) {
     this.#options = options;
     this.store = options.store ?? new MemoryStore();
+    this.roots = Roots.of(options.roots ?? [pki.ci.certificate]);
+    const sources = options.crls ?? [];
+    this.revocations = new Revocations({ sources, roots: this.roots, grace: 0, stale: 'refuse' });
   }
 
   static async with(options: RigOptions = {}): Promise<Rig> {
@@ -90,7 +98,8 @@ export class Rig {
       devices: await Devices.open({ ...common, box: testBox() }),
       es9: this.smdp,
       signer: EimSigner.of(pki.eimSign.key),
-      roots: Roots.of(this.#options.roots ?? [pki.ci.certificate]),
+      roots: this.roots,
+      revocations: this.revocations,
       clock: this.clock,
       random,
       log,

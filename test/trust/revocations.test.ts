@@ -159,10 +159,12 @@ describe('a certificate that was believed before', () => {
 
   it('stays so where lists are stale, and not where one names it', () => {
     const eum = readCertificate(pki.eum.certificate);
-    const ci = [readCertificate(pki.ci.certificate)];
-    holding({ a: stale }).checkKnown(eum, ci, 'eum');
+    const issuers = [readCertificate(pki.ci.certificate)];
+    const known = { certificate: eum, issuers, member: 'eum', now, believed: true } as const;
+    holding({ a: stale }).check(known);
+    revocations().check(known);
     const held = holding({ a: { ...stale, revoked: [pki.eum.certificate] } });
-    assert.throws(() => held.checkKnown(eum, ci, 'eum'), { code: 'revoked' });
+    assert.throws(() => held.check(known), { code: 'revoked' });
   });
 });
 
