@@ -2,7 +2,8 @@
  * Where DTLS connections and sessions live on: a table of the store, and the key that what is in it is encrypted with.
  *
  * ```
- *   dtls!<key, hex>    a connection, a session or the keys of tickets, as src/dtls/vault.ts seals them
+ *   dtls!<key, hex>    a connection, a session, the keys of tickets, or notes of many connections, as src/dtls/vault.ts
+ *                      seals them
  *   secret!dtls        the key of those, sealed with the key of the secrets
  * ```
  */

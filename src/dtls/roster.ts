@@ -19,7 +19,12 @@ import { Connection, type ConnectionSettings } from './connection.ts';
 import { Connections } from './connections.ts';
 import type { PeerCredential } from './credentials.ts';
 import { addressGroup } from './ip.ts';
-import { type KeptConnection, peerIdLength, unpackConnection } from './kept-connection.ts';
+import {
+  type KeptConnection,
+  packConnection,
+  peerIdLength,
+  unpackConnection,
+} from './kept-connection.ts';
 import type { PacedLog } from './paced-log.ts';
 import type { DtlsPeer } from './server.ts';
 import { type ConnectionHost, ServerConnection } from './server-connection.ts';
@@ -144,8 +149,9 @@ export class Roster implements ConnectionHost {
   /** The connection under the key, out of the store. It is known to nobody until its first authentic record. */
   async findLater(key: Uint8Array): Promise<ServerConnection | undefined> {
     const octets = await this.#options.vault?.load(key);
-    if (octets === undefined || this.#closed) return undefined;
-    const kept = unpackConnection(octets);
+    if (octets === undefined) return undefined;
+    const kept = await this.#options.vault?.upToDate(key, unpackConnection(octets));
+    if (kept === undefined || this.#closed) return undefined;
     const { times, settings } = this.#options;
     const idle = settings.clock.now() - kept.lastContact >= times.idle;
     if (idle || !this.#options.admits(kept.credential, kept.began)) {
@@ -164,6 +170,25 @@ export class Roster implements ConnectionHost {
     if (this.holds(key)) return this.wake(key, id); // it came to life meanwhile
     this.#rouse(found);
     return found;
+  }
+
+  /**
+   * Has the store say by each connection's own row what former runs noted of it: behind the work, for that takes a
+   * while. Rejects where the store cannot be read.
+   */
+  async workInNotes(): Promise<void> {
+    const { vault } = this.#options;
+    const notes = await vault?.former();
+    if (vault === undefined || notes === undefined || notes.rows.length === 0) return;
+    if (notes.incomplete) {
+      const held = (key: Uint8Array) => this.holds(key);
+      await vault.sweep(Number.NEGATIVE_INFINITY, held, (key) => this.forgotten(key));
+    }
+    await vault.workIn((key, octets) => {
+      const kept = notes.upToDate(key, unpackConnection(octets));
+      if (kept === undefined) return 'as it is';
+      return { octets: packConnection(kept), lastContact: kept.lastContact };
+    });
   }
 
   /** The store has let go of the connection under this key. */
@@ -198,17 +223,22 @@ export class Roster implements ConnectionHost {
 
   /** Puts idle connections to sleep, and ends those that were not heard of for too long. */
   sweep(): void {
-    const { settings, limits, times } = this.#options;
+    const { settings, limits, times, vault } = this.#options;
     const now = settings.clock.now();
+    let excess = this.awake.established - limits.awake;
     for (const connection of this.awake.all()) {
-      const many = this.awake.established > limits.awake;
+      const many = excess > 0;
       if (!many && now - connection.lastContact < this.#park) break;
+      excess--;
       if (now - connection.lastContact >= times.idle) {
         connection.connection?.end('idle for too long');
         continue;
       }
       const isAtRest = many || connection.connection?.lingers !== true;
-      if (connection.isQuiet && isAtRest) this.#layDown(connection);
+      if (!connection.isQuiet || !isAtRest) continue;
+      // It sleeps when its own row says all of it: what is asleep or in the store alone has no journal.
+      if (vault?.isAhead(connection) === true) vault.save(connection);
+      else this.#layDown(connection);
     }
     for (const standing of ['anonymous', 'proved'] as const) {
       for (;;) {
@@ -231,6 +261,7 @@ export class Roster implements ConnectionHost {
       return;
     }
     for (const connection of awake) vault.save(connection);
+    vault.endJournal();
     await vault.settled();
     for (const connection of awake) connection.forget();
   }
@@ -284,6 +315,7 @@ export class Roster implements ConnectionHost {
     const { log } = settings;
     const { wasEstablished } = connection;
     this.awake.remove(connection);
+    vault?.forget(connection);
     const address = addressText(connection.address);
     if (wasEstablished) {
       if (!this.holds(connection.key)) {
@@ -302,6 +334,10 @@ export class Roster implements ConnectionHost {
 
   save(connection: ServerConnection): void {
     if (!this.#closed) this.#options.vault?.save(connection);
+  }
+
+  note(connection: ServerConnection): void {
+    if (!this.#closed) this.#options.vault?.note(connection);
   }
 
   wake(key: Uint8Array, id: string): ServerConnection | undefined {

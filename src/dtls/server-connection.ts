@@ -15,10 +15,11 @@ import { cidOfKey } from './asleep.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
 import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
+import type { Numbers } from './journal.ts';
 import { type KeptConnection, packConnection } from './kept-connection.ts';
 import type { DtlsRecord } from './record.ts';
 import type { DtlsPeer } from './server.ts';
-import type { Keepable, Packed } from './vault.ts';
+import type { Notable, Packed } from './vault.ts';
 
 /** What a server does for its connections. */
 export interface ConnectionHost {
@@ -32,8 +33,9 @@ export interface ConnectionHost {
   heard(connection: ServerConnection): void;
   moved(connection: ServerConnection, from: Address): void;
   ended(connection: ServerConnection, reason: string, error?: Error): void;
-  /** Has it written to the store. */
+  /** Has it written to the store: whole, or its numbers alone. */
   save(connection: ServerConnection): void;
+  note(connection: ServerConnection): void;
   /** The same connection, awake. */
   wake(key: Uint8Array, id: string): ServerConnection | undefined;
 }
@@ -62,7 +64,7 @@ interface Unconfirmed {
 /** How a connection begins: with a hello, or as it was kept. */
 export type Origin = { readonly clientRandom: Uint8Array } | { readonly kept: KeptConnection };
 
-export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredential>, Keepable {
+export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredential>, Notable {
   readonly #host: ConnectionHost;
   readonly id: string;
   /** In hex; empty once the handshake is done. */
@@ -240,7 +242,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     if (this.#outgoing.length >= mostWaiting) this.#counts.drop(noRoom);
     else {
       this.#outgoing.push(data.slice());
-      this.#save();
+      this.#note();
     }
   }
 
@@ -292,8 +294,8 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     this.#lastContact = this.#host.now();
     if (this.#connection?.established !== true) return;
     this.#host.heard(this);
-    if (newest) this.#follow();
-    this.#save();
+    if (newest && this.#follow()) this.#save();
+    else this.#note();
   }
 
   deliver(data: Uint8Array): void {
@@ -316,16 +318,27 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
   // Keepable
 
   pack(): Packed {
-    if (this.#ended) return 'gone';
+    if (this.#ended) return 'as it is'; // whoever ended it has seen to that
     const kept = this.keep();
     if (kept === undefined) return 'as it is'; // it sleeps, and went to sleep when the store knew all of it
-    const { next } = kept.state;
+    const next = this.#reserve(kept.state.next);
+    const octets = packConnection({ ...kept, state: { ...kept.state, next } });
+    return { octets, lastContact: this.#lastContact };
+  }
+
+  note(): Numbers | undefined {
+    const window = this.#connection?.received;
+    if (this.#ended || window === undefined) return undefined;
+    return { next: this.#reserve(this.#connection?.next ?? 0), window };
+  }
+
+  /** What goes to the store says that the numbers below this one are taken. */
+  #reserve(next: number): number {
     const reserved = next + stride;
     // From now on the store may know this number, so no higher one leaves before it knows a higher one.
     if (this.#reserved === Number.POSITIVE_INFINITY) this.#reserved = reserved;
     this.#packed = { reserved, data: this.#data?.length ?? 0, changes: this.#unsaved };
-    const octets = packConnection({ ...kept, state: { ...kept.state, next: reserved } });
-    return { octets, lastContact: this.#lastContact };
+    return reserved;
   }
 
   packed(): void {
@@ -376,27 +389,39 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     this.#connection = undefined;
   }
 
-  /** The peer's newest record shows where it is now. */
-  #follow(): void {
+  /** The peer's newest record shows where it is now; says whether that is news. */
+  #follow(): boolean {
     const from = this.#from;
     if (from.address !== this.#address.address || from.port !== this.#address.port) {
       const before = this.#address;
-      if (this.cid === undefined) return; // found by its address, it cannot have another
+      if (this.cid === undefined) return false; // found by its address, it cannot have another
       this.#address = placeOf(from);
       this.#unconfirmed = { received: this.#fromLength, sent: 0 };
       this.#counts.moves++;
       this.#host.moved(this, before);
-    } else if (this.#unconfirmed !== undefined) {
-      // Something went there, and the peer speaks on from there: it is there.
-      if (this.#unconfirmed.sent > 0) this.#unconfirmed = undefined;
-      else this.#unconfirmed.received += this.#fromLength;
+      return true;
     }
+    if (this.#unconfirmed === undefined) return false;
+    // Something went there, and the peer speaks on from there: it is there.
+    if (this.#unconfirmed.sent > 0) {
+      this.#unconfirmed = undefined;
+      return true;
+    }
+    this.#unconfirmed.received += this.#fromLength;
+    return false;
   }
 
   #save(): void {
     if (!this.#host.keeps) return;
     this.#unsaved++;
     this.#host.save(this);
+  }
+
+  /** Has its numbers written: nothing else that a restart must not forget has changed. */
+  #note(): void {
+    if (!this.#host.keeps) return;
+    this.#unsaved++;
+    this.#host.note(this);
   }
 
   #allowance({ received, sent }: Unconfirmed): number {

@@ -161,6 +161,7 @@ export class DtlsServer {
   readonly #limits: DtlsLimits;
   readonly #cookies: Cookies;
   readonly #roster: Roster;
+  readonly #drop: (reason: string) => void;
   readonly #cids: Cids | undefined;
   readonly #work: WorkBudget;
   readonly #sessions: Sessions | undefined;
@@ -179,6 +180,7 @@ export class DtlsServer {
   constructor(options: DtlsServerOptions) {
     const { clock, random, log, kept, connectionIds, resumption } = options;
     this.#options = options;
+    this.#drop = (reason) => log.drop(reason);
     this.#limits = { ...defaultLimits, ...options.limits };
     const times = { ...defaultTimes, ...options.times };
     this.#cookies = options.cookies ?? new HmacCookies({ clock, random, keyLife: times.cookieKey });
@@ -244,9 +246,16 @@ export class DtlsServer {
     };
   }
 
-  /** Resolves when what has to be known of the time before a restart is known: the keys of tickets. */
+  /**
+   * Resolves when what has to be known of the time before a restart is known: the keys of tickets, and the journals of
+   * former runs. Rejects where the store cannot be read.
+   */
   async ready(): Promise<void> {
     await this.#sessions?.ready();
+    await this.#vault?.former();
+    this.#roster.workInNotes().catch((error: unknown) => {
+      this.#options.log.error('connections cannot be read', { why: String(error) });
+    });
   }
 
   /** Takes a datagram in. Never throws, whatever it is. */
@@ -256,15 +265,16 @@ export class DtlsServer {
       log.drop('datagram from port 0');
       return;
     }
-    this.#guard(() => {
+    try {
       this.#roster.sweep();
       const from = { address, length: datagram.length, counted: false };
-      const drop = (reason: string) => log.drop(reason);
-      for (const record of readRecords(datagram, drop, this.#cids?.length)) {
+      for (const record of readRecords(datagram, this.#drop, this.#cids?.length)) {
         const reason = this.#receiveRecord(record, from);
         if (reason !== undefined) log.drop(reason);
       }
-    });
+    } catch (error) {
+      this.#tellOfFault(error);
+    }
   }
 
   /**
@@ -574,9 +584,13 @@ export class DtlsServer {
     try {
       run();
     } catch (error) {
-      const { message, stack } = error instanceof Error ? error : new Error(String(error));
-      this.#options.log.error('a datagram could not be handled', { message, stack });
+      this.#tellOfFault(error);
     }
+  }
+
+  #tellOfFault(error: unknown): void {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    this.#options.log.error('a datagram could not be handled', { message, stack });
   }
 }
 

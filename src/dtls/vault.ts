@@ -1,6 +1,6 @@
 /**
  * Writes connections and sessions to the store, encrypted, in batches: whatever changes while one batch is on its way
- * goes into the next, each once.
+ * goes into the next, each once. Of connections that only took a record, a batch holds one row of notes (journal.ts).
  *
  *   version(1) hour of last contact(3) run(8) number(6) ciphertext tag(16)
  *
@@ -9,13 +9,27 @@
  * that nobody can put one entry in another's place.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { BytesError, concat, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
+import { BytesError, concat, equal, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ConnectionStore, Kept } from './connection-store.ts';
+import {
+  beforeJournals,
+  isOfJournal,
+  JournalRow,
+  journalKey,
+  mostNotes,
+  Notes,
+  type Numbers,
+  readNotes,
+  ring,
+} from './journal.ts';
+import type { KeptConnection } from './kept-connection.ts';
 
-const version = 1;
+/** Of entries that count with a journal alone; those of before there was one stand for themselves. */
+const version = 2;
+const knownVersions: readonly (number | undefined)[] = [1, version];
 const runLength = 8;
 const numberLength = 6;
 const headLength = 1 + 3 + runLength + numberLength;
@@ -43,10 +57,25 @@ export type Packed =
 /** Something that is kept, as it is when its batch leaves. */
 export interface Keepable {
   readonly key: Uint8Array;
+  /** What the store has under the key until then may be loaded; otherwise whoever saves it holds it. */
+  readonly loadable?: true;
   pack(): Packed;
-  /** What `pack` gave last is durable. */
+  /** What `pack` or `note` gave last is durable. */
   packed(): void;
 }
+
+/** A connection that has its row, of which as a rule only numbers change. */
+export interface Notable extends Keepable {
+  /** The key in hex. */
+  readonly keyText: string;
+  /** 12 octets, in hex. */
+  readonly id: string;
+  /** Undefined where there is nothing to note. */
+  note(): Numbers | undefined;
+}
+
+/** Fewer connections than this are written whole: a row of notes would cost as much, and their rows later on. */
+const worthARow = 3;
 
 export class Vault {
   readonly #options: VaultOptions;
@@ -55,6 +84,14 @@ export class Vault {
   readonly #sealKey: Uint8Array;
   #number = 0;
   #due = new Map<string, Keepable>();
+  #toNote = new Set<Notable>();
+  /** Connections that are ahead of their rows, by the row of the journal that has the last note of each, the oldest first. */
+  readonly #ahead = new Map<Keepable, number>();
+  /** The journal's next row. */
+  #row = 0;
+  #former: Promise<Notes> | undefined;
+  /** While former runs' journals are worked in: what was saved or noted meanwhile. */
+  #touched: Set<string> | undefined;
   #writing: Promise<void> | undefined;
   #lookups = 0;
   #failed = false;
@@ -67,8 +104,86 @@ export class Vault {
 
   /** Has it written with the next batch, as it is then. */
   save(what: Keepable): void {
-    this.#due.set(toHex(what.key), what);
+    const name = toHex(what.key);
+    this.#touched?.add(name);
+    this.#due.set(name, what);
     this.#writing ??= this.#write();
+  }
+
+  /** Has its numbers noted with the next batch, as they are then. */
+  note(what: Notable): void {
+    if (this.#due.size > 0 && this.#due.has(what.keyText)) {
+      this.save(what);
+      return;
+    }
+    this.#touched?.add(what.keyText);
+    this.#toNote.add(what);
+    this.#writing ??= this.#write();
+  }
+
+  /** Whether its row is behind what was noted of it. */
+  isAhead(what: Notable): boolean {
+    return this.#ahead.has(what);
+  }
+
+  /** It has ended: nothing of it is written any more. */
+  forget(what: Notable): void {
+    this.#toNote.delete(what);
+    this.#ahead.delete(what);
+  }
+
+  /** What runs before this one noted. Rejects where the store cannot be read. */
+  former(): Promise<Notes> {
+    this.#former ??= this.#readNotes();
+    this.#former.catch(() => {
+      this.#former = undefined; // to be tried again
+    });
+    return this.#former;
+  }
+
+  /** A connection as it was last, by its row and what former runs noted; undefined where nobody knows. */
+  async upToDate(key: Uint8Array, kept: KeptConnection): Promise<KeptConnection | undefined> {
+    try {
+      return (await this.former()).upToDate(key, kept);
+    } catch (error) {
+      this.#complain('connections cannot be read', error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Works what former runs noted into the rows of their connections, and has their journals deleted; `redo` gives a
+   * row anew. Rejects where the store cannot be read.
+   */
+  async workIn(redo: (key: Uint8Array, octets: Uint8Array) => Packed): Promise<void> {
+    const notes = await this.former();
+    for (const key of notes.keys()) {
+      const octets = await this.#options.store.load(key);
+      const opened = octets === undefined ? undefined : this.#open(key, octets);
+      if (opened === undefined) continue;
+      const name = toHex(key);
+      // Whoever has come to life meanwhile, or has ended, knows better.
+      const pack = () => (this.#touched?.has(name) === true ? 'as it is' : redo(key, opened));
+      if (this.#due.has(name)) continue;
+      this.#due.set(name, { key, loadable: true, pack, packed: () => {} });
+      this.#writing ??= this.#write();
+    }
+    for (const key of notes.rows) this.delete(key);
+    this.save({
+      key: beforeJournals, // which nothing has: called with the batch that deletes the journals
+      pack: () => 'as it is',
+      packed: () => {
+        this.#former = Promise.resolve(new Notes());
+        this.#touched = undefined;
+      },
+    });
+  }
+
+  /** Has the journal deleted, once all that is awake was saved. */
+  endJournal(): void {
+    for (let row = 0; row < Math.min(this.#row, ring); row++) {
+      this.delete(journalKey(this.#run, row));
+    }
   }
 
   /** Has an entry deleted with the next batch. */
@@ -79,7 +194,8 @@ export class Vault {
   /** What is kept under the key; undefined where there is nothing that opens, or too many ask. */
   async load(key: Uint8Array): Promise<Uint8Array | undefined> {
     // What is to be written is still held by whoever had it saved; what is to be deleted is no more.
-    if (this.#due.has(toHex(key))) return undefined;
+    const due = this.#due.get(toHex(key));
+    if (due !== undefined && due.loadable !== true) return undefined;
     if (this.#lookups >= this.#options.lookups) {
       this.#options.log.drop('too many look into the store');
       return undefined;
@@ -109,13 +225,17 @@ export class Vault {
     const { store, clock } = this.#options;
     const page = 500;
     const oldest = Math.floor((clock.now() - lifetime) / hour);
+    const former = await this.former();
+    const noted = new Set(former.incomplete ? [] : former.keys().map(toHex));
     let after: Uint8Array | undefined;
     for (;;) {
       const found: readonly Kept[] = await store.list(after, page);
-      const gone = found
-        .filter(({ key, octets }) => hourOf(octets) < oldest && !held(key))
+      const entries = found.filter(({ key }) => !isOfJournal(key));
+      const isNoted = (key: Uint8Array) => noted.size > 0 && noted.has(toHex(key));
+      const gone = entries
+        .filter(({ key, octets }) => hourOf(octets) < oldest && !held(key) && !isNoted(key))
         .map(({ key }) => key);
-      left += found.length - gone.length;
+      left += entries.length - gone.length;
       if (gone.length > 0) await store.save([], gone);
       for (const key of gone) forgotten(key);
       after = found.at(-1)?.key;
@@ -130,26 +250,32 @@ export class Vault {
 
   async #write(): Promise<void> {
     await null; // what changes in this turn goes together
-    while (this.#due.size > 0) {
-      const batch = [...this.#due.values()];
-      this.#due = new Map();
-      const kept: Kept[] = [];
+    while (this.#due.size > 0 || this.#toNote.size > 0) {
+      const row = this.#row;
+      const { whole, noted } = this.#batch();
+      const kept: Kept[] = this.#journalOf(noted);
       const gone: Uint8Array[] = [];
-      for (const one of batch) {
+      for (const one of whole) {
         const packed = one.pack();
         if (packed === 'gone') gone.push(one.key);
         else if (packed !== 'as it is')
           kept.push({ key: one.key, octets: this.#seal(one.key, packed) });
       }
       try {
-        await this.#options.store.save(kept, gone);
+        if (kept.length + gone.length > 0) await this.#options.store.save(kept, gone);
         this.#failed = false;
-        for (const one of batch) one.packed();
+        for (const one of whole) this.#ahead.delete(one);
+        noted.forEach((one, at) => {
+          this.#ahead.delete(one); // to the end
+          this.#ahead.set(one, row + Math.floor(at / mostNotes));
+        });
+        for (const one of whole) one.packed();
+        for (const one of noted) one.packed();
       } catch (error) {
         // Nothing is believed durable that is not: whoever waits goes on waiting, until a later batch is written.
         this.#failed = true;
         this.#complain('connections cannot be written', error);
-        for (const one of batch) {
+        for (const one of [...whole, ...noted]) {
           const name = toHex(one.key);
           if (!this.#due.has(name)) this.#due.set(name, one);
         }
@@ -157,6 +283,82 @@ export class Vault {
       }
     }
     this.#writing = undefined;
+  }
+
+  /** What is due: to be written whole, and to be noted in the journal's next rows. */
+  #batch(): { readonly whole: readonly Keepable[]; readonly noted: readonly Notable[] } {
+    const due = this.#due;
+    const noted = [...this.#toNote].filter(({ keyText }) => !due.has(keyText));
+    this.#due = new Map();
+    this.#toNote = new Set();
+    const whole = [...due.values()];
+    if (noted.length < worthARow) {
+      whole.push(...noted);
+      noted.length = 0;
+    }
+    // Those whose last note is in a row that is now written over.
+    const rows = Math.ceil(noted.length / mostNotes);
+    if (this.#row + rows > ring) {
+      const again = new Set<Keepable>([...whole, ...noted]);
+      for (const [one, row] of this.#ahead) {
+        if (row >= this.#row + rows - ring) break;
+        if (!again.has(one)) whole.push(one);
+      }
+    }
+    return { whole, noted };
+  }
+
+  /** The journal's next rows. */
+  #journalOf(noted: readonly Notable[]): Kept[] {
+    const rows: Kept[] = [];
+    const now = this.#options.clock.now();
+    for (let from = 0; from < noted.length; from += mostNotes) {
+      const row = new JournalRow(now);
+      for (const one of noted.slice(from, from + mostNotes)) {
+        const numbers = one.note();
+        if (numbers !== undefined) row.add(octetsOf(one.keyText), octetsOf(one.id), numbers);
+      }
+      const key = journalKey(this.#run, this.#row++);
+      rows.push({ key, octets: this.#seal(key, { octets: row.done(), lastContact: now }) });
+    }
+    return rows;
+  }
+
+  async #readNotes(): Promise<Notes> {
+    this.#touched ??= new Set();
+    const notes = new Notes();
+    await this.#readNotesInto(notes);
+    if (notes.rows.length === 0) this.#touched = undefined;
+    if (notes.incomplete) {
+      this.#options.log.warn(
+        'connections of before are lost: what was noted of them is unreadable',
+      );
+    }
+    return notes;
+  }
+
+  async #readNotesInto(notes: Notes): Promise<void> {
+    const { store } = this.#options;
+    const page = 500;
+    for (let after: Uint8Array = beforeJournals; ; ) {
+      const found = await store.list(after, page);
+      for (const { key, octets } of found) {
+        if (!isOfJournal(key)) return;
+        if (equal(key.subarray(1, 1 + runLength), this.#run)) continue;
+        notes.rows.push(key);
+        try {
+          const opened = this.#open(key, octets);
+          for (const note of opened === undefined ? [] : readNotes(opened)) notes.add(note);
+          notes.incomplete ||= opened === undefined;
+        } catch (error) {
+          if (!(error instanceof BytesError)) throw error;
+          notes.incomplete = true;
+        }
+      }
+      const last = found.at(-1);
+      if (last === undefined || found.length < page) return;
+      after = last.key;
+    }
   }
 
   #rest(): Promise<void> {
@@ -182,7 +384,9 @@ export class Vault {
   }
 
   #open(key: Uint8Array, octets: Uint8Array): Uint8Array | undefined {
-    if (octets.length < headLength + tagLength || octets[0] !== version) return undefined;
+    if (octets.length < headLength + tagLength || !knownVersions.includes(octets[0])) {
+      return undefined;
+    }
     const head = octets.subarray(0, headLength);
     const reader = new Reader(head.subarray(4));
     const [run, number] = [reader.bytes(runLength), reader.bytes(numberLength)];
@@ -221,6 +425,11 @@ export class Vault {
 
 function runKey(key: Uint8Array, run: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', key, run, utf8('coap-eim dtls kept'), 32));
+}
+
+/** Of upper-case hex that is known to be some. */
+function octetsOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'hex'));
 }
 
 function nonceOf(number: Uint8Array): Uint8Array {
