@@ -28,6 +28,7 @@ import { suiteProfiles } from './dtls/suite-profiles.ts';
 import { forgetConnections, openConnectionStore } from './dtls-store.ts';
 import { Es9Client } from './es9/client.ts';
 import { Https, type HttpsOptions } from './es9/https.ts';
+import { pemCrls } from './es9/pem.ts';
 import { handleEsipa } from './esipa/coap.ts';
 import { esipaRepeats } from './esipa/repeats.ts';
 import type { PeerIdentity } from './fleet/device.ts';
@@ -159,6 +160,11 @@ export async function serve(
         unknownEid: config.esipa.unknownEid,
         boundEidsOpen: config.esipa.boundEidsOpen,
         maxDeliveries: config.orders.maxDeliveries,
+        notifications: {
+          retry: config.es9.notificationRetry,
+          retryLimit: config.es9.notificationRetryLimit,
+          lifetime: config.es9.notificationLifetime,
+        },
       },
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
@@ -302,6 +308,7 @@ export async function serve(
         counterValue: config.euicc.counterStart,
         consumerEuicc: config.euicc.consumerEuicc,
         drops: logging.drops.all(),
+        warnings: weaknesses(config),
       };
     }
   } catch (error) {
@@ -454,14 +461,18 @@ function callerOf({ id, handle, credential }: DtlsPeer): Caller {
 function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {
   return {
     roots: pemFiles('es9.roots', es9.roots),
+    crls: crlFiles('es9.crls', es9.crls),
     insecure: es9.insecure,
     hosts: Object.fromEntries(
-      Object.entries(es9.hosts).map(([name, { address, port, ca }]) => [
+      Object.entries(es9.hosts).map(([name, { address, port, ca, crls, publicRoots, pins }]) => [
         name.toLowerCase(),
         {
           ...(address === undefined ? {} : { address }),
           ...(port === undefined ? {} : { port }),
           ...(ca === undefined ? {} : { ca: pemFiles(`es9.hosts.${name}.ca`, [ca]) }),
+          ...(crls === undefined ? {} : { crls: crlFiles(`es9.hosts.${name}.crls`, crls) }),
+          ...(publicRoots === undefined ? {} : { publicRoots }),
+          ...(pins === undefined ? {} : { pins }),
         },
       ]),
     ),
@@ -474,6 +485,27 @@ function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {
 function revocationsOf({ euicc }: Config, roots: Roots): Revocations {
   const { crls: sources, crlGrace: grace, staleCrl: stale } = euicc;
   return new Revocations({ sources, roots, grace, stale });
+}
+
+/** What this configuration switches off that would keep others out: `eim serve` and `eim info` say it, for people. */
+export function weaknesses({ es9 }: Config): readonly string[] {
+  const insecure =
+    'es9.insecure: TLS certificates of SM-DP+s and SM-DSs are not checked; this is for a lab alone';
+  return es9.insecure ? [insecure] : [];
+}
+
+/** The CRLs in these files, DER or PEM. */
+function crlFiles(setting: string, paths: readonly string[]): readonly Uint8Array[] {
+  return paths.map((path) => {
+    try {
+      const bytes = new Uint8Array(readFileSync(path));
+      pemCrls(bytes);
+      return bytes;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new ConfigError(`${setting}: ${path}: ${why}`, { cause });
+    }
+  });
 }
 
 /** The certificates in these PEM files, DER. */

@@ -79,6 +79,19 @@ const crlSource = text.refine(
   },
 );
 
+/** A host of es9.hosts with its paths made absolute. */
+function withPaths(
+  host: Readonly<Record<string, unknown>>,
+  absolute: (path: string) => string,
+): Readonly<Record<string, unknown>> {
+  const { ca, crls, ...rest } = host;
+  return {
+    ...rest,
+    ...(ca === undefined ? {} : { ca: onePath(ca, absolute) }),
+    ...(Array.isArray(crls) ? { crls: crls.map((one) => onePath(one, absolute)) } : {}),
+  };
+}
+
 /** A DTLS server certificate besides that of eim.tls. */
 const serverCertificate = z.strictObject({
   /** PEM files. */
@@ -104,13 +117,36 @@ const pattern: z.ZodType<RegExp> = z.string().transform((source, context) => {
   }
 });
 
-/** Where a name of an SM-DP+ address leads, in place of DNS and port 443. */
-const es9Host = z.strictObject({
-  address: text.optional(),
-  port: z.int().min(1).max(65535).optional(),
-  /** PEM file of a root to trust for this host alone. */
-  ca: text.optional(),
-});
+/** SHA-256 of a public key (SubjectPublicKeyInfo), in hex. */
+const keyPin: z.ZodType<string> = z
+  .string()
+  .transform((pin) => pin.replaceAll(':', '').toUpperCase())
+  .refine((pin) => /^[0-9A-F]{64}$/.test(pin), {
+    error: 'must be the SHA-256 of a public key, in hex (64 digits)',
+  });
+
+/** Where the name in the address of an SM-DP+ or SM-DS leads, in place of DNS and port 443, and whom to believe there. */
+const es9Host = z
+  .strictObject({
+    address: text.optional(),
+    port: z.int().min(1).max(65535).optional(),
+    /** PEM file of a root to trust for this host alone. */
+    ca: text.optional(),
+    /** Files of CRLs, for what leads to `ca` or to the public roots. */
+    crls: z.array(text).optional(),
+    /** The public roots of Node.js are trusted for this host, in place of es9.roots. */
+    publicRoots: z.boolean().optional(),
+    /** Keys that the server may have: one of them. */
+    pins: z.array(keyPin).min(1).optional(),
+  })
+  .refine(({ ca, publicRoots }) => ca === undefined || publicRoots !== true, {
+    path: ['publicRoots'],
+    error: 'must not be true where there is a ca',
+  })
+  .refine(({ ca, publicRoots, crls }) => crls === undefined || ca !== undefined || publicRoots, {
+    path: ['crls'],
+    error: 'are for a ca or for publicRoots; those of es9.roots are es9.crls',
+  });
 
 export const settings = {
   dataFolder: path(
@@ -196,13 +232,19 @@ export const settings = {
   },
   es9: {
     roots: paths(
-      'PEM files of the roots that SM-DP+ TLS certificates must lead to: the GSMA CI, not the web PKI (SGP.22 2.6).',
+      'PEM files of the roots that TLS certificates of SM-DP+s and SM-DSs must lead to: the GSMA CI, not the web PKI',
+      '(SGP.22 2.6).',
+    ),
+    crls: paths(
+      'Files (DER or PEM) of the CRLs of those roots, read on start. With any, each issuer of a chain must have one that is',
+      'in force; what is revoked, or cannot be looked up, is not believed.',
     ),
     hosts: {
       ...setting(
         z.record(z.string().toLowerCase(), es9Host),
         {},
-        'Where the name in an SM-DP+ address leads, in place of DNS: name → {address, port, ca}.',
+        'Where the name in the address of an SM-DP+ or SM-DS leads, in place of DNS, and whom to believe there in place of',
+        'es9.roots and es9.crls: name → {address, port, ca, crls, publicRoots, pins}.',
         'For labs: {"smdp.example.com": {address: 127.0.0.1, port: 8443, ca: ./ci.pem}}.',
       ),
       paths: (value: unknown, absolute: (path: string) => string): unknown =>
@@ -210,9 +252,7 @@ export const settings = {
           ? Object.fromEntries(
               Object.entries(value).map(([name, host]) => [
                 name,
-                isRecord(host) && typeof host.ca === 'string'
-                  ? { ...host, ca: absolute(host.ca) }
-                  : host,
+                isRecord(host) ? withPaths(host, absolute) : host,
               ]),
             )
           : value,
@@ -220,7 +260,8 @@ export const settings = {
     insecure: setting(
       flag,
       false,
-      'true: SM-DP+ TLS certificates are not checked. Only for a lab; each start warns.',
+      'true: TLS certificates of SM-DP+s and SM-DSs are not checked, pins neither. Only for a lab; each start and `eim info`',
+      'warn.',
     ),
     connectTimeout: setting(
       duration,
@@ -236,7 +277,18 @@ export const settings = {
     notificationRetry: setting(
       duration,
       '60s',
-      'Wait between two tries to deliver a notification to its SM-DP+ (SGP.32 3.7).',
+      'Wait after a first try in vain to deliver a notification to its SM-DP+ (SGP.32 3.7); twice as long after each',
+      'further one. Also how often it is looked whether one is due.',
+    ),
+    notificationRetryLimit: setting(
+      duration,
+      '6h',
+      'Longest of these waits. An SM-DP+ that asks for more with Retry-After gets it, up to a day.',
+    ),
+    notificationLifetime: setting(
+      duration,
+      '90d',
+      'How long an SM-DP+ is tried with a notification before it is given up. Also how long one that it refuses is kept.',
     ),
   },
   euicc: {

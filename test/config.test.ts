@@ -97,6 +97,27 @@ describe('configuration', () => {
     assert.equal(config.eim.signing.key, resolve('key.pem'));
   });
 
+  it('takes the trust of a host of its own', () => {
+    const pin = 'ab'.repeat(32);
+    const yaml = file(
+      'hosts.yaml',
+      [
+        'es9:',
+        '  crls: [ci.crl]',
+        '  hosts:',
+        `    a.example: {ca: a.pem, crls: [a.crl], pins: ["${pin.replace(/..(?=.)/g, '$&:')}"]}`,
+        '    b.example: {publicRoots: true, crls: [b.crl]}',
+      ].join('\n'),
+    );
+    const { es9 } = configOf({ file: yaml, env: {} });
+    const at = (name: string) => join(folder, name);
+    assert.deepEqual(es9.crls, [at('ci.crl')]);
+    assert.deepEqual(es9.hosts, {
+      'a.example': { ca: at('a.pem'), crls: [at('a.crl')], pins: [pin.toUpperCase()] },
+      'b.example': { publicRoots: true, crls: [at('b.crl')] },
+    });
+  });
+
   it('names every setting in the environment', () => {
     assert.equal(environmentName('dataFolder'), 'EIM_DATA_FOLDER');
     assert.equal(environmentName('es9.connectTimeout'), 'EIM_ES9_CONNECT_TIMEOUT');
@@ -183,6 +204,21 @@ describe('wrong configuration', () => {
       'a member of a map',
       { flags: { 'es9.hosts': { 'a.example': { port: 'x' } } } },
       /^es9\.hosts\.a\.example\.port: /,
+    ],
+    [
+      'a pin that is none',
+      { flags: { 'es9.hosts': { 'a.example': { pins: ['abcd'] } } } },
+      /^es9\.hosts\.a\.example\.pins\.0: must be the SHA-256/,
+    ],
+    [
+      'public roots beside a ca',
+      { flags: { 'es9.hosts': { 'a.example': { ca: 'a.pem', publicRoots: true } } } },
+      /^es9\.hosts\.a\.example\.publicRoots: must not be true/,
+    ],
+    [
+      'CRLs for nobody',
+      { flags: { 'es9.hosts': { 'a.example': { crls: ['a.crl'] } } } },
+      /^es9\.hosts\.a\.example\.crls: are for a ca/,
     ],
     ['a list that is none', { env: { EIM_ESIPA_PATHS: 'esipa' } }, /^esipa\.paths: /],
   ];

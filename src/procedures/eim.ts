@@ -58,6 +58,15 @@ export interface ProcedureSettings {
   readonly maxDeliveries: number;
   /** Whether an EID that devices are bound to may be spoken for by other peers. Default false. */
   readonly boundEidsOpen: boolean;
+  /** How long notifications are taken to their SM-DP+ again and again, in milliseconds. */
+  readonly notifications: {
+    /** The wait after a first try in vain; twice as long after each further one. */
+    readonly retry: number;
+    /** The longest of these waits. */
+    readonly retryLimit: number;
+    /** From when a notification came until it is given up. */
+    readonly lifetime: number;
+  };
 }
 
 /** Who is asking: what the transport knows of the peer. */

@@ -3,41 +3,31 @@
  * in the order of their sequence numbers (SGP.22 3.5: a later one waits for the earlier).
  *
  * ```
- *   notification!<eid>/<seqNumber>/<address>   one that is still to be delivered
+ *   delivered                              gone
+ *   refused by the SM-DP+                  kept for the operator; the next goes on
+ *   SM-DP+ not to be reached, or busy      the SM-DP+ is left alone for a while (smdp-waits.ts), whosever it is
+ *   SM-DP+ stumbles over this one          this eUICC's wait for a while, others go on
+ *   older than its lifetime                gone, with a warning
  * ```
  */
 import { Es9Error, Es9TransportError } from '../es9/errors.ts';
 import type { Eid } from '../messages/ids.ts';
-import { type Change, put, remove, table } from '../store/store.ts';
+import { type Change, put, remove } from '../store/store.ts';
 import type { Eim } from './eim.ts';
+import {
+  allRows,
+  type KeptNotification,
+  keyOf,
+  type NotificationRow,
+  notifications,
+  settleRow,
+} from './notification-rows.ts';
+import { backOff, noteDown, noteUp, sweepWaits, waitOf } from './smdp-waits.ts';
 
-export interface KeptNotification {
-  readonly eid: Eid;
-  /** The eUICC's own. */
-  readonly seqNumber: number;
-  /** The server that it is taken to: host, with a port where one was given. */
-  readonly address: string;
-  /** notificationAddress, as the eUICC has it. */
-  readonly announcedAddress: string;
-  /** As ES9+ wants it: `BF37…` or `30…`. */
-  readonly pendingNotification: Uint8Array;
-}
-
-interface Row extends KeptNotification {
-  /** Milliseconds since 1970. */
-  readonly received: number;
-}
-
-const notifications = table<Row>('notification');
-
-/** Milliseconds that a notification waits for an SM-DP+ that is not to be reached. */
-const lifetime = 90 * 24 * 3600 * 1000;
-/** Most notifications of one EID that wait: several times what a card keeps. */
+/** Most notifications of one EID that are kept: several times what a card keeps. */
 const ceiling = 256;
 /** SM-DP+s that are asked at a time in one round. */
 const abreast = 16;
-/** Rows read at a time. */
-const page = 256;
 
 /** A notification that cannot be kept now: the device keeps it, and sends it again later. */
 export class NotKeptError extends Error {
@@ -46,8 +36,8 @@ export class NotKeptError extends Error {
 
 /**
  * The changes that keep a notification, and what to call once they are committed: the delivery, which nobody waits
- * for. A notification that waits already waits on: a device that repeats it has it delivered no sooner and no more
- * often. Throws NotKeptError where too many of this EID wait.
+ * for. A notification that is kept already stays as it is: a device that repeats it has it delivered no sooner and no
+ * more often. Throws NotKeptError where too many of this EID wait.
  */
 export async function keepNotification(
   eim: Eim,
@@ -55,18 +45,22 @@ export async function keepNotification(
 ): Promise<{ readonly changes: readonly Change[]; deliver(): void }> {
   const { eid, address } = notification;
   const key = keyOf(notification);
-  const before = await eim.store.get(notifications, key);
-  if (before !== undefined) {
-    const row: Row = { ...notification, received: before.received };
-    return { changes: [put(notifications, key, row)], deliver: () => {} };
+  if ((await eim.store.get(notifications, key)) !== undefined) {
+    return { changes: [], deliver: () => {} };
   }
-  const waiting = await eim.store.list(notifications, { prefix: `${eid}/`, limit: ceiling });
-  if (waiting.length >= ceiling) {
-    throw new NotKeptError(`${waiting.length} notifications of eUICC ${eid} wait for their SM-DP+`);
+  const kept = await eim.store.list(notifications, { prefix: `${eid}/`, limit: ceiling });
+  const room: Change[] = [];
+  if (kept.length >= ceiling) {
+    // What an SM-DP+ has read and refused is the first to go.
+    const [oldest] = kept.find(([, { refused }]) => refused === true) ?? [];
+    if (oldest === undefined) {
+      throw new NotKeptError(`${kept.length} notifications of eUICC ${eid} wait for their SM-DP+`);
+    }
+    room.push(remove(notifications, oldest));
   }
-  const row: Row = { ...notification, received: eim.clock.now() };
+  const row: NotificationRow = { ...notification, received: eim.clock.now() };
   return {
-    changes: [put(notifications, key, row)],
+    changes: [...room, put(notifications, key, row)],
     deliver: () => {
       deliverLane(eim, eid, address).catch((error: unknown) => {
         eim.log.error('delivery of notifications failed', { why: String(error) });
@@ -76,75 +70,118 @@ export async function keepNotification(
 }
 
 /**
- * Takes every kept notification to its SM-DP+; those that it does not take stay for the next round. Several SM-DP+s are
- * asked at a time, so that those that do not answer do not hold up the others.
+ * Takes every kept notification whose time has come to its SM-DP+; those that it does not take stay for a later round.
+ * Several SM-DP+s are asked at a time, so that those that do not answer do not hold up the others.
  */
 export async function deliverNotifications(eim: Eim): Promise<void> {
-  const lanes = (await waitingLanes(eim)).entries();
+  const { lanes, old } = await waiting(eim);
+  const entries = lanes.entries();
   const worker = async (): Promise<void> => {
-    for (const [address, eids] of lanes) {
-      for (const eid of eids) if (!(await deliverLane(eim, eid, address))) break;
+    for (const [address, eids] of entries) {
+      // Those not tried for longest go first, so that none alone brings the SM-DP+ down for all.
+      const inTurn = [...eids].sort(([, one], [, other]) => one - other);
+      for (const [eid] of inTurn) if ((await deliverLane(eim, eid, address)) === 'down') break;
     }
   };
   await Promise.all(Array.from({ length: abreast }, worker));
+  for (const key of old) await giveUp(eim, key);
+  await sweepWaits(eim, new Set(lanes.keys()));
 }
 
-/** The eUICCs that have notifications for each SM-DP+, by its address. */
-async function waitingLanes(eim: Eim): Promise<ReadonlyMap<string, ReadonlySet<Eid>>> {
-  const lanes = new Map<string, Set<Eid>>();
-  let after: string | undefined;
-  for (;;) {
-    const rows = await eim.store.list(notifications, {
-      limit: page,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const [, { eid, address }] of rows) {
-      lanes.set(address, (lanes.get(address) ?? new Set()).add(eid));
-    }
-    after = rows.at(-1)?.[0];
-    if (rows.length < page) return lanes;
+/**
+ * The eUICCs that have notifications for each SM-DP+, by its address, with the last try of their first; and the keys of
+ * what is too old.
+ */
+async function waiting(eim: Eim) {
+  const lanes = new Map<string, Map<Eid, number>>();
+  const old: string[] = [];
+  const oldest = eim.clock.now() - eim.settings.notifications.lifetime;
+  for await (const [key, row] of allRows(eim)) {
+    const { eid, address, received, refused, lastTry = 0 } = row;
+    if (received < oldest) old.push(key);
+    if (refused === true) continue;
+    const lane = lanes.get(address) ?? new Map<Eid, number>();
+    if (!lane.has(eid)) lanes.set(address, lane.set(eid, lastTry));
   }
+  return { lanes, old };
 }
 
-/** Takes one eUICC's notifications to one SM-DP+, in order; false where that is not to be reached. */
-function deliverLane(eim: Eim, eid: Eid, address: string): Promise<boolean> {
+/**
+ * Takes one eUICC's notifications to one SM-DP+, in order: until none is left, one has to wait, or the SM-DP+ is not to
+ * be reached.
+ */
+export function deliverLane(
+  eim: Eim,
+  eid: Eid,
+  address: string,
+): Promise<'done' | 'waits' | 'down'> {
   return eim.serial.run(`notifications ${eid} ${address}`, async () => {
     const rows = await eim.store.list(notifications, { prefix: `${eid}/` });
-    for (const [key, row] of rows.filter(([, one]) => one.address === address)) {
-      const end = await deliver(eim, row);
-      if (end === 'later') return false;
-      await eim.store.commit([remove(notifications, key)]);
-      const told = { eid, seq: row.seqNumber, smdp: address };
-      if (end === 'delivered') eim.log.info('notification delivered', told);
-      else eim.log.warn('notification given up', { ...told, why: end.why });
+    for (const [key, row] of rows) {
+      if (row.address !== address || row.refused === true) continue;
+      if ((await waitOf(eim, address)) !== undefined) return 'down';
+      if ((row.notBefore ?? 0) > eim.clock.now()) return 'waits';
+      const end = await deliver(eim, key, row);
+      if (end !== 'done') return end;
     }
-    return true;
+    return 'done';
   });
 }
 
 /** Hands one over. A refusal is an answer: the SM-DP+ has read the notification, and will say the same again. */
-async function deliver(eim: Eim, row: Row): Promise<'delivered' | 'later' | { why: string }> {
+async function deliver(
+  eim: Eim,
+  key: string,
+  { eid, seqNumber: seq, address, pendingNotification }: NotificationRow,
+): Promise<'done' | 'waits' | 'down'> {
+  const told = { eid, seq, smdp: address };
+  const now = eim.clock.now();
+  const tried = (row: NotificationRow, reason: string): NotificationRow => {
+    const { notBefore: _, ...rest } = row;
+    return { ...rest, tries: (row.tries ?? 0) + 1, lastTry: now, reason };
+  };
   try {
-    await eim.es9.handleNotification(row.address, row.pendingNotification);
-    return 'delivered';
+    await eim.es9.handleNotification(address, pendingNotification);
   } catch (error) {
     if (error instanceof Es9Error) {
-      return {
-        why: `the SM-DP+ refuses it: ${error.subjectCode}/${error.reasonCode} ${error.message}`,
-      };
+      const { subjectCode, reasonCode, message } = error;
+      const reason = `the SM-DP+ refuses it: ${subjectCode}/${reasonCode} ${message}`;
+      await settleRow(eim, key, (row) => ({ ...tried(row, reason), refused: true }));
+      await noteUp(eim, address);
+      eim.log.warn('notification refused', { ...told, why: reason });
+      return 'done';
     }
     if (!(error instanceof Es9TransportError)) throw error;
-    if (eim.clock.now() - row.received > lifetime) return { why: `too old: ${error.message}` };
-    eim.log.warn('notification not delivered, to be tried again', {
-      eid: row.eid,
-      seq: row.seqNumber,
-      smdp: row.address,
-      why: error.message,
+    const { message, retryAfter } = error;
+    const down = isDown(error);
+    if (down) await noteDown(eim, address, retryAfter);
+    await settleRow(eim, key, (row) => {
+      const next = tried(row, message);
+      if (down) return next;
+      return { ...next, notBefore: now + backOff(eim, next.tries ?? 1, retryAfter) };
     });
-    return 'later';
+    eim.log.warn('notification not delivered, to be tried again', { ...told, why: message });
+    return down ? 'down' : 'waits';
   }
+  await settleRow(eim, key, () => undefined);
+  await noteUp(eim, address);
+  eim.log.info('notification delivered', told);
+  return 'done';
 }
 
-function keyOf({ eid, seqNumber, address }: KeptNotification): string {
-  return `${eid}/${String(seqNumber).padStart(16, '0')}/${address}`;
+/**
+ * Whether a failure tells of the SM-DP+ as a whole: any other notification would fare the same. Else it may be what this
+ * one holds that it stumbles over.
+ */
+function isDown({ kind, status = 0 }: Es9TransportError): boolean {
+  if (kind === 'status') return status === 429 || (status >= 502 && status <= 504);
+  return kind === 'unreachable' || kind === 'timeout' || kind === 'tls';
+}
+
+/** Takes out what no SM-DP+ took in its lifetime, unless it went meanwhile. */
+async function giveUp(eim: Eim, key: string): Promise<void> {
+  const row = await settleRow(eim, key, () => undefined);
+  if (row === undefined) return;
+  const { eid, seqNumber: seq, address: smdp, reason: why = 'never tried' } = row;
+  eim.log.warn('notification given up: too old', { eid, seq, smdp, why });
 }

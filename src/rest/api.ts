@@ -552,4 +552,6 @@ export interface InfoView {
   readonly tlsCertificate: string;
   /** What was dropped since the start, by reason. */
   readonly drops: Readonly<Record<string, number>>;
+  /** What is switched off that keeps others out, for people. */
+  readonly warnings: readonly string[];
 }

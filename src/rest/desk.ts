@@ -36,6 +36,8 @@ export interface Info {
   readonly consumerEuicc: boolean;
   /** What was dropped since the start, by reason. */
   readonly drops: Readonly<Record<string, number>>;
+  /** What is switched off that keeps others out, for people. */
+  readonly warnings: readonly string[];
 }
 
 /** A DTLS connection, as operators see it. Times in milliseconds since 1970, octets in hex. */

@@ -163,6 +163,7 @@ export function infoView(info: Info): InfoView {
     eimCertificate: info.eimCertificate,
     tlsCertificate: info.tlsCertificate,
     drops: info.drops,
+    warnings: info.warnings,
   };
 }
 

@@ -259,6 +259,9 @@ describe('CRLs', () => {
 
   it('that are none are refused at the start', () => {
     assert.throws(() => https({ crls: [utf8('nonsense')] }), TypeError);
+    assert.throws(() => https({ crls: [Uint8Array.of(0x30, 0)] }), TypeError);
+    const empty = utf8('-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n');
+    assert.throws(() => https({ crls: [empty] }), TypeError);
   });
 });
 

@@ -147,7 +147,12 @@ export class EimProcess {
       clock,
       random,
       log: log('esipa'),
-      settings: { unknownEid: 'eidNotFound', boundEidsOpen: false, maxDeliveries: 16 },
+      settings: {
+        unknownEid: 'eidNotFound',
+        boundEidsOpen: false,
+        maxDeliveries: 16,
+        notifications: { retry: 0, retryLimit: 0, lifetime: 90 * 86_400_000 },
+      },
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
     };

@@ -6,6 +6,7 @@ import { Es9TransportError } from '../../src/es9/errors.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import { PendingNotification } from '../../src/messages/notifications.ts';
 import { deliverNotifications } from '../../src/procedures/notification-delivery.ts';
+import { notifications } from '../../src/procedures/notification-rows.ts';
 import {
   keepTransaction,
   sweepTransactions,
@@ -49,6 +50,12 @@ function delivered(rig: Rig): string[] {
 async function states(rig: Rig): Promise<string[]> {
   const { profiles } = (await rig.eim.euiccs.get(eid)) ?? {};
   return (profiles?.list ?? []).map((one) => `${one.iccid} ${one.state}`);
+}
+
+/** A round of deliveries when the time of all has come. */
+async function laterRound(rig: Rig): Promise<void> {
+  await rig.clock.turn(day);
+  await deliverNotifications(rig.eim);
 }
 
 /** A call that is answered when the test says so. */
@@ -284,14 +291,14 @@ describe('delivery of notifications', () => {
       await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber }));
     }
     await rig.restart();
-    await deliverNotifications(rig.eim);
+    await laterRound(rig);
     const tried = delivered(rig);
     assert.ok(
       tried.every((one) => one === 'notify.example.com 9'),
       'a later one waits',
     );
     delete rig.smdp.always.handleNotification;
-    await deliverNotifications(rig.eim);
+    await laterRound(rig);
     assert.deepEqual(delivered(rig).slice(tried.length), [
       'notify.example.com 9',
       'notify.example.com 10',
@@ -309,7 +316,7 @@ describe('delivery of notifications', () => {
     await rig.notify(notification);
     delete rig.smdp.always.handleNotification;
     const tried = delivered(rig).length;
-    await deliverNotifications(rig.eim);
+    await laterRound(rig);
     assert.equal(delivered(rig).length, tried + 1);
   });
 
@@ -323,7 +330,7 @@ describe('delivery of notifications', () => {
     delete rig.smdp.always.handleNotification;
     rig.smdp.next('handleNotification', unreachable);
     const tried = delivered(rig).length;
-    await deliverNotifications(rig.eim);
+    await laterRound(rig);
     assert.deepEqual(delivered(rig).slice(tried), ['down.example.com 1', 'up.example.com 2']);
   });
 
@@ -338,6 +345,7 @@ describe('delivery of notifications', () => {
     const { promise, resolve } = held();
     rig.smdp.next('handleNotification', promise);
     const tried = delivered(rig).length;
+    await rig.clock.turn(day);
     const round = deliverNotifications(rig.eim);
     await settled();
     assert.deepEqual(delivered(rig).slice(tried), ['slow.example.com 1', 'up.example.com 2']);
@@ -379,8 +387,103 @@ describe('delivery of notifications', () => {
     const euicc = issueEuicc(pki, otherEid);
     await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 1, euicc }));
     const tried = delivered(rig).length;
+    await laterRound(rig);
+    assert.equal(delivered(rig).length, tried + 1);
+  });
+
+  it('leaves an SM-DP+ alone that is down: twice as long after each try, up to a limit', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    await rig.notify(rig.euicc.notification('notificationEnable'));
+    const waits: number[] = [];
+    let last = 0;
+    for (let minute = 1; minute <= 24 * 60; minute++) {
+      const before = delivered(rig).length;
+      await rig.clock.turn(60_000);
+      await deliverNotifications(rig.eim);
+      if (delivered(rig).length === before) continue;
+      assert.equal(delivered(rig).length, before + 1);
+      waits.push(minute - last);
+      last = minute;
+    }
+    // The limit of the rig: six hours.
+    assert.deepEqual(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]);
+  });
+
+  it('goes on leaving it alone after a restart, and for what comes new', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 1 }));
+    await rig.restart();
+    await deliverNotifications(rig.eim);
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 2 }));
+    assert.deepEqual(delivered(rig), ['notify.example.com 1']);
+  });
+
+  it('begins with short waits again once the SM-DP+ was there', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 1 }));
+    for (let i = 0; i < 8; i++) await laterRound(rig);
+    delete rig.smdp.always.handleNotification;
+    await laterRound(rig);
+    rig.smdp.next('handleNotification', unreachable);
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 2 }));
+    const tried = delivered(rig).length;
+    await rig.clock.turn(60_000);
     await deliverNotifications(rig.eim);
     assert.equal(delivered(rig).length, tried + 1);
+  });
+
+  it('comes back when the SM-DP+ asks for it, not sooner', async () => {
+    const rig = await Rig.with();
+    const retryAfter = 3 * 3600 * 1000;
+    const busy = new Es9TransportError('status', 'HTTP status 503', { status: 503, retryAfter });
+    rig.smdp.next('handleNotification', busy);
+    await rig.notify(rig.euicc.notification('notificationEnable'));
+    await rig.clock.turn(retryAfter - 1);
+    await deliverNotifications(rig.eim);
+    assert.equal(delivered(rig).length, 1);
+    await rig.clock.turn(1);
+    await deliverNotifications(rig.eim);
+    assert.equal(delivered(rig).length, 2);
+  });
+
+  it('does not let one that its SM-DP+ stumbles over hold up other eUICCs', async () => {
+    const rig = await Rig.with();
+    await rig.eim.euiccs.ensure(otherEid);
+    const euicc = issueEuicc(pki, otherEid);
+    for (const error of [
+      new Es9TransportError('status', 'HTTP status 500', { status: 500 }),
+      new Es9TransportError('malformed', 'the answer is no JSON'),
+    ]) {
+      rig.smdp.next('handleNotification', error);
+      await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 7 }));
+      await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 8 }));
+      await rig.notify(rig.euicc.notification('notificationEnable', { euicc, seqNumber: 9 }));
+      const tried = delivered(rig).splice(0);
+      assert.deepEqual(tried.slice(-2), ['notify.example.com 7', 'notify.example.com 9']);
+      await laterRound(rig);
+      assert.deepEqual(delivered(rig).slice(tried.length), [
+        'notify.example.com 7',
+        'notify.example.com 8',
+      ]);
+    }
+  });
+
+  it('does not let one that brings its SM-DP+ down keep the turn for itself', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    await rig.eim.euiccs.ensure(otherEid);
+    const euicc = issueEuicc(pki, otherEid);
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 1 }));
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 2, euicc }));
+    await laterRound(rig);
+    await laterRound(rig);
+    assert.deepEqual(
+      delivered(rig).map((one) => one.at(-1)),
+      ['1', '2', '1'],
+    );
   });
 
   it('gives up what the SM-DP+ refuses, so that later ones are not held up', async () => {
@@ -400,10 +503,12 @@ describe('delivery of notifications', () => {
     await rig.clock.turn(90 * day);
     await deliverNotifications(rig.eim);
     await rig.clock.turn(day);
-    await deliverNotifications(rig.eim);
     const tried = delivered(rig).length;
+    // Once more at the end of its time, then never.
     await deliverNotifications(rig.eim);
-    assert.equal(delivered(rig).length, tried);
+    assert.equal(delivered(rig).length, tried + 1);
+    await laterRound(rig);
+    assert.equal(delivered(rig).length, tried + 1);
   });
 
   it('gets through more than are read at a time, and takes no more than 256 of one eUICC', async () => {
@@ -425,8 +530,21 @@ describe('delivery of notifications', () => {
     await settled();
     delete rig.smdp.always.handleNotification;
     const tried = delivered(rig).length;
-    await deliverNotifications(rig.eim);
+    await laterRound(rig);
     assert.equal(delivered(rig).length - tried, 257);
+  });
+
+  it('makes room for a new one by what was refused', async () => {
+    const rig = await Rig.with();
+    const notify = (seqNumber: number) =>
+      rig.notify(rig.euicc.notification('notificationEnable', { seqNumber }));
+    rig.smdp.next('handleNotification', refusal('8.10.1/3.9'));
+    await notify(1);
+    rig.smdp.always.handleNotification = unreachable;
+    for (let i = 2; i <= 257; i++) await notify(i);
+    await assert.rejects(notify(258), { name: 'NotKeptError' });
+    const kept = await rig.store.list(notifications);
+    assert.deepEqual([kept.length, kept[0]?.[1].seqNumber], [256, 2]);
   });
 });
 

@@ -107,6 +107,7 @@ export class Rig {
         unknownEid: 'eidNotFound',
         maxDeliveries: 4,
         boundEidsOpen: false,
+        notifications: { retry: 60_000, retryLimit: 21_600_000, lifetime: 90 * 86_400_000 },
         ...this.#options.settings,
       },
       polls: new BoundedMap({ clock: this.clock, ceiling: 100, lifetime: 3_600_000 }),

@@ -36,6 +36,7 @@ export const info: Info = {
   counterValue: 1,
   consumerEuicc: false,
   drops: { 'dtls: bad record': 3 },
+  warnings: ['es9.insecure: nothing is checked'],
 };
 
 /** Connections as the DTLS room would have them. */

@@ -35,6 +35,7 @@ Example:
       const written = out === undefined ? [] : await write(out, info);
       if (output.json) return output.document(info);
       output.facts([
+        ...info.warnings.map((text) => ['WARNING', { text, colour: 'red' }] as const),
         ['eIM', info.eimId],
         ['version', info.version],
         ['FQDN', info.eimFqdn],
