@@ -1,6 +1,5 @@
 /** Records under an AEAD cipher (RFC 5246 §6.2.3.3, RFC 6347 §4.1.2.1). */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { concat } from '../base/bytes.ts';
 import type { Ccm } from './ccm.ts';
 import type { AeadCipher } from './cipher-suites.ts';
 import type { DirectionKeys } from './key-schedule.ts';
@@ -9,6 +8,8 @@ import { additionalData, type RecordProtection } from './record-protection.ts';
 
 /** Octets of a nonce, with each of our ciphers. */
 const nonceLength = 12;
+/** Octets of epoch and sequence number. */
+const numberLength = 8;
 
 /**
  *   fragment = explicit nonce(8 or 0) ciphertext tag
@@ -36,21 +37,21 @@ export class AeadProtection implements RecordProtection {
     this.overhead = overheadOf(cipher);
   }
 
-  seal(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
-    const explicit = numberOf(header).subarray(0, this.#explicitLength);
-    const nonce = this.#nonce(header, explicit);
+  seal(header: RecordHeader, plaintext: Uint8Array, before = 0): Uint8Array {
+    const nonce = this.#nonce(header, undefined);
     const data = additionalData(header, plaintext.length);
-    if (this.#ccm !== undefined) {
-      const fragment = new Uint8Array(this.overhead + plaintext.length);
-      fragment.set(explicit);
-      this.#ccm.seal(nonce, data, plaintext, fragment, explicit.length);
-      return fragment;
+    const fragment = new Uint8Array(before + this.overhead + plaintext.length);
+    if (this.#explicitLength > 0) setEpochAndSequence(fragment, before, header);
+    const at = before + this.#explicitLength;
+    if (this.#ccm !== undefined) this.#ccm.seal(nonce, data, plaintext, fragment, at);
+    else {
+      const sealing = this.#sealing(nonce);
+      sealing.setAAD(data, { plaintextLength: plaintext.length });
+      fragment.set(sealing.update(plaintext), at);
+      sealing.final();
+      fragment.set(sealing.getAuthTag(), at + plaintext.length);
     }
-    const sealing = this.#sealing(nonce);
-    sealing.setAAD(data, { plaintextLength: plaintext.length });
-    const ciphertext = sealing.update(plaintext);
-    sealing.final();
-    return concat(explicit, ciphertext, sealing.getAuthTag());
+    return fragment;
   }
 
   open(record: DtlsRecord): Uint8Array | undefined {
@@ -58,7 +59,7 @@ export class AeadProtection implements RecordProtection {
     const from = this.#explicitLength;
     const length = fragment.length - this.overhead;
     if (length < 0) return undefined;
-    const nonce = this.#nonce(record, fragment.subarray(0, from));
+    const nonce = this.#nonce(record, fragment);
     const data = additionalData(record, length);
     if (this.#ccm !== undefined) return this.#ccm.open(nonce, data, fragment.subarray(from));
     const opening = this.#opening(nonce);
@@ -73,12 +74,16 @@ export class AeadProtection implements RecordProtection {
     }
   }
 
-  #nonce(header: RecordHeader, explicit: Uint8Array): Uint8Array {
+  /** With the explicit part that is at the beginning of a fragment; undefined: with ours. */
+  #nonce(header: RecordHeader, fragment: Uint8Array | undefined): Uint8Array {
+    const nonce = new Uint8Array(nonceLength);
+    const before = nonceLength - numberLength;
+    if (fragment === undefined || this.#explicitLength === 0) {
+      setEpochAndSequence(nonce, before, header);
+    } else for (let i = 0; i < numberLength; i++) nonce[before + i] = fragment[i] ?? 0;
     const iv = this.#iv;
-    if (explicit.length > 0) return concat(iv, explicit);
-    const number = numberOf(header);
-    const before = nonceLength - number.length;
-    return iv.map((octet, i) => octet ^ (number[i - before] ?? 0));
+    for (let i = 0; i < iv.length; i++) nonce[i] = (nonce[i] ?? 0) ^ (iv[i] ?? 0);
+    return nonce;
   }
 
   // One call for each mode, because node:crypto types them apart.
@@ -116,11 +121,4 @@ export class AeadProtection implements RecordProtection {
 /** Octets that a fragment is longer than its plaintext. */
 export function overheadOf({ fixedIvLength, tagLength }: AeadCipher): number {
   return nonceLength - fixedIvLength + tagLength;
-}
-
-/** epoch(2) sequence_number(6) */
-function numberOf(header: RecordHeader): Uint8Array {
-  const number = new Uint8Array(8);
-  setEpochAndSequence(number, 0, header);
-  return number;
 }

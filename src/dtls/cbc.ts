@@ -41,14 +41,15 @@ export class CbcProtection implements RecordProtection {
     this.#encryptThenMac = encryptThenMac;
   }
 
-  seal(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
+  seal(header: RecordHeader, plaintext: Uint8Array, before = 0): Uint8Array {
+    const room = new Uint8Array(before);
     const iv = this.#iv(header);
     if (!this.#encryptThenMac) {
       const mac = this.#mac(header, plaintext);
-      return concat(iv, this.#encrypt(iv, padded(concat(plaintext, mac))));
+      return concat(room, iv, this.#encrypt(iv, padded(concat(plaintext, mac))));
     }
     const encrypted = concat(iv, this.#encrypt(iv, padded(plaintext)));
-    return concat(encrypted, this.#mac(header, encrypted));
+    return concat(room, encrypted, this.#mac(header, encrypted));
   }
 
   open(record: DtlsRecord): Uint8Array | undefined {

@@ -312,27 +312,30 @@ export class Connection<Credential> {
     if (this.hasCid) {
       // RFC 9146 §3: whoever asked for a connection ID takes no record without it.
       if (record.cid === undefined) return 'record without the connection ID';
-      if (toHex(record.cid) !== this.#own) return 'connection ID of another connection';
+      if (!isHexOf(this.#own, record.cid)) return 'connection ID of another connection';
     }
     if (!reader.isNew(record)) return 'record received before';
     const read = reader.read(record);
     if (read === undefined) return this.#notAuthentic();
     const { type, plaintext, newest } = read;
-    const opened = { ...record, type, fragment: plaintext };
     this.#owner.heard?.(newest);
     switch (type) {
       case ContentType.applicationData:
         // Data that comes before Finished waits until the peer has proved who it is.
-        if (this.#state === 'handshaking') return this.#conversation?.data.keep(opened);
+        if (this.#state === 'handshaking') {
+          return this.#conversation?.data.keep({ ...record, type, fragment: plaintext });
+        }
         this.#forgetLast(); // the peer has data to send, so it has our last flight
         this.#owner.deliver(plaintext);
         return undefined;
       case ContentType.alert:
         return this.#receiveAlert(plaintext);
-      case ContentType.handshake:
+      case ContentType.handshake: {
+        const opened = { ...record, type, fragment: plaintext };
         return this.#conversation === undefined
           ? this.#receiveLate(opened)
           : this.#receiveFragments(opened, this.#conversation);
+      }
       default:
         return 'change_cipher_spec in a protected epoch';
     }
@@ -564,6 +567,17 @@ export class Connection<Credential> {
     else this.end('record numbers are used up');
   }
 }
+
+/** Whether the text is the octets in upper-case hex: for each record, so without making any text. */
+function isHexOf(text: string, octets: Uint8Array): boolean {
+  if (text.length !== 2 * octets.length) return false;
+  for (let i = 0; i < octets.length; i++) {
+    const octet = octets[i] ?? 0;
+    if (text[2 * i] !== digits[octet >> 4] || text[2 * i + 1] !== digits[octet & 15]) return false;
+  }
+  return true;
+}
+const digits = '0123456789ABCDEF';
 
 /** One for all: there are many connections. */
 const noKeys: readonly EpochKeys[] = [];

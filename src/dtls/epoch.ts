@@ -1,15 +1,16 @@
 /** One direction of one epoch: its sequence numbers and, from epoch 1 on, its keys (RFC 6347 §4.1). */
-import { concat } from '../base/bytes.ts';
 import type { DirectionCid } from './connection-id.ts';
 import {
   ContentType,
   type DtlsRecord,
   encodeRecord,
+  headLengthOf,
   isInnerType,
   lastSequence,
   ProtocolVersion,
   type RecordHeader,
   recordHeaderLength,
+  setHead,
 } from './record.ts';
 import type { RecordProtection } from './record-protection.ts';
 import { ReplayWindow } from './replay-window.ts';
@@ -67,8 +68,10 @@ export class WriteEpoch {
     };
     if (this.#cid === undefined) return this.#encode(header, plaintext);
     // DTLSInnerPlaintext (RFC 9146 §4): the content, its type, and padding, of which we add none.
-    const inner = concat(plaintext, Uint8Array.of(type));
-    return this.#encode(withCid({ ...header, type: ContentType.tls12Cid }, this.#cid), inner);
+    const inner = new Uint8Array(plaintext.length + 1);
+    inner.set(plaintext);
+    inner[plaintext.length] = type;
+    return this.#encode(withCid(header, this.#cid), inner);
   }
 
   /** Nothing is written any more. */
@@ -77,7 +80,8 @@ export class WriteEpoch {
   }
 
   #encode(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
-    return encodeRecord(header, this.#protection?.seal(header, plaintext) ?? plaintext);
+    if (this.#protection === undefined) return encodeRecord(header, plaintext);
+    return setHead(this.#protection.seal(header, plaintext, headLengthOf(header)), header);
   }
 }
 
@@ -120,7 +124,8 @@ export class ReadEpoch {
     const newest = this.window.isNewest(record.sequence);
     this.window.receive(record.sequence);
     if (this.#cid === undefined) return { type: record.type, plaintext, newest };
-    const end = plaintext.findLastIndex((octet) => octet !== 0);
+    let end = plaintext.length - 1;
+    while (end >= 0 && plaintext[end] === 0) end--;
     const type = plaintext[end] ?? 0;
     if (!isInnerType(type)) return undefined; // all padding, or none of our types
     return { type, plaintext: plaintext.subarray(0, end), newest };
@@ -133,5 +138,7 @@ export class ReadEpoch {
 }
 
 function withCid(header: RecordHeader, { octets, draft }: DirectionCid): RecordHeader {
-  return draft ? { ...header, cid: octets, draftMac: true } : { ...header, cid: octets };
+  const { version, epoch, sequence } = header;
+  const type = ContentType.tls12Cid;
+  return { type, version, epoch, sequence, cid: octets, draftMac: draft };
 }

@@ -36,8 +36,8 @@ class SideProtection implements RecordProtection, CipherHolder {
     return cipher.algorithm === 'aes-128-cbc' ? cbcOverhead : overheadOf(cipher);
   }
 
-  seal(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
-    return this.#protection().seal(header, plaintext);
+  seal(header: RecordHeader, plaintext: Uint8Array, before?: number): Uint8Array {
+    return this.#protection().seal(header, plaintext, before);
   }
 
   open(record: DtlsRecord): Uint8Array | undefined {

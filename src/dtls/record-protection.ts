@@ -4,8 +4,8 @@ import { type DtlsRecord, type RecordHeader, setEpochAndSequence, setUint16 } fr
 export interface RecordProtection {
   /** Octets that a protected fragment is longer than its plaintext, at most. */
   readonly overhead: number;
-  /** The protected fragment. */
-  seal(header: RecordHeader, plaintext: Uint8Array): Uint8Array;
+  /** The protected fragment, behind as many octets of room as the caller wants `before` it: none. */
+  seal(header: RecordHeader, plaintext: Uint8Array, before?: number): Uint8Array;
   /** The plaintext; undefined where the record is not authentic. */
   open(record: DtlsRecord): Uint8Array | undefined;
   /** It is needed no more. */

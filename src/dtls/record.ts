@@ -60,12 +60,17 @@ const sequenceCeiling = 2 ** 40;
  * behind it are read on, unless a length points past the end. `cidLength` is that of our connection IDs; 0: we have
  * none.
  */
-export function* readRecords(
+export function readRecords(
   datagram: Uint8Array,
   drop: (reason: string) => void,
   cidLength = 0,
-): Generator<DtlsRecord, void, void> {
-  if (datagram.length === 0) return drop('empty datagram');
+): readonly DtlsRecord[] {
+  const records: DtlsRecord[] = [];
+  const cutShort = (reason: string) => {
+    drop(reason);
+    return records;
+  };
+  if (datagram.length === 0) return cutShort('empty datagram');
   const reader = new Reader(datagram);
   while (reader.left >= recordHeaderLength) {
     const type = reader.uint8();
@@ -73,11 +78,11 @@ export function* readRecords(
     const epoch = reader.uint16();
     const sequence = reader.uint48();
     const hasCid = type === ContentType.tls12Cid;
-    if (hasCid && cidLength === 0) return drop('connection ID where we have none');
-    if (hasCid && reader.left < cidLength + 2) return drop('record cut short');
+    if (hasCid && cidLength === 0) return cutShort('connection ID where we have none');
+    if (hasCid && reader.left < cidLength + 2) return cutShort('record cut short');
     const cid = hasCid ? reader.bytes(cidLength) : undefined;
     const length = reader.uint16();
-    if (length > reader.left) return drop('record cut short');
+    if (length > reader.left) return cutShort('record cut short');
     const fragment = reader.bytes(length);
     if (!isContentType(type)) drop('unknown content type');
     else if (version >> 8 !== 0xfe) drop('no DTLS version');
@@ -87,32 +92,42 @@ export function* readRecords(
     else if (sequence >= sequenceCeiling) drop('sequence number out of range');
     else if (length === 0 || length > (epoch === 0 ? longestPlaintext : longestFragment)) {
       drop('record length out of range');
-    } else if (cid === undefined) yield { type, version, epoch, sequence, fragment };
-    else yield { type, version, epoch, sequence, cid, fragment };
+    } else if (cid === undefined) records.push({ type, version, epoch, sequence, fragment });
+    else records.push({ type, version, epoch, sequence, cid, fragment });
   }
-  if (reader.left > 0) drop('record cut short');
+  return reader.left > 0 ? cutShort('record cut short') : records;
 }
 
 export function encodeRecord(header: RecordHeader, fragment: Uint8Array): Uint8Array {
+  const headLength = headLengthOf(header);
+  const record = new Uint8Array(headLength + fragment.length);
+  record.set(fragment, headLength);
+  return setHead(record, header);
+}
+
+/** Octets before the fragment. */
+export function headLengthOf({ cid }: RecordHeader): number {
+  return recordHeaderLength + (cid?.length ?? 0);
+}
+
+/** Completes a record that has its fragment, behind room for the head. */
+export function setHead(record: Uint8Array, header: RecordHeader): Uint8Array {
   const cid = header.cid ?? noCid;
-  const bytes = new Uint8Array(recordHeaderLength + cid.length + fragment.length);
-  bytes[0] = header.type;
-  setUint16(bytes, 1, header.version);
-  setEpochAndSequence(bytes, 3, header);
-  bytes.set(cid, 11);
-  setUint16(bytes, 11 + cid.length, fragment.length);
-  bytes.set(fragment, recordHeaderLength + cid.length);
-  return bytes;
+  record[0] = header.type;
+  setUint16(record, 1, header.version);
+  setEpochAndSequence(record, 3, header);
+  record.set(cid, 11);
+  setUint16(record, 11 + cid.length, record.length - recordHeaderLength - cid.length);
+  return record;
 }
 
 /** Epoch and sequence number as the eight octets that headers, nonces and additional data share. */
 export function setEpochAndSequence(bytes: Uint8Array, at: number, header: RecordHeader): void {
-  setUint16(bytes, at, header.epoch);
-  let rest = header.sequence;
-  for (let i = at + 7; i > at + 1; i--) {
-    bytes[i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
+  const { epoch, sequence } = header;
+  setUint16(bytes, at, epoch);
+  setUint16(bytes, at + 2, Math.floor(sequence / 2 ** 32));
+  setUint16(bytes, at + 4, sequence >>> 16);
+  setUint16(bytes, at + 6, sequence);
 }
 
 /** Two octets, without the DataView that would cost more than they do. */
