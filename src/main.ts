@@ -160,6 +160,7 @@ export async function serve(
         unknownEid: config.esipa.unknownEid,
         boundEidsOpen: config.esipa.boundEidsOpen,
         maxDeliveries: config.orders.maxDeliveries,
+        ownQuestions: config.orders.ownQuestions,
         notifications: {
           retry: config.es9.notificationRetry,
           retryLimit: config.es9.notificationRetryLimit,

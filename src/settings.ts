@@ -391,6 +391,12 @@ export const settings = {
       16,
       'How often one eIM package is handed out before its order ends as stuckOrder.',
     ),
+    ownQuestions: setting(
+      z.int().min(0),
+      8,
+      'How often in 24 hours the eIM asks one eUICC of itself, where its picture of it is in doubt; 0: never.',
+      'A device tells of a change with a poll; bounded so that one that always does costs no more.',
+    ),
     sweepEvery: setting(duration, '60s', 'How often these deadlines are looked at.'),
   },
   coap: {

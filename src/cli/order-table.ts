@@ -20,6 +20,7 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
     ['order', order.id],
     ['EID', order.eid],
     ...order.steps.map((step) => ['step', stepText(step)] as const),
+    ['asked by', order.byEim === undefined ? undefined : `the eIM: ${order.byEim}`],
     ['push', order.push ? 'to the device, where it can be reached' : undefined],
     ['state', stateCell(order)],
     ['reason', order.reason || undefined],
@@ -46,14 +47,13 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
 export function showOrders(output: Output, orders: readonly OrderView[]): void {
   output.table(
     ['order', 'eid', 'what', 'state', 'submitted'],
-    orders.map((order) => [
-      order.id,
-      order.eid,
-      order.steps.map((step) => Object.keys(step).join()).join(' '),
-      shortState(order),
-      order.submitted,
-    ]),
+    orders.map((order) => [order.id, order.eid, whatOf(order), shortState(order), order.submitted]),
   );
+}
+
+function whatOf({ steps, byEim }: OrderView): string {
+  const what = steps.map((step) => Object.keys(step).join()).join(' ');
+  return byEim === undefined ? what : `${what} (by the eIM)`;
 }
 
 function stateCell({ state, success, history }: OrderView): Cell {

@@ -287,9 +287,10 @@ export class Euiccs {
     doubt: Doubt,
     mostKept: number,
   ): readonly Change[] {
-    const times = [...ownQuestions, this.#clock.now()].slice(-mostKept);
+    const now = this.#clock.now();
+    const times = [...ownQuestions, now].slice(-mostKept);
     return [
-      put(euiccs, `${eid}/${doubtMark}${topic}`, { ...doubt, asked: doubt.asked + 1 }),
+      put(euiccs, `${eid}/${doubtMark}${topic}`, { ...doubt, asked: doubt.asked + 1, last: now }),
       ...this.change(eid, { ownQuestions: times }),
     ];
   }

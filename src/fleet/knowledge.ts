@@ -32,6 +32,8 @@ export interface Doubt {
   readonly why: string;
   /** How often the eIM has asked because of it. */
   readonly asked: number;
+  /** When it last did; milliseconds since 1970. */
+  readonly last?: number;
 }
 
 /** A package that left and may change the eUICC: what it may change is in doubt if its result never comes. */

@@ -56,6 +56,11 @@ export interface ProcedureSettings {
   readonly unknownEid: 'eidNotFound' | 'noEimPackageAvailable';
   /** How often one eIM package is handed out before its order ends as stuck. Default 16. */
   readonly maxDeliveries: number;
+  /**
+   * How often in 24 hours the eIM asks one eUICC of itself where its picture of it is in doubt; 0: never, the doubt is
+   * shown alone. Default 8.
+   */
+  readonly ownQuestions: number;
   /** Whether an EID that devices are bound to may be spoken for by other peers. Default false. */
   readonly boundEidsOpen: boolean;
   /** How long notifications are taken to their SM-DP+ again and again, in milliseconds. */

@@ -24,8 +24,9 @@ import { noteOrder } from './end-order.ts';
 import { askForResults } from './ipa-euicc-data.ts';
 import { keyOf } from './learn-euicc.ts';
 import { asAsked, outcomesOf } from './outcomes.ts';
-import { pictureAfter } from './picture.ts';
+import { learnedFrom } from './picture.ts';
 import { withStatesUnknown } from './profiles.ts';
+import { doubtsAbout } from './settle.ts';
 
 /** The seqNumber of a result that the eUICC may forget; undefined where there is none to acknowledge. */
 type Acknowledged = number | undefined;
@@ -83,6 +84,10 @@ async function executed(
   if (doubt !== undefined) return disbelieve(eim, eid, found, doubt);
   const acknowledged = record.consumerEuicc ? undefined : value.seqNumber;
   const { order, current } = found;
+  if (order?.state.at === 'done' && record.outstanding?.orderId === order.id) {
+    await tooLate(eim, record, order, value);
+    return acknowledged;
+  }
   if (order === undefined || order.id !== current?.id) {
     const what = `counterValue ${value.counterValue}, seqNumber ${value.seqNumber}`;
     eim.log.info('result of a package that is not in work', { eid, what });
@@ -94,7 +99,6 @@ async function executed(
   }
   const results = asAsked(order.request, value.euiccResult);
   const outcome = outcomesOf(order.request, results);
-  const picture = pictureAfter(record, eim.id, order.request, results, eim.clock.now());
   await eim.orders.finish(
     order.id,
     {
@@ -103,9 +107,27 @@ async function executed(
       outcome,
       reason: `the eUICC's signed result, seqNumber ${value.seqNumber}`,
     },
-    eim.euiccs.change(eid, picture),
+    learnedFrom(eim, record, { order, results, seqNumber: value.seqNumber }),
   );
   return acknowledged;
+}
+
+/** The result of the package that left last, once its order has ended without: it counts for the picture all the same. */
+async function tooLate(
+  eim: Eim,
+  record: EuiccRecord,
+  order: PackageOrder,
+  { euiccResult, seqNumber }: EuiccPackageResultDataSigned,
+): Promise<void> {
+  const results = asAsked(order.request, euiccResult);
+  const outcome = outcomesOf(order.request, results)
+    .map((one) => JSON.stringify(one))
+    .join(' ');
+  await eim.orders.toldLate(
+    order.id,
+    `the eUICC's signed result, seqNumber ${seqNumber}, came after the end: ${outcome}`,
+    learnedFrom(eim, record, { order, results, seqNumber }),
+  );
 }
 
 /**
@@ -114,10 +136,11 @@ async function executed(
  */
 async function rolledBackSince(
   eim: Eim,
-  { eid, profiles }: EuiccRecord,
+  record: EuiccRecord,
   order: Order | undefined,
   { euiccResult }: EuiccPackageResultDataSigned,
 ): Promise<void> {
+  const { eid, profiles } = record;
   const isRollback = euiccResult.some(
     ({ type, value }) => type === 'rollbackResult' && value === 0,
   );
@@ -129,7 +152,11 @@ async function rolledBackSince(
     order: order.id,
   });
   if (profiles === undefined) return;
-  await eim.store.commit(eim.euiccs.change(eid, { profiles: withStatesUnknown(profiles) }));
+  const why = `the device rolled order ${order.id} back after its result was taken`;
+  await eim.store.commit([
+    ...eim.euiccs.change(eid, { profiles: withStatesUnknown(profiles) }),
+    ...doubtsAbout(eim, record, ['profiles'], why),
+  ]);
 }
 
 /** A signed error has no seqNumber and is not kept on the card: there is nothing to acknowledge. */
@@ -146,17 +173,32 @@ async function refused(
   const { order, current } = found;
   if (order === undefined || order.id !== current?.id) return undefined;
   const code = value.euiccPackageErrorCode;
-  // Handed out again and executed before: the result was lost on its way, and the eUICC may have it still.
-  const executedBefore =
-    code === EuiccPackageErrorCode.replayError && current.state.dispatch.deliveries > 1;
-  if (executedBefore && (await askForResults(eim, current))) return undefined;
+  const isReplay = code === EuiccPackageErrorCode.replayError;
+  if (isReplay && (await askForResults(eim, current))) return undefined;
   const outcome = euiccPackageError(code);
-  await eim.orders.finish(order.id, {
-    success: false,
-    outcome: [outcome],
-    reason: `the eUICC refused the package, signed: ${Object.values(outcome).join()}`,
-  });
+  await eim.orders.finish(
+    order.id,
+    {
+      success: false,
+      outcome: [outcome],
+      reason: `the eUICC refused the package, signed: ${Object.values(outcome).join()}${advice(code, value.counterValue)}`,
+    },
+    // Nothing of it was executed; of a replay that is not known.
+    isReplay ? [] : eim.euiccs.forget(eid, 'outstanding'),
+  );
   return undefined;
+}
+
+/** What an operator can do about it. */
+function advice(code: number, counterValue: number): string {
+  switch (code) {
+    case EuiccPackageErrorCode.replayError:
+      return `; its counterValue is ahead of ours, ${counterValue}: set a higher one (eim euicc set EID --counter-value)`;
+    case EuiccPackageErrorCode.counterValueOutOfRange:
+      return `; counterValue ${counterValue} is more than it takes: have another eIM give this one's configuration a new counterValue (updateEim, or deleteEim and addEim), then set it here (eim euicc set EID --counter-value)`;
+    default:
+      return '';
+  }
 }
 
 /**
@@ -184,15 +226,22 @@ async function notTrusted(
     error.associationToken === undefined
       ? ''
       : `; it says that its association token is ${error.associationToken}`;
-  await eim.orders.finish(current.id, {
-    success: false,
-    outcome: [{ euiccPackageErrorCode: 'undefinedError' }],
-    reason: `the eUICC does not take the package for this eIM's (eimId, signing key or association token)${token}`,
-  });
+  await eim.orders.finish(
+    current.id,
+    {
+      success: false,
+      outcome: [{ euiccPackageErrorCode: 'undefinedError' }],
+      reason: `the eUICC does not take the package for this eIM's (eimId, signing key or association token)${token}`,
+    },
+    eim.euiccs.forget(eid, 'outstanding'),
+  );
   return undefined;
 }
 
-/** The order that a result is of: by eimTransactionId; where the result has none, the one in work with its counter. */
+/**
+ * The order that a result is of: by eimTransactionId; where the result has none, by the counterValue of the package that
+ * is in work, or was the last that left.
+ */
 async function find(
   eim: Eim,
   eid: Eid,
@@ -203,10 +252,21 @@ async function find(
   const found = current === undefined ? {} : { current };
   if (eimTransactionId !== undefined) {
     const order = await eim.orders.byTransaction(eid, eimTransactionId);
-    return order === undefined || !isPackage(order) ? found : { ...found, order };
+    if (order !== undefined) return isPackage(order) ? { ...found, order } : found;
   }
-  const isCurrent = current !== undefined && current.state.dispatch.counterValue === counterValue;
-  return isCurrent ? { current, order: current } : found;
+  if (counterValue === undefined) return found;
+  if (current !== undefined) {
+    const { dispatch } = current.state;
+    // Built anew because of a replay, and now the result of before comes home.
+    if (dispatch.formerCounterValue === counterValue) return { current, order: current };
+    const isNamed = eimTransactionId !== undefined;
+    if (!isNamed && dispatch.counterValue === counterValue) return { current, order: current };
+  }
+  if (eimTransactionId !== undefined) return found;
+  const { outstanding } = (await eim.euiccs.get(eid)) ?? {};
+  if (outstanding?.counterValue !== counterValue) return found;
+  const last = await eim.orders.get(outstanding.orderId);
+  return last === undefined || !isPackage(last) ? found : { ...found, order: last };
 }
 
 function isPackage(order: Order): order is PackageOrder {
@@ -238,7 +298,10 @@ function doubtIn(
     return `its signature does not fit the eUICC's key and association token ${record.associationToken}`;
   }
   if (current === undefined) return undefined;
-  const { counterValue } = current.state.dispatch;
+  const { counterValue, formerCounterValue } = current.state.dispatch;
+  // Built anew because of a replay, and the result of before comes home all the same.
+  if (formerCounterValue !== undefined && value.counterValue === formerCounterValue)
+    return undefined;
   if (order?.id === current.id && value.counterValue !== counterValue) {
     return `its counterValue is ${value.counterValue}, that of the package ${counterValue}`;
   }

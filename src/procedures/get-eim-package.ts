@@ -28,6 +28,7 @@ import {
 import { buildEuiccPackage } from './euicc-package.ts';
 import { buildDataRequest, euiccDataDue } from './ipa-euicc-data.ts';
 import { buildDownloadTrigger } from './profile-download-trigger.ts';
+import { leaving, settle, stateChanged } from './settle.ts';
 
 /** Returns the GetEimPackageResponse, `BF4F…`. */
 export async function getEimPackage(
@@ -73,8 +74,16 @@ async function next(
     ...(connection === undefined ? {} : { connection }),
     ...stateChange(request),
   });
-  const due = await nextEimPackage(eim, eid);
-  if (due === undefined) return refusal(EimPackageError.noEimPackageAvailable);
+  if (tellsOfChange(request)) await stateChanged(eim, eid);
+  const isIdle = eim.orders.isIdle(eid);
+  let due = await nextEimPackage(eim, eid);
+  if (due === undefined && !isIdle && (await settle(eim, eid))) {
+    due = await nextEimPackage(eim, eid);
+  }
+  if (due === undefined) {
+    eim.euiccs.rests(eid);
+    return refusal(EimPackageError.noEimPackageAvailable);
+  }
   return tlv(0xbf4f, due.eimPackage);
 }
 
@@ -110,16 +119,24 @@ export async function nextEimPackage(
   }
 }
 
+function tellsOfChange(request: GetEimPackageRequest): boolean {
+  return stateChange(request).stateChangeCause !== undefined;
+}
+
 function stateChange(request: GetEimPackageRequest): { stateChangeCause?: number } {
   if (request.stateChangeCause !== undefined) return { stateChangeCause: request.stateChangeCause };
   return request.notifyStateChange === undefined ? {} : { stateChangeCause: 127 };
 }
 
+/** How often a question of the eIM's own is handed out: it is not to hold up orders. */
+const mostOfOwn = 4;
+
 /** The bytes that left before; undefined where they left too often without an answer, which ends the order. */
 async function again(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
   if (order.state.at !== 'work') throw new Error(`order ${order.id} is ${order.state.at}`);
   const { dispatch } = order.state;
-  if (dispatch.deliveries >= eim.settings.maxDeliveries) {
+  const most = order.byEim === undefined ? eim.settings.maxDeliveries : mostOfOwn;
+  if (dispatch.deliveries >= Math.min(most, eim.settings.maxDeliveries)) {
     await eim.orders.finish(order.id, {
       success: false,
       outcome: [procedureError('stuckOrder')],
@@ -155,7 +172,7 @@ async function first(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
       last: now,
       deliveries: 1,
     },
-    built.also,
+    [...built.also, ...(await leaving(eim, order, counterValue))],
   );
   return eimPackage;
 }

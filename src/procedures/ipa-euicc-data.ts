@@ -8,6 +8,7 @@
  * A question is kept until it is answered, so that a repeated poll gets the same bytes.
  */
 import { equal, hex } from '../base/bytes.ts';
+import { largestCounter } from '../fleet/euiccs.ts';
 import type { EuiccPackageResult } from '../messages/euicc-package.ts';
 import { EuiccPackageErrorCode } from '../messages/euicc-package.ts';
 import type { Eid } from '../messages/ids.ts';
@@ -26,7 +27,12 @@ import { put, remove, table } from '../store/store.ts';
 import { type BuiltPackage, type Caller, type Eim, fetchesFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
 import { euiccDataOutcome, keptData } from './euicc-data.ts';
+import { buildEuiccPackage } from './euicc-package.ts';
 import { keyOf } from './learn-euicc.ts';
+import { asksForAll } from './settle.ts';
+
+/** How far above the last one a counterValue is that is to be ahead of the eUICC's: years of daily orders. */
+const counterStep = 10_000;
 
 interface Question {
   readonly eimTransactionId: Uint8Array;
@@ -92,12 +98,15 @@ export async function isAsked(eim: Eim, order: Order): Promise<boolean> {
 export async function askForResults(eim: Eim, order: Order): Promise<boolean> {
   const open = await eim.store.get(questions, order.eid);
   if (open?.orderId === order.id && open.about === 'results') return false;
+  if (order.state.at !== 'work' || order.state.dispatch.formerCounterValue !== undefined) {
+    return false;
+  }
   await ask(eim, order, 'results', 0);
   await noteOrder(
     eim,
     order.id,
     'asked for results',
-    'the eUICC has executed this package before: its result was lost on the way',
+    'the eUICC says that this is a replay: it has executed the package before and the result was lost on the way, or its counterValue is ahead of ours',
   );
   return true;
 }
@@ -133,14 +142,63 @@ async function unanswered(eim: Eim, eid: Eid, open: Question, why: string): Prom
     ],
     results: [
       euiccPackageError(EuiccPackageErrorCode.replayError),
-      `the eUICC has executed this package before, or its counterValue is ahead of ours, and the result is not to be had: ${why}`,
+      `the eUICC has executed this package before, or its counterValue is ahead of ours, and the result is not to be had: ${why}; if its counterValue is ahead, set a higher one (eim euicc set EID --counter-value)`,
     ],
   };
+  if (open.about === 'results' && (await buildAnew(eim, open, why))) return;
   const [outcome, reason] = ends[open.about];
   eim.log.warn('eUICC data not to be had', { eid, order: open.orderId, why });
   await endOrder(eim, open.orderId, { success: false, outcome: [outcome], reason }, [
     remove(questions, eid),
   ]);
+}
+
+/**
+ * Builds the package of a replay anew, once, with a counterValue well above: it left but once and the eUICC has no
+ * result of it, so it was not executed, and its counterValue is ahead of ours. False where that is not so.
+ */
+async function buildAnew(eim: Eim, open: Question, why: string): Promise<boolean> {
+  const order = await eim.orders.get(open.orderId);
+  if (order?.state.at !== 'work' || !isPackageRequest(order.request)) return false;
+  const { eid, request } = order;
+  const { dispatch } = order.state;
+  const { counterValue: former, first, last, deliveries } = dispatch;
+  if (former === undefined || deliveries > 1 || dispatch.formerCounterValue !== undefined)
+    return false;
+  const known = (await eim.euiccs.ensure(eid)).counterValue;
+  const above = Math.max(known, former) + counterStep;
+  if (above >= largestCounter) return false;
+  // In memory at once; on the disk with the package.
+  eim.euiccs.change(eid, { counterValue: above });
+  const eimTransactionId = eim.random(16);
+  const { eimPackage, counterValue, also } = await buildEuiccPackage(
+    eim,
+    eid,
+    request,
+    eimTransactionId,
+  );
+  const { outstanding } = await eim.euiccs.ensure(eid);
+  await eim.orders.rebuilt(
+    order.id,
+    {
+      eimTransactionId,
+      eimPackage,
+      ...(counterValue === undefined ? {} : { counterValue }),
+      first,
+      last,
+      deliveries: 0,
+      formerCounterValue: former,
+    },
+    `the eUICC takes ${former} for a replay that it has no result of (${why}): its counterValue is ahead of ours`,
+    [
+      ...also,
+      remove(questions, eid),
+      ...(outstanding?.orderId === order.id && counterValue !== undefined
+        ? eim.euiccs.change(eid, { outstanding: { ...outstanding, counterValue } })
+        : []),
+    ],
+  );
+  return true;
 }
 
 /** The open question that a response answers: it names its eimTransactionId, or comes from who fetches for this EID. */
@@ -218,7 +276,10 @@ async function orderedData(
         ? 'the IPA sent the data'
         : `the IPA sent the data; its certificates are not believed: ${unproven}`;
     const outcome = [euiccDataOutcome(data)];
-    await endOrder(eim, order.id, { success: true, outcome, reason }, changes);
+    const settled = asksForAll(hex(order.request.edr.tagList))
+      ? eim.euiccs.settled(eid, 'data')
+      : [];
+    await endOrder(eim, order.id, { success: true, outcome, reason }, [...changes, ...settled]);
   } else {
     eim.log.info('eUICC data that came again', { eid, order: order.id });
   }

@@ -5,10 +5,12 @@
  */
 import { toHex } from '../base/bytes.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
-import type { Eid } from '../messages/ids.ts';
+import type { Origin } from '../fleet/knowledge.ts';
+import { type Eid, iccidOf } from '../messages/ids.ts';
 import {
   BppCommandId,
   ErrorReason,
+  type NotificationMetadata,
   type OtherSignedNotification,
   PendingNotification,
   type ProfileInstallationResult,
@@ -23,7 +25,8 @@ import { type Caller, callerText, type Eim, isKnown, maySpeakFor } from './eim.t
 import { endOrder, noteOrder } from './end-order.ts';
 import { keyOf } from './learn-euicc.ts';
 import { keepNotification } from './notification-delivery.ts';
-import { withInstalled } from './profiles.ts';
+import { withInstalled, withNotified } from './profiles.ts';
+import { doubtsAbout } from './settle.ts';
 import { endTransaction, inSession, type Transaction, transactionOf } from './transactions.ts';
 
 /** Characters of a host name, a colon and a port. */
@@ -109,7 +112,7 @@ async function sessionResult(
   await endOrder(eim, orderId, finish(result, transaction), [
     ...kept.changes,
     ...(await endTransaction(eim, transaction)),
-    ...installed(eim, record, result),
+    ...installed(eim, record, orderId, result),
   ]);
   kept.deliver();
   return seqNumber;
@@ -134,7 +137,12 @@ export async function directInstallation(
   const record = await eim.euiccs.ensure(eid);
   const doubt = doubtIn(eim, record, result);
   if (doubt !== undefined) return disbelieve(eim, eid, order.id, doubt);
-  await endOrder(eim, order.id, finish(result, undefined), installed(eim, record, result));
+  await endOrder(
+    eim,
+    order.id,
+    finish(result, undefined),
+    installed(eim, record, order.id, result),
+  );
 }
 
 /** Why this installation result is not to be believed; undefined where nothing speaks against it. */
@@ -159,13 +167,45 @@ async function disbelieve(eim: Eim, eid: Eid, orderId: string, because: string):
 /** What a believed result changes in the picture of the eUICC's profiles. */
 function installed(
   eim: Eim,
-  { eid, profiles }: EuiccRecord,
+  record: EuiccRecord,
+  orderId: string,
   { profileInstallationResultData: { value } }: ProfileInstallationResult,
 ): readonly Change[] {
-  const { iccid } = value.notificationMetadata;
-  if (value.finalResult.type !== 'successResult' || iccid === undefined) return [];
-  const after = withInstalled(profiles, iccid, value.finalResult.value, eim.clock.now());
-  return eim.euiccs.change(eid, { profiles: after });
+  const { eid, outstanding, profiles } = record;
+  const reported = outstanding?.orderId === orderId ? eim.euiccs.forget(eid, 'outstanding') : [];
+  const { iccid, seqNumber } = value.notificationMetadata;
+  if (value.finalResult.type !== 'successResult' || iccid === undefined) return reported;
+  const { aid } = value.finalResult.value;
+  const now = eim.clock.now();
+  const after = withInstalled(profiles, { iccid, aid, seqNumber }, now);
+  const source = `installation result of order ${orderId}`;
+  return [
+    ...reported,
+    ...eim.euiccs.change(eid, { profiles: after }, { at: now, source, sure: proof(record) }),
+  ];
+}
+
+function proof({ consumerEuicc }: EuiccRecord): Origin['sure'] {
+  return consumerEuicc ? 'reported' : 'proven';
+}
+
+/** What a proven notification changes in the picture; where it names a profile that is not in it, that is in doubt. */
+function notified(eim: Eim, record: EuiccRecord, value: NotificationMetadata): readonly Change[] {
+  const { eid, profiles } = record;
+  const [event] = value.profileManagementOperation;
+  if (profiles === undefined || event === undefined || value.iccid === undefined) return [];
+  const iccid = iccidOf(value.iccid);
+  const { seqNumber } = value;
+  const told = withNotified(profiles, event, iccid, seqNumber);
+  if (told === undefined) return [];
+  const source = `${event} of profile ${iccid}, seqNumber ${seqNumber}`;
+  const origin = { at: eim.clock.now(), source, sure: 'proven' } as const;
+  return [
+    ...eim.euiccs.change(eid, { profiles: told.after }, origin),
+    ...(told.isKnown
+      ? []
+      : doubtsAbout(eim, record, ['profiles'], `${source}, which was not known`)),
+  ];
 }
 
 function finish(
@@ -245,7 +285,10 @@ async function otherNotification(
         value: notification,
       }),
     });
-    await eim.store.commit(kept.changes);
+    await eim.store.commit([
+      ...kept.changes,
+      ...notified(eim, await eim.euiccs.ensure(eid), value),
+    ]);
     kept.deliver();
     return seqNumber;
   });

@@ -1,30 +1,77 @@
 /** The eIM's picture of an eUICC, brought up to date by the results that the eUICC signed. */
-
-import { hex } from '../base/bytes.ts';
-import type { EimList, EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
-import { DeleteEimResult, EimConfigurationData } from '../messages/eco.ts';
+import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
+import type { Origin } from '../fleet/knowledge.ts';
 import type { EuiccResultData } from '../messages/euicc-package.ts';
 import type { PackageRequest } from '../orders/operations.ts';
-import type { EcoRequest, PsmoRequest } from '../orders/order.ts';
+import type { EcoRequest, Order, PsmoRequest } from '../orders/order.ts';
+import type { Change } from '../store/store.ts';
+import { eimsVerdict, profilesVerdict, type Verdict } from './contradictions.ts';
+import type { Eim } from './eim.ts';
+import { configurationOf, eimsAfter } from './eims.ts';
 import { profilesAfter } from './profiles.ts';
+import { doubtsAbout } from './settle.ts';
+
+/** A package's results, believed. */
+export interface Believed {
+  readonly order: Order & { readonly request: PackageRequest };
+  readonly results: readonly EuiccResultData[];
+  readonly seqNumber: number;
+}
+
+/** The changes that results make to what is known of the eUICC, and to what is in doubt. */
+export function learnedFrom(
+  eim: Eim,
+  record: EuiccRecord,
+  { order, results, seqNumber }: Believed,
+): readonly Change[] {
+  const { eid, outstanding, consumerEuicc } = record;
+  const { request } = order;
+  const now = eim.clock.now();
+  const origin: Origin = {
+    at: now,
+    source: `result of order ${order.id}`,
+    sure: consumerEuicc ? 'reported' : 'proven',
+  };
+  const picture = pictureAfter(record, eim.id, request, results, { now, seqNumber });
+  const verdict =
+    'eco' in request
+      ? eimsVerdict(record.eims, request.eco, results)
+      : profilesVerdict(record.profiles, request.psmo, results);
+  return [
+    ...eim.euiccs.change(eid, picture, origin),
+    ...(outstanding?.orderId === order.id ? eim.euiccs.forget(eid, 'outstanding') : []),
+    ...judged(eim, record, verdict, 'eco' in request ? 'eims' : 'profiles'),
+  ];
+}
+
+function judged(
+  eim: Eim,
+  record: EuiccRecord,
+  { settled, doubt }: Verdict,
+  topic: 'eims' | 'profiles',
+): readonly Change[] {
+  if (doubt !== undefined) return doubtsAbout(eim, record, [topic], doubt);
+  return settled ? eim.euiccs.settled(record.eid, topic) : [];
+}
 
 /** What these results of this package change; `ownId` is this eIM's, `now` in milliseconds since 1970. */
-export function pictureAfter(
+function pictureAfter(
   { profiles, eims }: EuiccRecord,
   ownId: string,
   request: PackageRequest,
   results: readonly EuiccResultData[],
-  now: number,
+  { now, seqNumber }: { readonly now: number; readonly seqNumber: number },
 ): EuiccPatch {
   if ('eco' in request) {
+    const after = eimsAfter(eims, request.eco, results, now);
     return {
-      ...eimsAfter(eims, request.eco, results, now),
+      ...(after === undefined ? {} : { eims: after }),
       ...ownCounter(ownId, request.eco, results),
     };
   }
   const after = profilesAfter(profiles, request.psmo, results, now);
   return {
-    ...(after === undefined ? {} : { profiles: after }),
+    ...(after === undefined ? {} : { profiles: { ...after, seqNumber } }),
     ...defaultDp(request.psmo, results),
   };
 }
@@ -44,41 +91,6 @@ function defaultDp(
   return patch;
 }
 
-function eimsAfter(
-  known: EimList | undefined,
-  operations: readonly EcoRequest[],
-  results: readonly EuiccResultData[],
-  now: number,
-): EuiccPatch {
-  let after = known;
-  for (const [i, result] of results.entries()) {
-    const operation = operations[i];
-    if (operation === undefined) break;
-    if (result.type === 'listEimResult') {
-      if (result.value.type !== 'eimIdList') continue;
-      const list = result.value.value.map(({ eimId, eimIdType }) => ({
-        eimId,
-        ...(eimIdType === undefined ? {} : { eimIdType }),
-      }));
-      after = { since: now, list };
-    } else if (result.type === 'deleteEimResult' && 'deleteEim' in operation) {
-      if (result.value === DeleteEimResult.lastEimDeleted) after = { since: now, list: [] };
-      if (result.value !== DeleteEimResult.ok || after === undefined) continue;
-      const { eimId } = operation.deleteEim;
-      after = { ...after, list: after.list.filter((one) => one.eimId !== eimId) };
-    } else if (result.type === 'addEimResult' && 'addEim' in operation && after !== undefined) {
-      const { type, value } = result.value;
-      if (type === 'addEimResultCode' && value !== 0) continue;
-      const { eimId, eimIdType } = configurationOf(operation.addEim);
-      after = {
-        ...after,
-        list: [...after.list, { eimId, ...(eimIdType === undefined ? {} : { eimIdType }) }],
-      };
-    }
-  }
-  return after === undefined || after === known ? {} : { eims: after };
-}
-
 /** The counterValue that an updateEim of this eIM itself has put on the card: packages go on from it. */
 function ownCounter(
   ownId: string,
@@ -94,10 +106,4 @@ function ownCounter(
     if (eimId === ownId && counterValue !== undefined) patch = { counterValue };
   }
   return patch;
-}
-
-function configurationOf(operation: {
-  readonly eimConfigurationData: string;
-}): EimConfigurationData {
-  return EimConfigurationData.decode(hex(operation.eimConfigurationData));
 }

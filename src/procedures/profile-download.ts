@@ -43,6 +43,7 @@ import { type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
 import { noteOrder } from './end-order.ts';
 import { learnt } from './learn-euicc.ts';
 import { chainCode, type Failing, fail, failed } from './profile-download-errors.ts';
+import { downloadLeaving } from './settle.ts';
 import {
   answerOf,
   beginningOf,
@@ -297,7 +298,8 @@ export function getBoundProfilePackage(
           type: 'getBoundProfilePackageOkEsipa',
           value: { transactionId, boundProfilePackage },
         });
-        await eim.store.commit(keep(answer));
+        const left = downloadLeaving(eim, transaction.eid, orderId);
+        await eim.store.commit([...keep(answer), ...left]);
         const octets = `${boundProfilePackage.length} octets`;
         await noteOrder(eim, orderId, 'bound profile package', octets);
         return answer;

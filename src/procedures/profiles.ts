@@ -1,9 +1,12 @@
 /** The eIM's picture of an eUICC's profiles, brought up to date by what the eUICC proved. */
-import { toHex } from '../base/bytes.ts';
+import { hex, toHex } from '../base/bytes.ts';
 import type { ProfileList, ProfileRecord } from '../fleet/euiccs.ts';
 import type { EuiccResultData } from '../messages/euicc-package.ts';
 import { type Iccid, iccidOf } from '../messages/ids.ts';
+import type { NotificationMetadata } from '../messages/notifications.ts';
+import { defaultProfileTags } from '../messages/psmo.ts';
 import type { ProfileInfo } from '../messages/rsp.ts';
+import { tagsOf } from '../messages/tag-list.ts';
 import type { PsmoRequest } from '../orders/order.ts';
 
 /**
@@ -39,8 +42,12 @@ function afterOne(
       return undefined;
     }
     // A search tells of some profiles only: the picture stays.
-    if (operation.listProfileInfo.searchCriteria !== undefined) return undefined;
-    return { since: now, list: result.value.value.flatMap(profileRecord) };
+    if (!listsAll(operation)) return undefined;
+    const tags = tagsAsked(operation);
+    const list = result.value.value
+      .flatMap(profileRecord)
+      .map((told) => ({ ...notAsked(known, told.iccid, tags), ...told }));
+    return { since: now, list };
   }
   if (known === undefined || result.value !== 0) return undefined;
   if ('enable' in operation && result.type === 'enableResult') {
@@ -66,16 +73,97 @@ function afterOne(
   return undefined;
 }
 
+/** Whether the operation lists every profile, and by names that tell them apart. */
+export function listsAll(operation: PsmoRequest): boolean {
+  if (!('listProfileInfo' in operation)) return false;
+  const { searchCriteria } = operation.listProfileInfo;
+  return searchCriteria === undefined && tagsAsked(operation).includes(iccidTag);
+}
+
+const iccidTag = 0x5a;
+/** The tags of ProfileInfo (SGP.22 5.7.15) by what the picture keeps of it. */
+const profileTags = {
+  isdpAid: 0x4f,
+  state: 0x9f70,
+  class: 0x95,
+  name: 0x92,
+  serviceProviderName: 0x91,
+  nickname: 0x90,
+  fallback: 0x9f26,
+  fallbackAllowed: 0x9f67,
+} as const satisfies Readonly<Record<Exclude<keyof ProfileRecord, 'iccid'>, number>>;
+
+function tagsAsked({
+  listProfileInfo: { tagList },
+}: Extract<PsmoRequest, { listProfileInfo: unknown }>): readonly number[] {
+  return tagsOf(tagList === undefined ? defaultProfileTags : hex(tagList));
+}
+
+/** What is known of this profile and was not asked for anew. */
+function notAsked(
+  known: ProfileList | undefined,
+  iccid: Iccid,
+  tags: readonly number[],
+): Partial<ProfileRecord> {
+  const before = known?.list.find((one) => one.iccid === iccid);
+  const members = Object.entries(profileTags)
+    .filter(([, tag]) => !tags.includes(tag))
+    .map(([name]) => [name, before === undefined ? undefined : Reflect.get(before, name)] as const)
+    .filter(([, value]) => value !== undefined);
+  return Object.fromEntries(members);
+}
+
 function withEach(
-  { since, list }: ProfileList,
+  known: ProfileList,
   change: (one: ProfileRecord) => Partial<ProfileRecord>,
 ): ProfileList {
-  return { since, list: list.map((one) => ({ ...one, ...change(one) })) };
+  return { ...known, list: known.list.map((one) => ({ ...one, ...change(one) })) };
+}
+
+type Event = NonNullable<NotificationMetadata['profileManagementOperation'][number]>;
+
+/**
+ * The picture after a notification of the eUICC; undefined where it tells nothing new: it is older than what is known,
+ * or says the same. `isKnown` tells whether the profile was in the picture.
+ */
+export function withNotified(
+  known: ProfileList,
+  event: Event,
+  iccid: Iccid,
+  seqNumber: number,
+): { readonly after: ProfileList; readonly isKnown: boolean } | undefined {
+  if (known.seqNumber !== undefined && seqNumber <= known.seqNumber) return undefined;
+  const profile = known.list.find((one) => one.iccid === iccid);
+  const isKnown = profile !== undefined;
+  const now = { ...known, seqNumber };
+  switch (event) {
+    case 'notificationEnable':
+      if (profile?.state === 'enabled') return undefined;
+      return {
+        isKnown,
+        after: withEach(now, (one) => ({ state: one.iccid === iccid ? 'enabled' : 'disabled' })),
+      };
+    case 'notificationDisable':
+      if (profile?.state === 'disabled') return undefined;
+      return {
+        isKnown,
+        after: withEach(now, (one) => (one.iccid === iccid ? { state: 'disabled' } : {})),
+      };
+    case 'notificationDelete':
+      // Gone already, as was ordered.
+      if (!isKnown) return undefined;
+      return { isKnown, after: { ...now, list: known.list.filter((one) => one !== profile) } };
+    case 'notificationInstall':
+      return isKnown ? undefined : { isKnown, after: now };
+    default:
+      // Of a later version.
+      return undefined;
+  }
 }
 
 /** The picture where it is no longer known which profile is enabled. */
-export function withStatesUnknown({ since, list }: ProfileList): ProfileList {
-  return { since, list: list.map(({ state: _, ...one }) => one) };
+export function withStatesUnknown(known: ProfileList): ProfileList {
+  return { ...known, list: known.list.map(({ state: _, ...one }) => one) };
 }
 
 /** Each profile in the state that it had before the package (SGP.32 3.3.1): what was deleted stays so. */
@@ -91,16 +179,29 @@ function rolledBack(
   });
 }
 
+/** A profile just installed, as its notification and its metadata tell. */
+export interface Installed {
+  readonly iccid: Uint8Array;
+  readonly aid: Uint8Array;
+  readonly seqNumber: number;
+}
+
 /** The picture with a profile just installed, which is disabled (SGP.22 3.1.3). */
 export function withInstalled(
   known: ProfileList | undefined,
-  iccid: Uint8Array,
-  { aid }: { readonly aid: Uint8Array },
+  { iccid, aid, seqNumber }: Installed,
   now: number,
 ): ProfileList {
   const installed: ProfileRecord = { iccid: iccidOf(iccid), isdpAid: aid, state: 'disabled' };
-  const others = (known?.list ?? []).filter((one) => one.iccid !== installed.iccid);
-  return { since: known?.since ?? now, list: [...others, installed] };
+  const { since, list }: ProfileList = known ?? { since: now, list: [] };
+  const others = list.filter((one) => one.iccid !== installed.iccid);
+  const partial = known === undefined || known.partial === true ? { partial: true } : {};
+  return {
+    since,
+    ...partial,
+    seqNumber: Math.max(seqNumber, known?.seqNumber ?? 0),
+    list: [...others, installed],
+  };
 }
 
 const states = ['disabled', 'enabled'] as const;

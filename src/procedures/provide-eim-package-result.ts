@@ -20,6 +20,8 @@ import {
 } from '../messages/profile-download.ts';
 import type { Order, Outcome } from '../orders/order.ts';
 import { eimPackageError, procedureError } from '../orders/outcome.ts';
+import { ChainError } from '../trust/chain-error.ts';
+import { eidInCertificate } from '../trust/euicc-chain.ts';
 import { type Caller, callerText, type Eim, fetchesFor, isKnown, maySpeakFor } from './eim.ts';
 import { endOrder } from './end-order.ts';
 import { euiccPackageResult } from './euicc-package-result.ts';
@@ -154,8 +156,9 @@ async function endCurrent(
 }
 
 /**
- * Whose result it is: the EID in the message; where the IPA leaves it out, that of the package whose eimTransactionId
- * it names, the one that this peer last polled for, or the one EID of its PSK. A number is the error to answer.
+ * Whose result it is: the EID in the message; where the IPA leaves it out, the one in a certificate that came along, that
+ * of the package whose eimTransactionId it names, the one that this peer last polled for, or the one EID of its PSK. A
+ * number is the error to answer.
  */
 async function eidOfResult(
   eim: Eim,
@@ -167,7 +170,11 @@ async function eidOfResult(
     eimTransactionId && (await eim.orders.byTransaction(undefined, eimTransactionId))?.eid;
   let eid: Eid | undefined;
   if (eidValue === undefined) {
-    eid = named ?? eim.polls.get(caller.peerId) ?? onlyEid(eim, caller);
+    eid =
+      certifiedEid(eimPackageResult) ??
+      named ??
+      eim.polls.get(caller.peerId) ??
+      onlyEid(eim, caller);
     if (eid === undefined) {
       eim.log.warn('result without an EID', { by: callerText(caller) });
       return ProvideEimPackageResultError.missingEid;
@@ -218,6 +225,29 @@ function transactionOfPackage(result: EuiccPackageResult): Uint8Array | undefine
     case 'euiccPackageErrorUnsigned':
       return result.value.eimTransactionId;
   }
+}
+
+/** The EID in an eUICC certificate that came along: a claim like that of the message itself. */
+function certifiedEid(result: EimPackageResult): Eid | undefined {
+  const der = certificateIn(result);
+  if (der === undefined) return undefined;
+  try {
+    return eidInCertificate(der);
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    return undefined;
+  }
+}
+
+function certificateIn(result: EimPackageResult): Uint8Array | undefined {
+  if (result.type === 'ipaEuiccDataResponse' && result.value.type === 'ipaEuiccData') {
+    const { euiccCertificate } = result.value.value;
+    if (euiccCertificate !== undefined) return euiccCertificate;
+  }
+  for (const { type, value } of notificationsOf(result)) {
+    if (type === 'otherSignedNotification') return value.euiccCertificate;
+  }
+  return undefined;
 }
 
 function onlyEid(eim: Eim, { identity }: Caller): Eid | undefined {

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { addressText, parseAddress } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
 import { inWords } from '../base/complaints.ts';
+import type { Sureness, Topic } from '../fleet/knowledge.ts';
 import { parseActivationCode } from '../messages/activation-code.ts';
 import {
   type Eid,
@@ -355,6 +356,8 @@ export interface OrderView {
   readonly steps: readonly Readonly<Record<string, unknown>>[];
   /** Only where it is to be pushed. */
   readonly push?: true;
+  /** Only where the eIM asks of itself: why. */
+  readonly byEim?: string;
   /** Only in the answer to POST: why what was asked for may not come about. */
   readonly warning?: string;
   readonly state: 'new' | 'work' | 'done';
@@ -444,6 +447,8 @@ export interface EuiccView {
   readonly profiles?: readonly ProfileView[];
   /** When the eUICC told them. */
   readonly profilesAt?: string;
+  /** They were never listed whole: there may be others. */
+  readonly profilesPartial?: true;
   /** eIMs that it is associated with. */
   readonly eims?: readonly { readonly eimId: string; readonly eimIdType?: string }[];
   readonly eimsAt?: string;
@@ -457,10 +462,76 @@ export interface EuiccView {
   /** Checked up to a CI root. */
   readonly euiccCertificate?: CertificateView;
   readonly eumCertificate?: CertificateView;
+  /** How what is known is known, by the names of the members above. */
+  readonly known: Readonly<Record<string, KnownView>>;
+  /** What is not to be relied on until the eUICC has told anew. */
+  readonly doubts: { readonly [About in Topic]?: DoubtView };
+  /** A package that left and whose result has not come. */
+  readonly outstanding?: { readonly order: string; readonly counterValue?: number };
+  readonly lastStateChange?: { readonly cause: string; readonly at: string };
   readonly added: string;
   readonly firstContact?: string;
   readonly lastContact?: string;
   readonly lastPeer?: string;
+  /** Seconds from one call of the device to the next, as a rule; learned from its polls. */
+  readonly pollInterval?: number;
+  /** When it is expected to call again, by that. */
+  readonly nextContact?: string;
+}
+
+export type { Sureness };
+
+export interface KnownView {
+  readonly since: string;
+  /** For people. */
+  readonly source: string;
+  /** `proven` by a signature, `reported` unsigned, `inferred`, or `set` by the operator. */
+  readonly sure: Sureness;
+}
+
+export interface DoubtView {
+  readonly since: string;
+  readonly why: string;
+  /** How often the eIM has asked because of it. */
+  readonly asked: number;
+}
+
+/** One deviation of one eUICC's device. */
+export interface QuirkView {
+  readonly name: string;
+  readonly about: string;
+  readonly count: number;
+  readonly first: string;
+  readonly last: string;
+  /** Where in the message it last was. */
+  readonly where: string;
+}
+
+/** GET /v1/euiccs/:eid/quirks. */
+export interface QuirksOfEuicc {
+  readonly eid: string;
+  readonly quirks: readonly QuirkView[];
+}
+
+/** One deviation of the eUICCs of one EUM. */
+export interface QuirkOfEumView {
+  /** The first 8 digits of their EIDs. */
+  readonly eum: string;
+  readonly name: string;
+  readonly euiccs: number;
+  readonly count: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+/** GET /v1/quirks: those met, and all that are known. */
+export interface QuirkOverview {
+  readonly eums: readonly QuirkOfEumView[];
+  readonly known: readonly {
+    readonly name: string;
+    readonly about: string;
+    readonly evidence: string;
+  }[];
 }
 
 export interface CertificateView {

@@ -4,7 +4,9 @@
  */
 import { z } from 'zod';
 import { hex, toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
 import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
+import type { Origin } from '../fleet/knowledge.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Outcome } from '../orders/order.ts';
 import { check, EuiccChange } from './api.ts';
@@ -51,7 +53,7 @@ async function run(desk: Desk, known: EuiccRecord, order: EuiccOrder['euicc']): 
   const list = 'set' in order ? order.set : order;
   const patch = patchOf(list);
   if (typeof patch === 'string') return { euiccUpdateResult: patch };
-  await desk.euiccs.update(known.eid, patch);
+  await desk.euiccs.update(known.eid, patch, byOperator(desk.clock));
   return 'set' in order ? { euiccStateResult: list } : { euiccUpdateResult: 'ok' };
 }
 
@@ -61,6 +63,11 @@ function patchOf(list: z.infer<typeof parameters>): EuiccPatch | 'badParam' | 'b
   if (!names.every(isParameter)) return 'badParam';
   const { success, data } = EuiccChange.safeParse(Object.assign({}, ...list));
   return success ? euiccPatch(data) : 'badParamFormat';
+}
+
+/** Where facts come from that are set here. */
+export function byOperator(clock: Clock): Origin {
+  return { at: clock.now(), source: 'the operator', sure: 'set' };
 }
 
 /** Facts of the fleet, of parameters as JSON names them. */

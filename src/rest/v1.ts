@@ -13,7 +13,7 @@ import {
 import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';
-import { euiccPatch } from './euicc-order.ts';
+import { byOperator, euiccPatch } from './euicc-order.ts';
 import { metricsRoute } from './metrics.ts';
 import { refuseOverlong } from './order-size.ts';
 import { notFound, ok, type Route, route } from './route.ts';
@@ -122,7 +122,9 @@ function euiccRoutes(desk: Desk): readonly Route[] {
       body: EuiccChange,
       answer: async ({ params, body }) => {
         const eid = check(eidText, params.eid, 'eid');
-        return ok(euiccView(await desk.euiccs.update(eid, euiccPatch(body))));
+        return ok(
+          euiccView(await desk.euiccs.update(eid, euiccPatch(body), byOperator(desk.clock))),
+        );
       },
     }),
   ];

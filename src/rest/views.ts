@@ -4,6 +4,8 @@ import { toHex } from '../base/bytes.ts';
 import { members } from '../base/members.ts';
 import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
+import type { Origin } from '../fleet/knowledge.ts';
+import { pollInterval } from '../fleet/poll-times.ts';
 import { EimIdType } from '../messages/eco.ts';
 import { nameOf } from '../messages/primitives.ts';
 import type { Order, OrderRequest, Outcome } from '../orders/order.ts';
@@ -27,6 +29,7 @@ export function orderView(order: Order): OrderView {
     facility: order.facility,
     steps: steps(order.request).map(readableStep),
     ...(order.push === true ? { push: true } : {}),
+    ...(order.byEim === undefined ? {} : { byEim: order.byEim }),
     state: state.at,
     ...(state.at === 'done' ? { success: state.success } : {}),
     outcome: state.at === 'done' ? state.outcome.map(readableOutcome) : [],
@@ -114,12 +117,61 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
             ...profile,
           })),
           profilesAt: time(profiles.since),
+          ...(profiles.partial === true ? { profilesPartial: true } : {}),
         }),
     ...dataView(euicc),
+    ...knowledgeView(euicc),
     added: time(euicc.added),
     ...(firstContact === undefined ? {} : { firstContact: time(firstContact) }),
     ...(lastContact === undefined ? {} : { lastContact: time(lastContact) }),
     ...(lastPeer === undefined ? {} : { lastPeer }),
+    ...pollView(euicc),
+  };
+}
+
+/** How facts are known; a token that nobody told is the one of a new eUICC. */
+function knowledgeView({
+  added,
+  origins,
+  doubts,
+  outstanding,
+  lastStateChange: change,
+}: EuiccRecord): Pick<EuiccView, 'known' | 'doubts' | 'outstanding' | 'lastStateChange'> {
+  const assumed: Origin = { at: added, source: 'as on a new eUICC', sure: 'inferred' };
+  const known = Object.entries({ associationToken: assumed, ...origins }).map(
+    ([name, { at, source, sure }]) =>
+      [name === 'publicKey' ? 'signPubKey' : name, { since: time(at), source, sure }] as const,
+  );
+  return {
+    known: Object.fromEntries(known),
+    doubts: Object.fromEntries(
+      Object.entries(doubts).map(([topic, { since, why, asked }]) => [
+        topic,
+        { since: time(since), why, asked },
+      ]),
+    ),
+    ...(outstanding === undefined
+      ? {}
+      : {
+          outstanding: {
+            order: outstanding.orderId,
+            ...(outstanding.counterValue === undefined
+              ? {}
+              : { counterValue: outstanding.counterValue }),
+          },
+        }),
+    ...(change === undefined
+      ? {}
+      : { lastStateChange: { cause: change.cause, at: time(change.at) } }),
+  };
+}
+
+function pollView({ polls }: EuiccRecord): Pick<EuiccView, 'pollInterval' | 'nextContact'> {
+  const interval = polls && pollInterval(polls);
+  if (polls === undefined || interval === undefined) return {};
+  return {
+    pollInterval: Math.round(interval / 1000),
+    nextContact: time(polls.began + interval),
   };
 }
 

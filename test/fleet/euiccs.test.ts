@@ -122,7 +122,7 @@ describe('the record of an eUICC', () => {
     }
     await store.commit([...euiccs.forget(eid, 'outstanding')]);
     const after = await euiccs.get(eid);
-    assert.deepEqual(after?.doubts.profiles, { ...doubt, asked: 2 });
+    assert.deepEqual(after?.doubts.profiles, { ...doubt, asked: 2, last: clock.now() });
     assert.deepEqual(after?.ownQuestions, [clock.now() - 1000, clock.now()]);
     assert.equal(after?.outstanding, undefined);
   });

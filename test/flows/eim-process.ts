@@ -151,6 +151,7 @@ export class EimProcess {
         unknownEid: 'eidNotFound',
         boundEidsOpen: false,
         maxDeliveries: 16,
+        ownQuestions: 8,
         notifications: { retry: 0, retryLimit: 0, lifetime: 90 * 86_400_000 },
       },
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),

@@ -553,12 +553,6 @@ describe('a result that was lost on its way', () => {
     assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
     assert.deepEqual(await rig.poll(), { type: 'eimPackageError', value: 1 });
   });
-
-  it('is not asked for where the package left but once: the counter is behind the eUICC’s', async () => {
-    const { rig, order, signed } = await fetched();
-    await rig.provide(asResult(rig.euicc.error(signed, 4)));
-    assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
-  });
 });
 
 describe('an error of the IPA', () => {

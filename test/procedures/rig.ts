@@ -106,6 +106,7 @@ export class Rig {
       settings: {
         unknownEid: 'eidNotFound',
         maxDeliveries: 4,
+        ownQuestions: 8,
         boundEidsOpen: false,
         notifications: { retry: 60_000, retryLimit: 21_600_000, lifetime: 90 * 86_400_000 },
         ...this.#options.settings,

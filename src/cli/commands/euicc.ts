@@ -1,6 +1,6 @@
 /** `eim euicc`: what the eIM knows of eUICCs. */
 import type { Command } from 'commander';
-import { EuiccChange, type EuiccView, eidText } from '../../rest/api.ts';
+import { EuiccChange, type EuiccView, eidText, type Sureness } from '../../rest/api.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
 import { dataFacts } from '../data-facts.ts';
 import { CliError, ExitCode } from '../exit.ts';
@@ -108,18 +108,73 @@ function showFacts(output: Output, euicc: EuiccView): void {
     ['consumerEuicc', euicc.consumerEuicc ? 'yes: results are not verified' : 'no'],
     ['public key', euicc.signPubKey === undefined ? 'not known yet' : `known (${euicc.signAlgo})`],
     ['state changes', euicc.stateChangeCauseList.join(', ') || undefined],
+    ['last change', changeText(euicc)],
     ['first contact', euicc.firstContact ?? 'never'],
     ['last contact', euicc.lastContact],
     ['last peer', euicc.lastPeer],
+    ['polls', pollText(euicc)],
+    ['next contact', euicc.nextContact && `about ${euicc.nextContact}`],
+    ['outstanding', outstandingText(euicc)],
     ...dataFacts(dataOf(euicc)),
     ['eIMs', euicc.eims?.map(({ eimId }) => eimId).join(', ')],
-    ['profiles', euicc.profilesAt === undefined ? 'not told yet' : `as told ${euicc.profilesAt}`],
+    ['profiles', profilesText(euicc)],
   ]);
+  showKnowledge(output, euicc);
   if (euicc.profiles === undefined) {
     output.note(`ask the eUICC: eim order profiles --eid ${euicc.eid} --wait`);
   } else {
     output.line('');
     showProfiles(output, euicc.profiles);
+  }
+}
+
+function profilesText({ profilesAt, profilesPartial }: EuiccView): string {
+  if (profilesAt === undefined) return 'not told yet';
+  return profilesPartial === true ? 'those that came by this eIM' : `as told ${profilesAt}`;
+}
+
+/** The last notifyStateChange. */
+function changeText({ lastStateChange: last }: EuiccView): string | undefined {
+  return last && `${last.cause}, told ${last.at}`;
+}
+
+function pollText({ pollInterval }: EuiccView): string | undefined {
+  return pollInterval === undefined ? undefined : `about every ${intervalText(pollInterval)}`;
+}
+
+function intervalText(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
+
+function outstandingText({ outstanding }: EuiccView): string | undefined {
+  return outstanding && `the result of order ${outstanding.order}`;
+}
+
+const sureTexts: Readonly<Record<Sureness, string>> = {
+  proven: 'proven by signature',
+  reported: 'reported, unsigned',
+  inferred: 'inferred',
+  set: 'set by the operator',
+};
+
+/** Since when things are known, from what, how sure; and what is in doubt. */
+function showKnowledge(output: Output, { known, doubts }: EuiccView): void {
+  output.line('');
+  output.table(
+    ['known', 'since', 'from', 'how sure'],
+    Object.entries(known).map(([name, { since, source, sure }]) => [
+      name,
+      since,
+      source,
+      sureTexts[sure],
+    ]),
+  );
+  for (const [topic, { since, why, asked }] of Object.entries(doubts)) {
+    output.note(`${topic} in doubt since ${since}: ${why}; asked ${asked} times`);
   }
 }
 
