@@ -35,6 +35,7 @@ import type { PeerIdentity } from './fleet/device.ts';
 import { type ChainName, Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
 import { type Refusal, refused } from './fleet/offers.ts';
+import { Quirks } from './fleet/quirks.ts';
 import { certificates, type Identity, loadIdentity, read, type TlsTrust } from './identity.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
@@ -42,6 +43,7 @@ import { Orders } from './orders/orders.ts';
 import { Outward, type OutwardPeer, type OutwardTarget } from './outward.ts';
 import type { Caller, Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
+import { NotificationDesk } from './procedures/notification-desk.ts';
 import { Pushes } from './procedures/pushes.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
 import { type ReachOptions, routesTo } from './reach.ts';
@@ -108,6 +110,8 @@ export async function serve(
       },
     });
     opened.push(() => euiccs.close());
+    const quirks = new Quirks({ store, clock, log: logging.room('fleet') });
+    opened.push(() => quirks.flush());
     const box = await openSecrets({ config, store, random, log });
     const nameOf = deviceNames(config);
     const devices = await Devices.open({
@@ -149,6 +153,7 @@ export async function serve(
       orders,
       euiccs,
       devices,
+      quirks,
       es9: new Es9Client({ connect: https, requester: config.eim.id, log: logging.room('es9') }),
       signer: identity.signer,
       roots,
@@ -160,12 +165,18 @@ export async function serve(
         unknownEid: config.esipa.unknownEid,
         boundEidsOpen: config.esipa.boundEidsOpen,
         maxDeliveries: config.orders.maxDeliveries,
-        ownQuestions: config.orders.ownQuestions,
         notifications: {
           retry: config.es9.notificationRetry,
           retryLimit: config.es9.notificationRetryLimit,
           lifetime: config.es9.notificationLifetime,
         },
+        strict: config.messages.strict,
+        notifications: {
+          retry: config.es9.notificationRetry,
+          retryLimit: config.es9.notificationRetryLimit,
+          lifetime: config.es9.notificationLifetime,
+        },
+        ownQuestions: config.orders.ownQuestions,
       },
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
@@ -280,8 +291,10 @@ export async function serve(
       {
         orders,
         euiccs,
+        quirks,
         devices,
         dtls,
+        notifications: new NotificationDesk(eim),
         packageLimit: config.orders.packageLimit,
         clock,
         random,

@@ -685,6 +685,22 @@ export const settings = {
       'devices send and get: for laboratories only.',
     ),
   },
+  messages: {
+    strict: setting(
+      flag,
+      false,
+      'true: what devices send other than the standard has it is refused, also where it is known and safe to read (eim',
+      'euicc quirks --known): for certification.',
+    ),
+  },
+  messages: {
+    strict: setting(
+      flag,
+      false,
+      'true: what devices send other than the standard has it is refused, also where it is known and safe to read (eim',
+      'euicc quirks --known): for certification.',
+    ),
+  },
   push: {
     silence: setting(
       duration,

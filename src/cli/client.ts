@@ -15,6 +15,8 @@ import type {
   NewDeviceView,
   OrderList,
   OrderView,
+  QuirkOverview,
+  QuirksOfEuicc,
 } from '../rest/api.ts';
 import { CliError, ExitCode } from './exit.ts';
 
@@ -134,6 +136,14 @@ export class Client {
 
   changeEuicc(eid: string, change: EuiccChange): Promise<EuiccView> {
     return this.#ask(`/v1/euiccs/${encodeURIComponent(eid)}`, { method: 'PATCH', body: change });
+  }
+
+  quirks(): Promise<QuirkOverview> {
+    return this.#ask('/v1/quirks');
+  }
+
+  quirksOf(eid: string): Promise<QuirksOfEuicc> {
+    return this.#ask(`/v1/euiccs/${encodeURIComponent(eid)}/quirks`);
   }
 
   connections(query: Request['query'] = {}): Promise<ConnectionList> {

@@ -8,6 +8,7 @@ import {
 import { EsipaMessageFromIpaToEim } from '../messages/esipa.ts';
 import { DerError } from '../messages/tlv.ts';
 import { cancelSession } from '../procedures/cancel-session.ts';
+import { type Deviation, heard } from '../procedures/dialect.ts';
 import type { Caller, Eim } from '../procedures/eim.ts';
 import { getEimPackage } from '../procedures/get-eim-package.ts';
 import { handleNotification } from '../procedures/handle-notification.ts';
@@ -25,7 +26,7 @@ export class NoFunctionError extends Error {
 
 /**
  * Answers one ESipa message, both in DER; no octets where the function has no answer. Throws NoFunctionError before
- * anything is done; NotBuiltError and NotKeptError of handleNotification.
+ * anything is done; NotKeptError of handleNotification.
  */
 export async function callFunction(
   eim: Eim,
@@ -34,7 +35,8 @@ export async function callFunction(
 ): Promise<Uint8Array> {
   const read = readMessage(eim, request);
   if ('refusal' in read) return read.refusal;
-  const { message } = read;
+  const { message, deviations } = read;
+  await heard(eim, caller, message, deviations);
   switch (message.type) {
     case 'initiateAuthenticationRequestEsipa': // 6.3.2.1
       return initiateAuthentication(eim, caller, message.value);
@@ -59,12 +61,16 @@ export async function callFunction(
 function readMessage(
   eim: Eim,
   request: Uint8Array,
-): { readonly message: EsipaMessageFromIpaToEim } | { readonly refusal: Uint8Array } {
+):
+  | { readonly message: EsipaMessageFromIpaToEim; readonly deviations: readonly Deviation[] }
+  | { readonly refusal: Uint8Array } {
+  const deviations: Deviation[] = [];
   try {
     const message = EsipaMessageFromIpaToEim.decode(request, {
-      tolerated: (shape, path) => eim.log.drop(`tolerated ${shape}`, { at: path }),
+      strict: eim.settings.strict,
+      tolerated: (quirk, where) => deviations.push({ quirk, where }),
     });
-    return { message };
+    return { message, deviations };
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause;
     const refusal = eidRefusal(cause);

@@ -18,6 +18,7 @@ import { type Change, put, remove, type Store, table } from '../store/store.ts';
 import { Contacts } from './contacts.ts';
 import type { Doubt, Origin, Outstanding, Topic } from './knowledge.ts';
 import { afterPoll, type PollTimes } from './poll-times.ts';
+import type { LevelSeen, ProtocolLevel } from './protocol-level.ts';
 
 /** The largest counterValue an eUICC takes; above it answers counterValueOutOfRange (SGP.32 2.11.1.1). */
 export const largestCounter = 2 ** 23 - 1;
@@ -98,6 +99,9 @@ export interface EuiccFacts {
   readonly lastConnection?: string;
   /** How often it polls. */
   readonly polls?: PollTimes;
+  /** The version of SGP.32 that its device speaks, as the operator set it, and as it shows (protocol-level.ts). */
+  readonly levelSet?: ProtocolLevel | 'learned';
+  readonly levelSeen?: LevelSeen;
   /** The last notifyStateChange. */
   readonly lastStateChange?: StateChange;
   /** The last package that left and whose result has not come. */

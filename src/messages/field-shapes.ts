@@ -138,9 +138,11 @@ export const ipaEuiccDataErrorBare: FieldShape = {
   },
 };
 
-const ipaEuiccDataTags: ReadonlySet<number> = new Set([
-  0xa0, 0x81, 0xa2, 0xbf20, 0xbf22, 0x83, 0x84, 0xa5, 0xa6, 0x87, 0xa8, 0xa9,
-]);
+/** The tags of IpaEuiccData in its order, with that of v1.0's notificationsList. */
+const ipaEuiccDataOrder: readonly number[] = [
+  0xbf2b, 0xa0, 0x81, 0xa2, 0xbf20, 0xbf22, 0x83, 0x84, 0xa5, 0xa6, 0x87, 0xa8, 0xa9,
+];
+const ipaEuiccDataTags: ReadonlySet<number> = new Set([...ipaEuiccDataOrder, 0x80, 0x88]);
 
 /**
  * The data right under BF52. A1 is an arm, and so is a lone A0, save an A0 that holds notifications themselves: BF37, 30, or
@@ -176,6 +178,37 @@ export const notificationListAsV10: FieldShape = {
     if (element.tag !== 0xbf2b) return undefined;
     const [list] = within(element, reading);
     return list?.tag === 0xa0 ? tlv(0xa0, contentOf(list)) : undefined;
+  },
+};
+
+/** v1.0 has defaultSmdpAddress at 80 and ipaCapabilities at 88, which v1.2 does not have; the order is not known. */
+export const ipaEuiccDataAsV10: FieldShape = {
+  name: 'ipa-euicc-data-v1.0',
+  standard(element, reading) {
+    const fields = within(element, reading);
+    if (!has(fields, 0x80) && !has(fields, 0x88)) return undefined;
+    const moved = fields.map((one) => {
+      if (one.tag === 0x80) return { tag: 0x81, raw: tlv(0x81, contentOf(one)) };
+      if (one.tag === 0x88) return { tag: 0xa8, raw: tlv(0xa8, contentOf(one)) };
+      return { tag: one.tag, raw: rawOf(one) };
+    });
+    const place = ({ tag }: { readonly tag: number }) => ipaEuiccDataOrder.indexOf(tag);
+    moved.sort((one, other) => place(one) - place(other));
+    return tlv(element.tag, ...moved.map(({ raw }) => raw));
+  },
+};
+
+/** v1.0 has defaultSmdpAddress at 80 and ipaCapabilities at 88, which v1.2 does not have. */
+export const ipaEuiccDataAsV10: FieldShape = {
+  name: 'ipa-euicc-data-v1.0',
+  standard(element, reading) {
+    const fields = within(element, reading);
+    if (!has(fields, 0x80) && !has(fields, 0x88)) return undefined;
+    const moved = fields.map((one) => {
+      if (one.tag === 0x80) return tlv(0x81, contentOf(one));
+      return one.tag === 0x88 ? tlv(0xa8, contentOf(one)) : rawOf(one);
+    });
+    return tlv(element.tag, ...moved);
   },
 };
 

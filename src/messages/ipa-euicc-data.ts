@@ -2,7 +2,12 @@
 
 import { Certificate, NotificationEvent, TransactionId } from './basic.ts';
 import { EuiccPackageResultList } from './euicc-package.ts';
-import { ipaEuiccDataBare, ipaEuiccDataErrorBare, notificationListAsV10 } from './field-shapes.ts';
+import {
+  ipaEuiccDataAsV10,
+  ipaEuiccDataBare,
+  ipaEuiccDataErrorBare,
+  notificationListAsV10,
+} from './field-shapes.ts';
 import { PendingNotificationList } from './notifications.ts';
 import { bitString, integer, octetString, opaque, utf8String } from './primitives.ts';
 import { DeviceInfo } from './rsp.ts';
@@ -87,22 +92,25 @@ export type IpaCapabilities = Infer<typeof IpaCapabilities>;
  */
 export const IpaEuiccData = define(
   'IpaEuiccData',
-  sequence({
-    notificationsList: optional(
-      tolerating(context(0, PendingNotificationList), notificationListAsV10),
-    ),
-    defaultSmdpAddress: optional(context(1, utf8String())),
-    euiccPackageResultList: optional(context(2, EuiccPackageResultList)),
-    euiccInfo1: optional(context(32, opaque('EUICCInfo1', 0xbf20))),
-    euiccInfo2: optional(context(34, opaque('EUICCInfo2', 0xbf22))),
-    rootSmdsAddress: optional(context(3, utf8String())),
-    associationToken: optional(context(4, integer())),
-    eumCertificate: optional(context(5, Certificate)),
-    euiccCertificate: optional(context(6, Certificate)),
-    eimTransactionId: optional(context(7, TransactionId)),
-    ipaCapabilities: optional(context(8, IpaCapabilities)),
-    deviceInfo: optional(context(9, DeviceInfo)),
-  }),
+  tolerating(
+    sequence({
+      notificationsList: optional(
+        tolerating(context(0, PendingNotificationList), notificationListAsV10),
+      ),
+      defaultSmdpAddress: optional(context(1, utf8String())),
+      euiccPackageResultList: optional(context(2, EuiccPackageResultList)),
+      euiccInfo1: optional(context(32, opaque('EUICCInfo1', 0xbf20))),
+      euiccInfo2: optional(context(34, opaque('EUICCInfo2', 0xbf22))),
+      rootSmdsAddress: optional(context(3, utf8String())),
+      associationToken: optional(context(4, integer())),
+      eumCertificate: optional(context(5, Certificate)),
+      euiccCertificate: optional(context(6, Certificate)),
+      eimTransactionId: optional(context(7, TransactionId)),
+      ipaCapabilities: optional(context(8, IpaCapabilities)),
+      deviceInfo: optional(context(9, DeviceInfo)),
+    }),
+    ipaEuiccDataAsV10,
+  ),
 );
 export type IpaEuiccData = Infer<typeof IpaEuiccData>;
 

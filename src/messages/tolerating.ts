@@ -1,11 +1,12 @@
 /** Types that are read from more shapes than the standard's (field-shapes.ts) and written in the standard's only. */
 import { Asn1, hexTag, type Shape } from './asn1-type.ts';
+import type { QuirkName } from './quirks.ts';
 import type { Reading } from './reading.ts';
 import { type Element, elementAt } from './tlv.ts';
 
 /** A shape that is not the standard's but is met in the field, and how it reads as the standard's. */
 export interface FieldShape {
-  readonly name: string;
+  readonly name: QuirkName;
   /** Tags that the deviating element may have besides those of the type. */
   readonly tags?: readonly number[];
   /** The standard's element for this one; undefined where it is not of this shape. */

@@ -8,6 +8,7 @@ import type { Es9Client } from '../es9/client.ts';
 import type { PeerIdentity } from '../fleet/device.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
+import type { Quirks } from '../fleet/quirks.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Orders } from '../orders/orders.ts';
 import type { Change, Store } from '../store/store.ts';
@@ -32,6 +33,7 @@ export interface Eim {
   readonly orders: Orders;
   readonly euiccs: Euiccs;
   readonly devices: Devices;
+  readonly quirks: Quirks;
   readonly es9: Es9;
   readonly signer: EimSigner;
   /** CI roots that an eUICC's chain must end in. */
@@ -63,6 +65,8 @@ export interface ProcedureSettings {
   readonly ownQuestions: number;
   /** Whether an EID that devices are bound to may be spoken for by other peers. Default false. */
   readonly boundEidsOpen: boolean;
+  /** Whether deviations from the standard (messages/quirks.ts) are refused. Default false. */
+  readonly strict: boolean;
   /** How long notifications are taken to their SM-DP+ again and again, in milliseconds. */
   readonly notifications: {
     /** The wait after a first try in vain; twice as long after each further one. */

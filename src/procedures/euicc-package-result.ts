@@ -11,14 +11,17 @@ import {
   type EuiccPackageErrorUnsigned,
   type EuiccPackageResult,
   type EuiccPackageResultDataSigned,
+  type EuiccResultData,
 } from '../messages/euicc-package.ts';
 import type { Eid } from '../messages/ids.ts';
+import type { QuirkName } from '../messages/quirks.ts';
 import type { Signed } from '../messages/schema.ts';
 import { isPackageRequest, operationCount, type PackageRequest } from '../orders/operations.ts';
 import type { Order } from '../orders/order.ts';
 import { euiccPackageError, isSuccess } from '../orders/outcome.ts';
 import { verifyEcdsa } from '../trust/ecdsa.ts';
 import { tokenTlv } from '../trust/eim-signer.ts';
+import { speaks, tolerates } from './dialect.ts';
 import { type Caller, callerText, type Eim, fetchesFor } from './eim.ts';
 import { noteOrder } from './end-order.ts';
 import { askForResults } from './ipa-euicc-data.ts';
@@ -80,7 +83,9 @@ async function executed(
 ): Promise<Acknowledged> {
   const found = await find(eim, eid, value);
   const record = await eim.euiccs.ensure(eid);
-  const doubt = doubtIn(eim, record, value, found, { data: raw, signature });
+  const doubt =
+    doubtIn(eim, record, value, found, { data: raw, signature }) ??
+    (await deviationIn(eim, record, value, signature, found));
   if (doubt !== undefined) return disbelieve(eim, eid, found, doubt);
   const acknowledged = record.consumerEuicc ? undefined : value.seqNumber;
   const { order, current } = found;
@@ -97,7 +102,7 @@ async function executed(
     await rolledBackSince(eim, record, order, value);
     return acknowledged;
   }
-  const results = asAsked(order.request, value.euiccResult);
+  const results = await asMeant(eim, eid, order.request, value.euiccResult);
   const outcome = outcomesOf(order.request, results);
   await eim.orders.finish(
     order.id,
@@ -128,6 +133,18 @@ async function tooLate(
     `the eUICC's signed result, seqNumber ${seqNumber}, came after the end: ${outcome}`,
     learnedFrom(eim, record, { order, results, seqNumber }),
   );
+}
+
+/** The results as the operations asked for have them; as they stand where nothing is tolerated. */
+async function asMeant(
+  eim: Eim,
+  eid: Eid,
+  request: PackageRequest,
+  results: readonly EuiccResultData[],
+): Promise<readonly EuiccResultData[]> {
+  const asked = asAsked(request, results);
+  if (asked === results) return results;
+  return (await tolerates(eim, eid, 'single-result-universal', 'euiccResult')) ? asked : results;
 }
 
 /**
@@ -168,7 +185,9 @@ async function refused(
 ): Promise<Acknowledged> {
   const found = await find(eim, eid, value);
   const record = await eim.euiccs.ensure(eid);
-  const doubt = doubtIn(eim, record, value, found, { data: raw, signature });
+  const doubt =
+    doubtIn(eim, record, value, found, { data: raw, signature }) ??
+    (await deviationIn(eim, record, value, signature, found));
   if (doubt !== undefined) return disbelieve(eim, eid, found, doubt);
   const { order, current } = found;
   if (order === undefined || order.id !== current?.id) return undefined;
@@ -222,6 +241,10 @@ async function notTrusted(
     return disbelieve(eim, eid, found, 'an unsigned error with another eimTransactionId');
   }
   if (current === undefined || (order !== undefined && order.id !== current.id)) return undefined;
+  // v1.3 gives a code; where the code is all there is, its shape says nothing of the version.
+  const hasCode = error.unknown?.some(([tag]) => tag === 0x8f) === true;
+  if (hasCode && error.eimId === eim.id)
+    await speaks(eim, eid, 'v1.3', 'a code in an unsigned error');
   const token =
     error.associationToken === undefined
       ? ''
@@ -310,6 +333,29 @@ function doubtIn(
   }
   return undefined;
 }
+
+/** What is believed of the result and is not as the standard has it: counted; why it is refused where nothing is tolerated. */
+async function deviationIn(
+  eim: Eim,
+  { eid, consumerEuicc }: EuiccRecord,
+  { eimTransactionId }: Correlation,
+  signature: Uint8Array,
+  { order }: Found,
+): Promise<string | undefined> {
+  const met: QuirkName[] = [];
+  if (!consumerEuicc && signature.length !== plainSignature) met.push('signature-der');
+  // Every package of ours names one.
+  if (eimTransactionId === undefined && order !== undefined) met.push('transaction-id-absent');
+  for (const quirk of met) {
+    if (!(await tolerates(eim, eid, quirk, 'euiccPackageResult'))) {
+      return `${quirk}: not as the standard has it`;
+    }
+  }
+  return undefined;
+}
+
+/** Octets of r‖s. */
+const plainSignature = 64;
 
 /** Leaves the order as it was; says so in the log and in the order's history, there once for what keeps coming. */
 async function disbelieve(

@@ -5,6 +5,7 @@
  */
 import { BytesError, toHex } from '../base/bytes.ts';
 import { CounterError } from '../fleet/euiccs.ts';
+import { levelOf } from '../fleet/protocol-level.ts';
 import { ActivationCodeError } from '../messages/activation-code.ts';
 import {
   EimPackageError,
@@ -13,6 +14,7 @@ import {
 } from '../messages/eim-package.ts';
 import { type Eid, eidOf, IdError } from '../messages/ids.ts';
 import { DerError, tlv } from '../messages/tlv.ts';
+import { beyondLevel } from '../orders/levels.ts';
 import { BadOrderError, isPackageRequest } from '../orders/operations.ts';
 import { type Order, type OrderRequest, TransitionError } from '../orders/order.ts';
 import { type Finish, OrderError } from '../orders/orders.ts';
@@ -140,7 +142,7 @@ async function again(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
     await eim.orders.finish(order.id, {
       success: false,
       outcome: [procedureError('stuckOrder')],
-      reason: `handed out ${dispatch.deliveries} times, and the device never reported a result`,
+      reason: `handed out ${dispatch.deliveries} times, and the device never reported a result: it counts as undelivered`,
     });
     return undefined;
   }
@@ -179,11 +181,14 @@ async function first(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
 
 async function build(eim: Eim, order: Order, eimTransactionId: Uint8Array): Promise<BuiltPackage> {
   const { request } = order;
+  const level = levelOf(await eim.euiccs.ensure(order.eid));
+  const beyond = beyondLevel(level, request);
+  if (beyond !== undefined) throw new BadOrderError(beyond);
   if ('download' in request) return buildDownloadTrigger(request.download, eimTransactionId);
   if (isPackageRequest(request)) {
     return buildEuiccPackage(eim, order.eid, request, eimTransactionId);
   }
-  if ('edr' in request) return buildDataRequest(request.edr, eimTransactionId);
+  if ('edr' in request) return buildDataRequest(request.edr, eimTransactionId, level);
   throw new BadOrderError(`this eIM cannot carry out a ${order.facility} order of this shape`);
 }
 

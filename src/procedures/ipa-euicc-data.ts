@@ -9,6 +9,7 @@
  */
 import { equal, hex } from '../base/bytes.ts';
 import { largestCounter } from '../fleet/euiccs.ts';
+import { type KnownLevel, levelOf } from '../fleet/protocol-level.ts';
 import type { EuiccPackageResult } from '../messages/euicc-package.ts';
 import { EuiccPackageErrorCode } from '../messages/euicc-package.ts';
 import type { Eid } from '../messages/ids.ts';
@@ -20,6 +21,7 @@ import {
 } from '../messages/ipa-euicc-data.ts';
 import { nameOf } from '../messages/primitives.ts';
 import type { Infer } from '../messages/schema.ts';
+import { tagListFor } from '../orders/levels.ts';
 import { dataRequestOf, isPackageRequest } from '../orders/operations.ts';
 import type { EdrRequest, Order, Outcome } from '../orders/order.ts';
 import { euiccPackageError, procedureError } from '../orders/outcome.ts';
@@ -118,7 +120,9 @@ async function ask(
   deliveries: number,
 ): Promise<Question> {
   const eimTransactionId = eim.random(16);
-  const eimPackage = IpaEuiccDataRequest.encode({ tagList: tagLists[about], eimTransactionId });
+  const level = levelOf(await eim.euiccs.ensure(order.eid));
+  const tagList = tagListFor(level, tagLists[about]);
+  const eimPackage = IpaEuiccDataRequest.encode({ tagList, eimTransactionId });
   const question = { eimTransactionId, eimPackage, orderId: order.id, about, deliveries };
   await eim.store.commit([put(questions, order.eid, question)]);
   return question;
@@ -303,9 +307,14 @@ function errorName({ ipaEuiccDataErrorCode }: Infer<typeof IpaEuiccDataResponseE
 }
 
 /** An order of data (facility edr). */
-export function buildDataRequest(request: EdrRequest, eimTransactionId: Uint8Array): BuiltPackage {
-  const eimPackage = IpaEuiccDataRequest.encode(dataRequestOf(request, eimTransactionId));
-  return { eimPackage, also: [] };
+export function buildDataRequest(
+  request: EdrRequest,
+  eimTransactionId: Uint8Array,
+  level: KnownLevel,
+): BuiltPackage {
+  const asked = dataRequestOf(request, eimTransactionId);
+  const tagList = tagListFor(level, asked.tagList);
+  return { eimPackage: IpaEuiccDataRequest.encode({ ...asked, tagList }), also: [] };
 }
 
 /** The results asked for have been taken: where none was that of the order, the order ends without. */

@@ -3,12 +3,13 @@
  * SM-DP+ until it has them (notification-delivery.ts). The device hears success once they are in the store: then it
  * may forget them.
  */
-import { toHex } from '../base/bytes.ts';
+import { hex, toHex } from '../base/bytes.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
 import type { Origin } from '../fleet/knowledge.ts';
-import { type Eid, iccidOf } from '../messages/ids.ts';
+import { type Eid, eidOf, IdError, iccidOf } from '../messages/ids.ts';
 import {
   BppCommandId,
+  type CompactProfileInstallationResult,
   ErrorReason,
   type NotificationMetadata,
   type OtherSignedNotification,
@@ -23,8 +24,9 @@ import { verifyEcdsa } from '../trust/ecdsa.ts';
 import { checkEuiccChain } from '../trust/euicc-chain.ts';
 import { type Caller, callerText, type Eim, isKnown, maySpeakFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
+import { CompactFormError, fullInstallationResult, fullOtherNotification } from './full-forms.ts';
 import { keyOf } from './learn-euicc.ts';
-import { keepNotification } from './notification-delivery.ts';
+import { keepNotification, NotKeptError } from './notification-delivery.ts';
 import { withInstalled, withNotified } from './profiles.ts';
 import { doubtsAbout } from './settle.ts';
 import { endTransaction, inSession, type Transaction, transactionOf } from './transactions.ts';
@@ -32,15 +34,7 @@ import { endTransaction, inSession, type Transaction, transactionOf } from './tr
 /** Characters of a host name, a colon and a port. */
 const longestAddress = 260;
 
-/** Forms of notifications that this eIM does not have yet: what came in one is not kept. */
-export class NotBuiltError extends Error {
-  override readonly name = 'NotBuiltError';
-}
-
-/**
- * Takes a notification. Returns its seqNumber once it is kept; undefined where it is not believed, and not kept.
- * `compact` forms, which are not built yet, are not kept either.
- */
+/** Takes a notification. Returns its seqNumber once it is kept; undefined where it is not believed, and not kept. */
 export async function takeNotification(
   eim: Eim,
   caller: Caller,
@@ -51,9 +45,83 @@ export async function takeNotification(
       return installationResult(eim, caller, notification.value);
     case 'otherSignedNotification':
       return otherNotification(eim, caller, notification.value);
+    case 'compactProfileInstallationResult':
+    case 'compactOtherSignedNotification':
+      return compactNotification(eim, caller, notification);
     default:
-      eim.log.warn('notification in a form that is not built yet', { form: notification.type });
+      eim.log.warn('notification of a kind that no standard has', { kind: notification.type });
       return undefined;
+  }
+}
+
+type Compact = Extract<
+  PendingNotification,
+  { type: 'compactProfileInstallationResult' | 'compactOtherSignedNotification' }
+>;
+
+/** As the full notification that the eUICC signed. */
+async function compactNotification(
+  eim: Eim,
+  caller: Caller,
+  notification: Compact,
+): Promise<number | undefined> {
+  try {
+    const compact = PendingNotification.encode(notification);
+    const full =
+      notification.type === 'compactProfileInstallationResult'
+        ? await wholeResult(eim, notification.value, compact)
+        : fullOtherNotification(compact, await euiccOf(eim, caller, notification.value.eidValue));
+    return await takeNotification(eim, caller, PendingNotification.decode(full));
+  } catch (error) {
+    if (!(error instanceof CompactFormError)) throw error;
+    if (error.isForLater) throw new NotKeptError(`a compact notification: ${error.message}`);
+    eim.log.drop('notification not believed');
+    eim.log.warn('a compact notification cannot be rebuilt', {
+      because: error.message,
+      by: callerText(caller),
+    });
+    return undefined;
+  }
+}
+
+/** The installation result whose session tells what its compact form leaves out. */
+async function wholeResult(
+  eim: Eim,
+  { compactProfileInstallationResultData: { transactionId } }: CompactProfileInstallationResult,
+  compact: Uint8Array,
+): Promise<Uint8Array> {
+  const transaction = await transactionOf(eim, transactionId);
+  const said = transaction?.said;
+  if (transaction === undefined || said === undefined) {
+    throw new CompactFormError('its session is not known');
+  }
+  const known = keyOf(eim, await eim.euiccs.ensure(transaction.eid));
+  if ('doubt' in known) throw new CompactFormError(known.doubt, { isForLater: true });
+  const { serverAddress, notificationAddresses = [], smdpOid, bindingOid } = said;
+  const addresses = new Set([...notificationAddresses, serverAddress, transaction.smdpAddress]);
+  const smdpOids = new Set([bindingOid, smdpOid].filter((oid) => oid !== undefined));
+  const iccid = transaction.iccid === undefined ? undefined : hex(transaction.iccid);
+  return fullInstallationResult(
+    compact,
+    { transactionId, addresses: [...addresses], smdpOids: [...smdpOids], iccid },
+    known.key,
+  );
+}
+
+/** What is known of the eUICC that the notification names; else of the one that the caller speaks for. */
+async function euiccOf(
+  eim: Eim,
+  caller: Caller,
+  eidValue: Uint8Array | undefined,
+): Promise<Partial<EuiccRecord>> {
+  const bound = caller.identity === undefined ? [] : eim.devices.eidsOf(caller.identity);
+  const spokenFor = eim.polls.get(caller.peerId) ?? (bound.length === 1 ? bound[0] : undefined);
+  try {
+    const eid = eidValue === undefined ? spokenFor : eidOf(eidValue);
+    return (eid === undefined ? undefined : await eim.euiccs.get(eid)) ?? {};
+  } catch (error) {
+    if (!(error instanceof IdError)) throw error;
+    throw new CompactFormError(error.message);
   }
 }
 

@@ -41,8 +41,13 @@ import { registeredIdOf } from '../trust/certificate.ts';
 import { ChainError } from '../trust/chain-error.ts';
 import { type Caller, callerText, type Eim, maySpeakFor } from './eim.ts';
 import { noteOrder } from './end-order.ts';
-import { learnt } from './learn-euicc.ts';
-import { chainCode, type Failing, fail, failed } from './profile-download-errors.ts';
+import {
+  CompactFormError,
+  fullAuthenticateServerResponse,
+  fullPrepareDownloadResponse,
+} from './full-forms.ts';
+import { keyOf, learnt } from './learn-euicc.ts';
+import { chainCode, type Failing, fail, failCompact, failed } from './profile-download-errors.ts';
 import { downloadLeaving } from './settle.ts';
 import {
   answerOf,
@@ -139,12 +144,18 @@ async function begin(
       },
     });
     const { transactionId } = answer;
+    const smdpOid = registeredIdOf(answer.serverCertificate);
     const transaction = {
       transactionId,
       orderId,
       eid,
       smdpAddress: address,
       started: eim.clock.now(),
+      said: {
+        serverSigned1: answer.serverSigned1,
+        serverAddress: serverSigned1.value.serverAddress,
+        ...(smdpOid === undefined ? {} : { smdpOid }),
+      },
     };
     const complaint = await eim.serial.run(`order ${orderId}`, () =>
       inSession(eim, transactionId, async () => {
@@ -186,20 +197,26 @@ export function authenticateClient(
   caller: Caller,
   request: AuthenticateClientRequestEsipa,
 ): Promise<Uint8Array> {
-  const { authenticateServerResponse } = request;
   return relay(eim, caller, request.transactionId, {
     called: 'authenticateClient',
-    asked: AuthenticateServerResponse.encode(authenticateServerResponse),
+    asked: AuthenticateServerResponse.encode(request.authenticateServerResponse),
     unknown: AuthenticateClientErrorEsipa.invalidTransactionId,
     undefined: AuthenticateClientErrorEsipa.undefinedError,
-    compact: authenticateServerResponse.type === 'compactAuthenticateResponseOk',
+    async full({ eid, said }, asked) {
+      if (request.authenticateServerResponse.type !== 'compactAuthenticateResponseOk') return asked;
+      return fullAuthenticateServerResponse(asked, { ...(await eim.euiccs.get(eid)), ...said });
+    },
     refuse: (code) =>
       AuthenticateClientResponseEsipa.encode({ type: 'authenticateClientErrorEsipa', value: code }),
     async ask(step) {
-      const { transaction, asked, keep, refuse } = step;
+      const { transaction, full, keep, refuse } = step;
       const { transactionId, orderId, eid, smdpAddress } = transaction;
       let failing = step.failing;
       let learned: readonly Change[] = [];
+      const authenticateServerResponse =
+        request.authenticateServerResponse.type === 'compactAuthenticateResponseOk'
+          ? AuthenticateServerResponse.decode(full)
+          : request.authenticateServerResponse;
       if (authenticateServerResponse.type === 'authenticateResponseError') {
         const { authenticateErrorCode } = authenticateServerResponse.value;
         failing = { ...failing, outcome: 'authenticateResponseError' };
@@ -223,7 +240,7 @@ export function authenticateClient(
         const { profileMetadata, smdpSigned2, smdpSignature2, smdpCertificate } =
           await eim.es9.authenticateClient(smdpAddress, {
             transactionId,
-            authenticateServerResponse: asked,
+            authenticateServerResponse: full,
           });
         const answer = AuthenticateClientResponseEsipa.encode({
           type: 'authenticateClientOkDPEsipa',
@@ -236,9 +253,20 @@ export function authenticateClient(
           },
         });
         const iccid = profileMetadata && iccidIn(profileMetadata);
+        const bindingOid = registeredIdOf(smdpCertificate);
+        const announced = {
+          ...(bindingOid === undefined ? {} : { bindingOid }),
+          notificationAddresses: installAddresses(profileMetadata),
+        };
         await eim.store.commit([
           ...learned,
-          ...keepTransaction({ ...transaction, ...(iccid === undefined ? {} : { iccid }) }),
+          ...keepTransaction({
+            ...transaction,
+            ...(iccid === undefined ? {} : { iccid }),
+            ...(transaction.said === undefined
+              ? {}
+              : { said: { ...transaction.said, smdpSigned2, smdpSignature2, ...announced } }),
+          }),
           // From here on a device that authenticates again is to have a session of its own.
           dropAnswer(transaction, 'initiateAuthentication'),
           ...keep(answer),
@@ -269,14 +297,19 @@ export function getBoundProfilePackage(
     asked: PrepareDownloadResponse.encode(prepareDownloadResponse),
     unknown: GetBoundProfilePackageErrorEsipa.invalidTransactionId,
     undefined: GetBoundProfilePackageErrorEsipa.undefinedError,
-    compact: prepareDownloadResponse.type === 'compactDownloadResponseOk',
+    async full({ eid, said, transactionId }, asked) {
+      if (prepareDownloadResponse.type !== 'compactDownloadResponseOk') return asked;
+      const known = keyOf(eim, await eim.euiccs.ensure(eid));
+      if ('doubt' in known) throw new CompactFormError(known.doubt);
+      return fullPrepareDownloadResponse(asked, transactionId, said ?? {}, known.key);
+    },
     refuse: (code) =>
       GetBoundProfilePackageResponseEsipa.encode({
         type: 'getBoundProfilePackageErrorEsipa',
         value: code,
       }),
     async ask(step) {
-      const { transaction, asked, keep, refuse } = step;
+      const { transaction, full, keep, refuse } = step;
       const { transactionId, orderId, smdpAddress } = transaction;
       let failing = step.failing;
       if (prepareDownloadResponse.type === 'downloadResponseError') {
@@ -292,7 +325,7 @@ export function getBoundProfilePackage(
       try {
         const { boundProfilePackage } = await eim.es9.getBoundProfilePackage(smdpAddress, {
           transactionId,
-          prepareDownloadResponse: asked,
+          prepareDownloadResponse: full,
         });
         const answer = GetBoundProfilePackageResponseEsipa.encode({
           type: 'getBoundProfilePackageOkEsipa',
@@ -313,8 +346,8 @@ export function getBoundProfilePackage(
 /** A step of a session that is under way. */
 interface Step {
   readonly transaction: Transaction;
-  /** What the SM-DP+ is to be asked. */
-  readonly asked: Uint8Array;
+  /** What the SM-DP+ is to be asked: never a compact form. */
+  readonly full: Uint8Array;
   readonly failing: Failing;
   /** The changes that keep the step's answer. */
   keep(answer: Uint8Array): readonly Change[];
@@ -328,8 +361,8 @@ interface Relayed {
   /** The codes for a session that nobody knows, and for what has no code. */
   readonly unknown: number;
   readonly undefined: number;
-  /** The IPA sent a compact form. */
-  readonly compact: boolean;
+  /** What the IPA sent, in its full form. Throws CompactFormError. */
+  full(transaction: Transaction, asked: Uint8Array): Promise<Uint8Array>;
   refuse(code: number): Uint8Array;
   ask(step: Step): Promise<Uint8Array>;
 }
@@ -361,12 +394,16 @@ async function relay(
     const { matchingId: secret } = parseActivationCode(order.request.download.activationCode);
     const failing: Failing = { eim, orderId, called, address, secret };
     const keep = (answer: Uint8Array) => [keepAnswer(transaction, called, asked, answer)];
-    if (relayed.compact) {
+    let full: Uint8Array;
+    try {
+      full = await relayed.full(transaction, asked);
+    } catch (error) {
+      if (!(error instanceof CompactFormError)) throw error;
       const answer = refuse(relayed.undefined);
-      await fail(failing, 'the IPA sends compact answers, which are not built yet', keep(answer));
+      await failCompact(failing, transaction.eid, error, keep(answer));
       return answer;
     }
-    return relayed.ask({ transaction, asked, failing, keep, refuse });
+    return relayed.ask({ transaction, full, failing, keep, refuse });
   });
 }
 
@@ -410,6 +447,20 @@ function iccidIn(profileMetadata: Uint8Array): string | undefined {
   } catch (error) {
     if (!(error instanceof DerError)) throw error;
     return undefined;
+  }
+}
+
+/** Whom Profile Metadata has told of the installation; none where it cannot be read. */
+function installAddresses(profileMetadata: Uint8Array | undefined): readonly string[] {
+  if (profileMetadata === undefined) return [];
+  try {
+    const { notificationConfigurationInfo = [] } = StoreMetadataRequest.decode(profileMetadata);
+    return notificationConfigurationInfo
+      .filter((one) => one.profileManagementOperation.includes('notificationInstall'))
+      .map((one) => one.notificationAddress);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    return [];
   }
 }
 

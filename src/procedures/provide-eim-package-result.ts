@@ -3,6 +3,7 @@
  * verified, kept, and only then acknowledged.
  */
 import { toHex } from '../base/bytes.ts';
+import { levelOf } from '../fleet/protocol-level.ts';
 import {
   type EimPackageResult,
   EimPackageResultErrorCode,
@@ -18,14 +19,17 @@ import {
   ProfileDownloadErrorReason,
   type ProfileDownloadTriggerResult,
 } from '../messages/profile-download.ts';
+import { tlv } from '../messages/tlv.ts';
 import type { Order, Outcome } from '../orders/order.ts';
 import { eimPackageError, procedureError } from '../orders/outcome.ts';
 import { ChainError } from '../trust/chain-error.ts';
 import { eidInCertificate } from '../trust/euicc-chain.ts';
+import { tolerates } from './dialect.ts';
 import { type Caller, callerText, type Eim, fetchesFor, isKnown, maySpeakFor } from './eim.ts';
 import { endOrder } from './end-order.ts';
 import { euiccPackageResult } from './euicc-package-result.ts';
 import { ipaEuiccDataResponse, questionRefused, resultsTaken } from './ipa-euicc-data.ts';
+import { NotKeptError } from './notification-delivery.ts';
 import { directInstallation, takeNotification } from './notifications.ts';
 
 /** Returns the ProvideEimPackageResultResponse, `BF50…`. */
@@ -41,16 +45,34 @@ export async function provideEimPackageResult(
   // Each notification waits for its own EID's turn.
   const acknowledged = [...taken];
   for (const notification of notificationsOf(eimPackageResult)) {
-    const seqNumber = await takeNotification(eim, caller, notification);
+    const seqNumber = await takenIfPossible(eim, caller, notification);
     if (seqNumber !== undefined) acknowledged.push(seqNumber);
   }
   if (acknowledged.length === 0) {
+    const euicc = await eim.euiccs.get(eid);
+    // SGP.32 v1.0 has a SEQUENCE of what is acknowledged, without anything.
+    if (euicc !== undefined && levelOf(euicc).level === 'v1.0') return tlv(0xbf50);
     return ProvideEimPackageResultResponse.encode({ type: 'emptyResponse', value: {} });
   }
   return ProvideEimPackageResultResponse.encode({
     type: 'eimAcknowledgements',
     value: acknowledged,
   });
+}
+
+/** A notification that cannot be taken now is not acknowledged: the device keeps it. */
+async function takenIfPossible(
+  eim: Eim,
+  caller: Caller,
+  notification: PendingNotification,
+): Promise<number | undefined> {
+  try {
+    return await takeNotification(eim, caller, notification);
+  } catch (error) {
+    if (!(error instanceof NotKeptError)) throw error;
+    eim.log.warn('notification left to the device', { because: error.message });
+    return undefined;
+  }
 }
 
 /** The eUICC's sequence numbers to acknowledge. */
@@ -177,6 +199,10 @@ async function eidOfResult(
       onlyEid(eim, caller);
     if (eid === undefined) {
       eim.log.warn('result without an EID', { by: callerText(caller) });
+      return ProvideEimPackageResultError.missingEid;
+    }
+    const isOurs = maySpeakFor(eim, caller, eid) && (await isKnown(eim, eid));
+    if (isOurs && !(await tolerates(eim, eid, 'eid-absent', 'provideEimPackageResult.eidValue'))) {
       return ProvideEimPackageResultError.missingEid;
     }
   } else {

@@ -21,9 +21,10 @@ import {
   TransferEimPackageRequest,
   TransferEimPackageResponse,
 } from '../messages/eim-package.ts';
-import { eidOctets } from '../messages/ids.ts';
+import { type Eid, eidOctets } from '../messages/ids.ts';
 import { DerError, readAll, readOnly, tlv } from '../messages/tlv.ts';
 import type { Order } from '../orders/order.ts';
+import { type Deviation, deviates, speaks, tolerates } from './dialect.ts';
 import { type Caller, type Eim, maySpeakFor } from './eim.ts';
 import { noteOrder } from './end-order.ts';
 import { nextEimPackage } from './get-eim-package.ts';
@@ -110,7 +111,7 @@ class Push {
       }
       try {
         await this.#note('pushed', `over ${way.text}`);
-        const answer = readAnswer(this.#eim, await way.transfer(request));
+        const answer = await readAnswer(this.#eim, this.#order.eid, await way.transfer(request));
         return await this.#take(way, eimPackage, answer);
       } catch (error) {
         this.#failed(way.text, error);
@@ -197,18 +198,25 @@ class Push {
 const noRoute = 'the device has no connection, and no address to be reached at';
 
 /** Reads a TransferEimPackageResponse. Throws NotTransferredError. */
-function readAnswer({ log }: Eim, bytes: Uint8Array): TransferEimPackageResponse {
+async function readAnswer(eim: Eim, eid: Eid, bytes: Uint8Array): Promise<TransferEimPackageResponse> {
   if (bytes.length === 0) {
-    log.drop('tolerated empty TransferEimPackageResponse');
-    return { type: 'eimPackageReceived', value: true };
+    if (await tolerates(eim, eid, 'transfer-response-empty', 'transferEimPackageResponse')) {
+      return { type: 'eimPackageReceived', value: true };
+    }
+    throw new NotTransferredError('it answers nothing');
   }
+  const deviations: Deviation[] = [];
   try {
-    return (
-      answerOfV13(bytes) ??
+    const newer = answerOfV13(bytes);
+    if (newer !== undefined) await speaks(eim, eid, 'v1.3', 'BF60 or BF61');
+    const answer =
+      newer ??
       TransferEimPackageResponse.decode(bytes, {
-        tolerated: (shape, path) => log.drop(`tolerated ${shape}`, { at: path }),
-      })
-    );
+        strict: eim.settings.strict,
+        tolerated: (quirk, where) => deviations.push({ quirk, where }),
+      });
+    for (const { quirk, where } of deviations) await deviates(eim, eid, quirk, where);
+    return answer;
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause;
     throw new NotTransferredError(`the answer is no TransferEimPackageResponse: ${cause.message}`, {

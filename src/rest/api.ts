@@ -313,6 +313,8 @@ export const EuiccChange = z.strictObject({
     .regex(/^04[0-9A-Fa-f]{128}$/, 'must be 04 and both coordinates: 65 octets of hex')
     .exactOptional(),
   stateChangeCauseList: z.array(cause).max(8).exactOptional(),
+  /** The version of SGP.32 that its device speaks; `learned`: as it shows. */
+  level: z.enum(['v1.0', 'v1.2', 'v1.3', 'learned']).exactOptional(),
 });
 export type EuiccChange = z.infer<typeof EuiccChange>;
 
@@ -443,6 +445,9 @@ export interface EuiccView {
   readonly signAlgo: string;
   /** Without it the eUICC's results cannot be verified yet. */
   readonly signPubKey?: string;
+  /** The version of SGP.32 that its device speaks, and how that is known: `assumed: nothing tells it`. */
+  readonly level: string;
+  readonly levelFrom: string;
   readonly stateChangeCauseList: readonly string[];
   readonly profiles?: readonly ProfileView[];
   /** When the eUICC told them. */
@@ -605,6 +610,51 @@ export interface ConnectionList {
   /** Sessions in memory that may be resumed by ID. */
   readonly sessions: number;
 }
+
+/** GET /v1/notifications: those after an id, in the order of EIDs and of their sequence numbers. */
+export const NotificationQuery = z.strictObject({
+  eid: eidText.exactOptional(),
+  state: z.enum(['waiting', 'refused']).exactOptional(),
+  after: z.string().max(1024).exactOptional(),
+  limit: queryNumber(1, 1000).exactOptional(),
+});
+
+/** GET /v1/notifications/:id: a notification of a eUICC that its SM-DP+ does not have yet. */
+export interface NotificationView extends Partial<BothIccids> {
+  /** `<eid>-<seqNumber>-<address>`. */
+  readonly id: string;
+  readonly eid: string;
+  readonly seqNumber: number;
+  /** As the standard names it: `notificationEnable`. */
+  readonly operation: string;
+  /** Where it is taken. */
+  readonly address: string;
+  /** Where the eUICC says that it belongs. */
+  readonly announcedAddress: string;
+  /** Refused: the SM-DP+ has read it and will not have it; only retry takes it there again. */
+  readonly state: 'waiting' | 'refused';
+  readonly received: string;
+  /** How often it was taken there. */
+  readonly tries: number;
+  readonly lastTry?: string;
+  /** No sooner than then. */
+  readonly nextTry?: string;
+  /** What came of the last try. */
+  readonly reason?: string;
+  /** As ES9+ carries it, hex. */
+  readonly pendingNotification: string;
+}
+
+export interface NotificationList {
+  readonly notifications: readonly NotificationView[];
+  /** As in OrderList. */
+  readonly next?: string;
+}
+
+/** POST /v1/notifications/:id/retry. */
+export type NotificationRetryView =
+  | { readonly delivered: true }
+  | { readonly delivered: false; readonly notification: NotificationView };
 
 /** GET /v1/info. Octets in hex, certificates in PEM. */
 export interface InfoView {

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
+import type { Quirks } from '../fleet/quirks.ts';
 import type { Orders } from '../orders/orders.ts';
 
 /** trustedPublicKeyDataTls (SGP.32 2.11.1.1.1): the certificate, or its bare key. */
@@ -81,6 +82,7 @@ export interface Desk {
     'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange'
   >;
   readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update'>;
+  readonly quirks: Pick<Quirks, 'of' | 'ofEums'>;
   readonly devices: Pick<
     Devices,
     'add' | 'addAll' | 'get' | 'list' | 'remove' | 'revoke' | 'rotate' | 'setAddress'

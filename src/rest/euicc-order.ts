@@ -71,8 +71,12 @@ export function byOperator(clock: Clock): Origin {
 }
 
 /** Facts of the fleet, of parameters as JSON names them. */
-export function euiccPatch({ signPubKey, ...facts }: EuiccChange): EuiccPatch {
-  return { ...facts, ...(signPubKey === undefined ? {} : { publicKey: hex(signPubKey) }) };
+export function euiccPatch({ signPubKey, level, ...facts }: EuiccChange): EuiccPatch {
+  return {
+    ...facts,
+    ...(level === undefined ? {} : { levelSet: level }),
+    ...(signPubKey === undefined ? {} : { publicKey: hex(signPubKey) }),
+  };
 }
 
 function isParameter(name: string): boolean {
@@ -81,5 +85,6 @@ function isParameter(name: string): boolean {
 
 function told(euicc: EuiccRecord, name: string): unknown {
   if (name === 'signPubKey') return euicc.publicKey === undefined ? '' : toHex(euicc.publicKey);
+  if (name === 'level') return euicc.levelSet ?? 'learned';
   return Reflect.get(euicc, name);
 }

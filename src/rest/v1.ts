@@ -15,7 +15,10 @@ import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';
 import { byOperator, euiccPatch } from './euicc-order.ts';
 import { metricsRoute } from './metrics.ts';
+import { notificationRoutes } from './notifications.ts';
+import { refuseBeyond } from './order-level.ts';
 import { refuseOverlong } from './order-size.ts';
+import { quirkRoutes } from './quirks.ts';
 import { notFound, ok, type Route, route } from './route.ts';
 import { requestOf } from './steps.ts';
 import { euiccView, infoView, orderView } from './views.ts';
@@ -38,7 +41,9 @@ export function v1Routes(desk: Desk, waiting: Waiting, waitLimit: number): reado
     ...orderRoutes(desk, waiting, waitLimit),
     ...deviceRoutes(desk),
     ...euiccRoutes(desk),
+    ...quirkRoutes(desk),
     ...connectionRoutes(desk),
+    ...notificationRoutes(desk),
   ];
 }
 
@@ -50,6 +55,7 @@ function orderRoutes(desk: Desk, waiting: Waiting, waitLimit: number): readonly 
         const wanted = requestOf(steps);
         refuseOverlong(desk, wanted.request, 'steps');
         const euicc = await desk.euiccs.ensure(eid);
+        refuseBeyond(euicc, wanted.request, 'steps');
         const order = await desk.orders.submit({ eid, ...wanted, push });
         const warning = push && takesInjection(euicc) === false ? { warning: noInjection } : {};
         const location = `/v1/orders/${order.id}`;

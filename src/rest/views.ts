@@ -6,6 +6,7 @@ import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
 import type { Origin } from '../fleet/knowledge.ts';
 import { pollInterval } from '../fleet/poll-times.ts';
+import { levelOf } from '../fleet/protocol-level.ts';
 import { EimIdType } from '../messages/eco.ts';
 import { nameOf } from '../messages/primitives.ts';
 import type { Order, OrderRequest, Outcome } from '../orders/order.ts';
@@ -15,10 +16,11 @@ import {
   type DeviceView,
   type EuiccView,
   type InfoView,
+  type NotificationView,
   type OrderView,
   withBothIccids,
 } from './api.ts';
-import type { Info, PeerConnection } from './desk.ts';
+import type { Info, Notification, PeerConnection } from './desk.ts';
 import { readableConfiguration, readableData, readableDataResult } from './readable-data.ts';
 
 export function orderView(order: Order): OrderView {
@@ -81,6 +83,18 @@ function readable(value: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(withBothIccids(value) ?? {}));
 }
 
+export function notificationView(notification: Notification): NotificationView {
+  const { iccid, received, lastTry, nextTry, pendingNotification, ...rest } = notification;
+  return {
+    ...rest,
+    ...(iccid === undefined ? {} : bothIccids(iccid)),
+    received: time(received),
+    ...(lastTry === undefined ? {} : { lastTry: time(lastTry) }),
+    ...(nextTry === undefined ? {} : { nextTry: time(nextTry) }),
+    pendingNotification: toHex(pendingNotification),
+  };
+}
+
 export function deviceView(device: KnownDevice): DeviceView {
   const { identity, eids, added, note, address, keys, certificates, publicKeys, chain, revoked } =
     device;
@@ -107,6 +121,8 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
     consumerEuicc: euicc.consumerEuicc,
     signAlgo: euicc.signAlgo,
     ...(publicKey === undefined ? {} : { signPubKey: toHex(publicKey) }),
+    level: levelOf(euicc).level,
+    levelFrom: levelOf(euicc).by,
     stateChangeCauseList: euicc.stateChangeCauseList,
     ...(profiles === undefined
       ? {}

@@ -14,6 +14,7 @@ import { handleEsipa } from '../../src/esipa/coap.ts';
 import { esipaRepeats } from '../../src/esipa/repeats.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { Euiccs } from '../../src/fleet/euiccs.ts';
+import { Quirks } from '../../src/fleet/quirks.ts';
 import { EimIdType, generateAssociationToken } from '../../src/messages/eco.ts';
 import { AddInitialEimRequest } from '../../src/messages/es10.ts';
 import type { Eid } from '../../src/messages/ids.ts';
@@ -136,6 +137,7 @@ export class EimProcess {
       orders: new Orders({ store, clock, random, log: log('orders') }),
       euiccs: new Euiccs({ store, clock, log: log('fleet') }),
       devices,
+      quirks: new Quirks({ store, clock, log: log('fleet') }),
       es9: new Es9Client({
         connect: { post: (address, request) => life.hears(connect.post(address, request)) },
         requester: eimId,
@@ -150,6 +152,7 @@ export class EimProcess {
       settings: {
         unknownEid: 'eidNotFound',
         boundEidsOpen: false,
+        strict: false,
         maxDeliveries: 16,
         ownQuestions: 8,
         notifications: { retry: 0, retryLimit: 0, lifetime: 90 * 86_400_000 },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex } from '../../src/base/bytes.ts';
+import type { QuirkName } from '../../src/messages/quirks.ts';
 import { messageVector } from '../vectors/messages.ts';
 import { declared } from './declared.ts';
 
@@ -37,7 +38,7 @@ const spki = el('30', spkiParts);
 const certParts = '30030201013003060127030200FF';
 const certificate = el('30', certParts);
 
-type Case = readonly [shape: string, of: string, given: string, standard: string];
+type Case = readonly [shape: QuirkName, of: string, given: string, standard: string];
 
 const cases: readonly Case[] = [
   [
@@ -45,6 +46,12 @@ const cases: readonly Case[] = [
     'GetEimPackageRequest',
     el('BF4F', eid, '810362F210'),
     el('BF4F', eid, '820362F210'),
+  ],
+  [
+    'ipa-euicc-data-v1.0',
+    'IpaEuiccDataResponse',
+    el('BF52', el('A0', el('88', '80020640'), el('BF20', '820302'), el('80', '6470'))),
+    el('BF52', el('A0', el('81', '6470'), el('BF20', '820302'), el('A8', '80020640'))),
   ],
   ['package-result-bare', 'EuiccPackageResult', el('BF51', el('30', signedResult)), result],
   ['package-result-bare', 'EuiccPackageResult', el('BF51', signedResult), result],
@@ -200,6 +207,11 @@ describe('shapes met in the field', () => {
       assert.deepEqual(strict.shapes, []);
       assert.deepEqual(tolerant.value, strict.value);
       assert.deepEqual(tolerant.again, hex(standard), 'the standard form is what we write');
+      assert.throws(() => declared.get(of)?.decode(hex(given), { strict: true }), {
+        name: 'DerError',
+        message: new RegExp(shape),
+      });
+      declared.get(of)?.decode(hex(standard), { strict: true });
     });
   }
 

@@ -209,7 +209,7 @@ describe('signed parts', () => {
 
 describe('tolerated shapes', () => {
   const type = tolerating(context(0, sequence({ a: integer() })), {
-    name: 'as-set',
+    name: 'x509-nested',
     tags: [0x31],
     standard: (element) =>
       element.tag === 0x31
@@ -224,8 +224,17 @@ describe('tolerated shapes', () => {
       tolerated: (shape, path) => reported.push(shape, path),
     });
     assert.deepEqual(value, { inner: { a: 5 }, b: 2 });
-    assert.deepEqual(reported, ['as-set', 'inner']);
+    assert.deepEqual(reported, ['x509-nested', 'inner']);
     assert.deepEqual(Outer.encode(value), hex('3008 A003800105 020102'));
+  });
+
+  it('are refused where nothing is tolerated, and the standard form is not', () => {
+    assert.throws(() => Outer.decode(hex('3008 3103800105 020102'), { strict: true }), {
+      name: 'DerError',
+      path: 'inner',
+    });
+    const value = Outer.decode(hex('3008 A003800105 020102'), { strict: true });
+    assert.deepEqual(value, { inner: { a: 5 }, b: 2 });
   });
 });
 

@@ -7,6 +7,7 @@ import { Serial } from '../../src/base/serial.ts';
 import { callFunction } from '../../src/esipa/functions.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { type EuiccDefaults, Euiccs } from '../../src/fleet/euiccs.ts';
+import { Quirks } from '../../src/fleet/quirks.ts';
 import {
   type EimPackageResult,
   GetEimPackageResponse,
@@ -96,6 +97,7 @@ export class Rig {
       orders: new Orders({ ...common, random }),
       euiccs: new Euiccs({ ...common, defaults: this.#options.defaults ?? {} }),
       devices: await Devices.open({ ...common, box: testBox() }),
+      quirks: new Quirks(common),
       es9: this.smdp,
       signer: EimSigner.of(pki.eimSign.key),
       roots: this.roots,
@@ -108,6 +110,7 @@ export class Rig {
         maxDeliveries: 4,
         ownQuestions: 8,
         boundEidsOpen: false,
+        strict: false,
         notifications: { retry: 60_000, retryLimit: 21_600_000, lifetime: 90 * 86_400_000 },
         ...this.#options.settings,
       },

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { Euiccs } from '../../src/fleet/euiccs.ts';
+import { Quirks } from '../../src/fleet/quirks.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import type { Order, Outcome } from '../../src/orders/order.ts';
 import { Orders } from '../../src/orders/orders.ts';
@@ -83,6 +84,7 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
   const desk = {
     orders: new Orders({ ...common, random: seededRandom(1) }),
     euiccs: new Euiccs(common),
+    quirks: new Quirks(common),
     devices: await Devices.open({ ...common, box: testBox() }),
     dtls: knownConnections(),
     packageLimit: 4096,

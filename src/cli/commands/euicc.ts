@@ -7,11 +7,13 @@ import { CliError, ExitCode } from '../exit.ts';
 import type { Output } from '../output.ts';
 import { showProfiles } from '../profile-table.ts';
 import { addHandover } from './euicc-handover.ts';
+import { addQuirks } from './euicc-quirks.ts';
 
 interface SetOptions {
   readonly counterValue?: string;
   readonly associationToken?: string;
   readonly consumerEuicc?: string;
+  readonly level?: string;
 }
 
 export function addEuicc(program: Command, context: Context): void {
@@ -50,6 +52,7 @@ export function addEuicc(program: Command, context: Context): void {
     });
 
   addHandover(euicc, context);
+  addQuirks(euicc, context);
 
   euicc
     .command('set')
@@ -58,11 +61,15 @@ export function addEuicc(program: Command, context: Context): void {
     .option('--counter-value <number>', 'counterValue last used; packages go on from it')
     .option('--association-token <number>', 'associationToken of this eIM on the eUICC')
     .option('--consumer-euicc <yes|no>', 'yes: its results are believed without a signature check')
+    .option(
+      '--level <level>',
+      'version of SGP.32 that its device speaks: v1.0, v1.2 or v1.3; learned: as it shows',
+    )
     .action(async (typed: string, options: SetOptions, command: Command) => {
       const { client, output } = remote(context, command);
       const eid = checkTyped(eidText, typed, { '': 'EID' });
       const flags: Readonly<Record<string, unknown>> = { yes: true, no: false };
-      const { counterValue, associationToken, consumerEuicc } = options;
+      const { counterValue, associationToken, consumerEuicc, level } = options;
       const change = checkTyped(
         EuiccChange,
         {
@@ -73,17 +80,19 @@ export function addEuicc(program: Command, context: Context): void {
           ...(consumerEuicc === undefined
             ? {}
             : { consumerEuicc: flags[consumerEuicc] ?? consumerEuicc }),
+          ...(level === undefined ? {} : { level }),
         },
         {
           counterValue: '--counter-value',
           associationToken: '--association-token',
           consumerEuicc: '--consumer-euicc',
+          level: '--level',
         },
       );
       if (Object.keys(change).length === 0) {
         throw new CliError(
           ExitCode.badInput,
-          'nothing to set: give --counter-value, --association-token or --consumer-euicc',
+          'nothing to set: give --counter-value, --association-token, --consumer-euicc or --level',
         );
       }
       show(output, await client.changeEuicc(eid, change));
@@ -106,6 +115,7 @@ function showFacts(output: Output, euicc: EuiccView): void {
     ['counterValue', String(euicc.counterValue)],
     ['associationToken', String(euicc.associationToken)],
     ['consumerEuicc', euicc.consumerEuicc ? 'yes: results are not verified' : 'no'],
+    ['SGP.32', `${euicc.level} (${euicc.levelFrom})`],
     ['public key', euicc.signPubKey === undefined ? 'not known yet' : `known (${euicc.signAlgo})`],
     ['state changes', euicc.stateChangeCauseList.join(', ') || undefined],
     ['last change', changeText(euicc)],

@@ -3,7 +3,7 @@
  * not understand.
  */
 import { hex } from '../../../src/base/bytes.ts';
-import { tagsOf } from '../../../src/messages/tag-list.ts';
+import { tagListOf, tagsOf } from '../../../src/messages/tag-list.ts';
 import { readAll, readOnly, tlv } from '../../../src/messages/tlv.ts';
 import { child, findChild } from './card.ts';
 
@@ -44,16 +44,11 @@ const tagsOfOld: ReadonlyMap<number, number> = new Map([
 export function newDataRequest(request: Uint8Array): Uint8Array | undefined {
   const fields = readAll(readOnly(request).value).map(({ tag, value, raw }) => {
     if (tag !== 0x5c) return raw;
-    const tags = tagsOf(value).map((one) => tagsOfOld.get(one));
-    if (tags.includes(undefined)) return undefined;
-    return tlv(0x5c, ...tags.map((one) => tagOctets(one ?? 0)));
+    const tags = tagsOf(value).flatMap((one) => tagsOfOld.get(one) ?? []);
+    return tags.length < tagsOf(value).length ? undefined : tlv(0x5c, tagListOf(tags));
   });
   const known = fields.filter((field) => field !== undefined);
   return known.length < fields.length ? undefined : tlv(0xbf52, ...known);
-}
-
-function tagOctets(tag: number): Uint8Array {
-  return tag > 0xff ? Uint8Array.of(tag >> 8, tag & 0xff) : Uint8Array.of(tag);
 }
 
 /** incorrectTagList, as v1.0 has it. */
