@@ -7,7 +7,6 @@ import { CoapError, Code } from '../coap/codes.ts';
 import type { CoapPeer, CoapRequest, CoapResponse } from '../coap/request.ts';
 import type { Caller, Eim } from '../procedures/eim.ts';
 import { NotKeptError } from '../procedures/notification-delivery.ts';
-import { NotBuiltError } from '../procedures/notifications.ts';
 import { callFunction, NoFunctionError } from './functions.ts';
 
 export interface EsipaCoapSettings {
@@ -53,7 +52,6 @@ async function answer(eim: Eim, caller: Caller, body: Uint8Array): Promise<Uint8
       eim.log.drop('no ESipa message', { why: error.message });
       throw new CoapError(Code.badRequest, error.message);
     }
-    if (error instanceof NotBuiltError) throw new CoapError(Code.notImplemented, error.message);
     if (error instanceof NotKeptError) {
       throw new CoapError(Code.serviceUnavailable, error.message, { maxAge: busyMaxAge });
     }

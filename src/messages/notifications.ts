@@ -154,6 +154,7 @@ export const CompactProfileInstallationResult = define(
     euiccSignPIR: signature,
   }),
 );
+export type CompactProfileInstallationResult = Infer<typeof CompactProfileInstallationResult>;
 
 /** SGP.32: without the certificates; eidValue 5A since v1.2. */
 export const CompactOtherSignedNotification = define(

@@ -14,8 +14,9 @@ import { verifyEcdsa } from '../trust/ecdsa.ts';
 import type { Caller, Eim } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
 import { esipaCode } from './es9-errors.ts';
+import { CompactFormError, fullCancelSessionResponse } from './full-forms.ts';
 import { keyOf } from './learn-euicc.ts';
-import { type Failing, fail, failed, isSmdpFault } from './profile-download-errors.ts';
+import { type Failing, failed, isSmdpFault } from './profile-download-errors.ts';
 import { answerOf, inSession, keepAnswer, sessionOf, type Transaction } from './transactions.ts';
 
 const called = 'cancelSession';
@@ -43,17 +44,20 @@ async function cancel(
   if (before !== undefined) return before;
   const failing: Failing = { eim, orderId, called, address, secret: '' };
   const keep = (answer: Uint8Array) => [keepAnswer(transaction, called, asked, answer)];
-  if (response.type === 'compactCancelSessionResponseOk') {
-    const answer = refuse(CancelSessionErrorEsipa.undefinedError);
-    await fail(failing, 'the IPA sends compact answers, which are not built yet', keep(answer));
-    return answer;
+  let full: Uint8Array;
+  try {
+    full = await fullForm(eim, transaction, response, asked);
+  } catch (error) {
+    if (!(error instanceof CompactFormError)) throw error;
+    return disbelieve(eim, transaction, error.message);
   }
-  const proof = await proofOf(eim, transaction, response);
+  const said = full === asked ? response : CancelSessionResponse.decode(full);
+  const proof = await proofOf(eim, transaction, said);
   if (proof === 'false') {
     return disbelieve(eim, transaction, "its signature does not fit the eUICC's key");
   }
   try {
-    await eim.es9.cancelSession(address, { transactionId, cancelSessionResponse: asked });
+    await eim.es9.cancelSession(address, { transactionId, cancelSessionResponse: full });
   } catch (error) {
     const code = isSmdpFault(error) ? esipaCode(called, error) : undefined;
     if (proof === 'none' && code === CancelSessionErrorEsipa.euiccSignatureInvalid) {
@@ -62,8 +66,21 @@ async function cancel(
     return failed(failing, error, refuse, keep);
   }
   const answer = CancelSessionResponseEsipa.encode({ type: 'cancelSessionOk', value: {} });
-  await endOrder(eim, orderId, ending(response), keep(answer));
+  await endOrder(eim, orderId, ending(said), keep(answer));
   return answer;
+}
+
+/** What the device sent, in its full form. Throws CompactFormError. */
+async function fullForm(
+  eim: Eim,
+  { eid, transactionId, said }: Transaction,
+  response: CancelSessionResponse,
+  asked: Uint8Array,
+): Promise<Uint8Array> {
+  if (response.type !== 'compactCancelSessionResponseOk') return asked;
+  const known = keyOf(eim, await eim.euiccs.ensure(eid));
+  if ('doubt' in known) throw new CompactFormError(known.doubt);
+  return fullCancelSessionResponse(asked, transactionId, said?.smdpOid, known.key);
 }
 
 /** How far the eUICC's signature proves that it cancelled this session. */

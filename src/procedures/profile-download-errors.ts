@@ -3,6 +3,7 @@
  * (but for an order that has ended before, of which the log tells).
  */
 import { Es9Error, Es9TransportError } from '../es9/errors.ts';
+import type { Eid } from '../messages/ids.ts';
 import { AuthenticateClientErrorEsipa } from '../messages/profile-download.ts';
 import { DerError } from '../messages/tlv.ts';
 import { type ProcedureError, procedureError } from '../orders/outcome.ts';
@@ -11,6 +12,8 @@ import { ChainError } from '../trust/chain-error.ts';
 import type { Eim } from './eim.ts';
 import { endOrder } from './end-order.ts';
 import { type Es9Function, es9Reason, esipaCode } from './es9-errors.ts';
+import type { CompactFormError } from './full-forms.ts';
+import { doubtsAbout } from './settle.ts';
 
 /** What an order's outcome calls a failure in each function. */
 const procedureErrors = {
@@ -41,6 +44,22 @@ export async function fail(
 ): Promise<void> {
   const error = procedureError(outcome ?? procedureErrors[called]);
   await endOrder(eim, orderId, { success: false, outcome: [error], reason }, also);
+}
+
+/**
+ * A compact form that cannot be rebuilt: ends the order. What is known of the eUICC may be stale, so it is to tell it
+ * anew before the next try.
+ */
+export async function failCompact(
+  failing: Failing,
+  eid: Eid,
+  { message }: CompactFormError,
+  also: readonly Change[],
+): Promise<void> {
+  const { eim } = failing;
+  const why = `a compact answer cannot be rebuilt: ${message}`;
+  const record = await eim.euiccs.ensure(eid);
+  await fail(failing, why, [...also, ...doubtsAbout(eim, record, ['data'], why)]);
 }
 
 /**

@@ -26,10 +26,27 @@ export interface Transaction {
   readonly smdpAddress: string;
   /** ICCID of the profile that the SM-DP+ announced, as in EF.ICCID. */
   readonly iccid?: string;
+  /** What the SM-DP+ said in it, of which compact forms leave out most (full-forms.ts). */
+  readonly said?: SmdpWords;
   /** Milliseconds since 1970. */
   readonly started: number;
   /** When its installation result was taken; milliseconds since 1970. */
   readonly ended?: number;
+}
+
+/** DER as it was received; OIDs in dotted form. */
+export interface SmdpWords {
+  readonly serverSigned1: Uint8Array;
+  /** Address and OID that its CERT.DPauth and serverSigned1 have. */
+  readonly serverAddress: string;
+  readonly smdpOid?: string;
+  readonly smdpSigned2?: Uint8Array;
+  /** 64 octets. */
+  readonly smdpSignature2?: Uint8Array;
+  /** The OID in its CERT.DPpb. */
+  readonly bindingOid?: string;
+  /** Whom the profile's metadata has told of its installation. */
+  readonly notificationAddresses?: readonly string[];
 }
 
 interface Answer {

@@ -117,7 +117,7 @@ describe('authenticateClient', () => {
     assert.ok(relayed && equal(relayed.subarray(-4), hex('9F7F0101')));
   });
 
-  it('refuses compact answers, which are not built yet', async () => {
+  it('ends the order on a compact answer that cannot be rebuilt', async () => {
     const download = await Download.begin();
     await download.initiate();
     const value = {
@@ -153,7 +153,7 @@ describe('getBoundProfilePackage', () => {
     assert.deepEqual((await download.end()).outcome, [{ procedureError: 'downloadResponseError' }]);
   });
 
-  it('refuses compact answers, which are not built yet', async () => {
+  it('ends the order on a compact answer that cannot be rebuilt', async () => {
     const download = await (await Download.begin()).toAuthenticated();
     const value = { compactEuiccSigned2: {}, euiccSignature2: new Uint8Array(64) };
     const said = { type: 'compactDownloadResponseOk', value } as const;

@@ -548,7 +548,7 @@ describe('delivery of notifications', () => {
   });
 });
 
-describe('forms of notifications that are not built yet', () => {
+describe('compact notifications of an eUICC that is not known', () => {
   const compact: PendingNotification = {
     type: 'compactOtherSignedNotification',
     value: {
@@ -566,7 +566,7 @@ describe('forms of notifications that are not built yet', () => {
 
   it('are refused, so that the device keeps them', async () => {
     const rig = await Rig.with();
-    await assert.rejects(rig.notify(compact, caller), { name: 'NotBuiltError' });
+    await assert.rejects(rig.notify(compact, caller), { name: 'NotKeptError' });
   });
 
   it('are not acknowledged where they come with a result', async () => {
