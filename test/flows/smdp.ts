@@ -6,9 +6,10 @@ import type { Https, HttpsAnswer, HttpsRequest } from '../../src/es9/https.ts';
 import { iccidOfDigits } from '../../src/messages/ids.ts';
 import type { LabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
-import { functions, JsonRequest, takeNotification } from '../../tools/lab/smdpp/binding.ts';
+import { JsonRequest } from '../../tools/lab/server/json-request.ts';
+import { Refusal } from '../../tools/lab/server/refusal.ts';
+import { functions, takeNotification } from '../../tools/lab/smdpp/binding.ts';
 import { storeMetadataRequest } from '../../tools/lab/smdpp/profile-metadata.ts';
-import { Refusal } from '../../tools/lab/smdpp/refusal.ts';
 import { makeSmdp, type Smdp } from '../../tools/lab/smdpp/smdp.ts';
 import { seededRandom } from '../support/seeded.ts';
 
@@ -45,6 +46,7 @@ export class FlowSmdp implements Pick<Https, 'post'> {
     this.#smdp.orders.add({
       matchingId,
       iccid,
+      profileType: 'lab',
       upp: makeProfile({ iccid, size: profileSize }),
       storeMetadata: storeMetadataRequest(metadata, address),
       protection: 'ppk',

@@ -4,7 +4,7 @@ import { Drops, silentLog } from '../../src/base/log.ts';
 import { iccidOctets, iccidOfDigits } from '../../src/messages/ids.ts';
 import { type LabCredential, type LabPki, loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
-import type { Step } from '../../tools/lab/smdpp/door.ts';
+import type { Step } from '../../tools/lab/server/door.ts';
 import type { ProfileMetadata } from '../../tools/lab/smdpp/profile-metadata.ts';
 import {
   type NewProfile,

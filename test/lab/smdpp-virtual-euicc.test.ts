@@ -6,7 +6,7 @@ import { readAll, readOnly, tlv } from '../../src/messages/tlv.ts';
 import { piecesOf } from '../../tools/lab/bsp/pieces.ts';
 import { Euicc } from '../../tools/lab/euicc/euicc.ts';
 import { labEid } from '../../tools/lab/pki/lab-pki.ts';
-import type { Es9Function, FaultKind } from '../../tools/lab/smdpp/faults.ts';
+import type { Es9Function, FaultKind } from '../../tools/lab/server/faults.ts';
 import type { NewProfile } from '../../tools/lab/smdpp/smdpp.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { seededRandom } from '../support/seeded.ts';

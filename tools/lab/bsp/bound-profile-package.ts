@@ -66,7 +66,7 @@ export interface BoundProfilePackageInput {
 /** Binds a profile package to one eUICC. Throws KeyAgreementError on a bad one-time key. */
 export function makeBoundProfilePackage(input: BoundProfilePackageInput): Uint8Array {
   const channel: SecureChannel = { ...input, smdpOtpk: input.smdpOtKey.publicKey };
-  const secret = agree(input.smdpOtKey.privateKey, input.euiccOtpk);
+  const secret = agree(input.smdpOtKey.privateKey, input.euiccOtpk, input.smdpOtKey.curve);
   const bsp = new Bsp(deriveSessionKeys(secret, input.hostId, input.eid));
   // The order of these lines is the order of sending: each takes its counter and chaining value.
   const configure = tlv(0xa0, bsp.encrypt(0x87, input.configureIsdp));

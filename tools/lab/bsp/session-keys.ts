@@ -2,15 +2,15 @@
 import { createECDH, createHash } from 'node:crypto';
 import { concat, hex } from '../../../src/base/bytes.ts';
 import type { Random } from '../../../src/base/random.ts';
+import type { CurveName } from '../../../src/trust/ec-key.ts';
 
-const CURVE = 'prime256v1';
-
-/** One side's one-time key pair for the key agreement, on P-256. */
+/** One side's one-time key pair for the key agreement. */
 export interface OneTimeKey {
   /** The scalar, 32 octets: secret. */
   readonly privateKey: Uint8Array;
   /** The point, `04‖X‖Y`, 65 octets: what `5F49` carries. */
   readonly publicKey: Uint8Array;
+  readonly curve: CurveName;
 }
 
 /** The keys of one BSP channel (SGP.22 2.6.4), 16 octets each. */
@@ -25,31 +25,38 @@ export class KeyAgreementError extends Error {
   override readonly name = 'KeyAgreementError';
 }
 
-/** A fresh one-time key. */
-export function makeOneTimeKey(random: Random): OneTimeKey {
+/** A fresh one-time key, on P-256 unless another curve is named. */
+export function makeOneTimeKey(random: Random, curve: CurveName = 'prime256v1'): OneTimeKey {
   for (;;) {
-    const key = oneTimeKeyOf(random(32));
+    const key = oneTimeKeyOf(random(32), curve);
     if (key !== undefined) return key;
   }
 }
 
 /** The key pair of a scalar; undefined where the scalar is zero or not below the order of the curve. */
-export function oneTimeKeyOf(privateKey: Uint8Array): OneTimeKey | undefined {
-  const ecdh = createECDH(CURVE);
+export function oneTimeKeyOf(
+  privateKey: Uint8Array,
+  curve: CurveName = 'prime256v1',
+): OneTimeKey | undefined {
+  const ecdh = createECDH(curve);
   try {
     ecdh.setPrivateKey(privateKey);
   } catch {
     return undefined;
   }
-  return { privateKey, publicKey: new Uint8Array(ecdh.getPublicKey()) };
+  return { privateKey, publicKey: new Uint8Array(ecdh.getPublicKey()), curve };
 }
 
 /** The shared secret: the X coordinate, 32 octets. Throws KeyAgreementError on a point that is none. */
-export function agree(privateKey: Uint8Array, otherPublicKey: Uint8Array): Uint8Array {
+export function agree(
+  privateKey: Uint8Array,
+  otherPublicKey: Uint8Array,
+  curve: CurveName = 'prime256v1',
+): Uint8Array {
   if (otherPublicKey.length !== 65 || otherPublicKey[0] !== 0x04) {
     throw new KeyAgreementError('a one-time public key is an uncompressed point of 65 octets');
   }
-  const ecdh = createECDH(CURVE);
+  const ecdh = createECDH(curve);
   ecdh.setPrivateKey(privateKey);
   try {
     return new Uint8Array(ecdh.computeSecret(otherPublicKey));

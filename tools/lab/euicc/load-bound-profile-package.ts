@@ -137,7 +137,7 @@ export class Loading {
     if (!verifyEcdsa(profileBindingKey, signed, channel.smdpSign)) {
       throw new InstallationError(ErrorReason.invalidSignature, 'smdpSign');
     }
-    const secret = agree(otKey.privateKey, channel.smdpOtpk);
+    const secret = agree(otKey.privateKey, channel.smdpOtpk, otKey.curve);
     return new Bsp(deriveSessionKeys(secret, channel.hostId, this.#chip.eid));
   }
 

@@ -13,6 +13,7 @@ import {
 import { signedOf } from '../../../src/messages/schema.ts';
 import { role } from '../../../src/trust/certificate.ts';
 import { ChainError } from '../../../src/trust/chain-error.ts';
+import { pointOf } from '../../../src/trust/ec-key.ts';
 import { verifyEcdsa } from '../../../src/trust/ecdsa.ts';
 import { makeOneTimeKey } from '../bsp/session-keys.ts';
 import { type Chip, signatureTlv } from './chip.ts';
@@ -33,7 +34,7 @@ export function prepareDownload(chip: Chip, command: Uint8Array): Uint8Array {
       value: { transactionId, downloadErrorCode },
     });
   }
-  const otKey = makeOneTimeKey(chip.options.random);
+  const otKey = makeOneTimeKey(chip.options.random, pointOf(server.publicKey).curve);
   const euiccSigned2 = signedOf(EuiccSigned2, {
     transactionId: session.transactionId,
     euiccOtpk: otKey.publicKey,

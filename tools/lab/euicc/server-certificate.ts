@@ -15,7 +15,7 @@ export interface Server {
 }
 
 /** The curves that this eUICC has. */
-const curves: readonly string[] = ['prime256v1'];
+const curves: readonly string[] = ['prime256v1', 'brainpoolP256r1'];
 
 export function supportsCurve(server: Server): boolean {
   return curves.includes(server.curve);

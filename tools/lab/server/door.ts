@@ -1,19 +1,23 @@
-/** The HTTPS side of ES9+ (SGP.22 6.1 to 6.3): requests in, answers out, faults on command. */
+/** The HTTPS side of the lab's servers (SGP.22 6.1 to 6.3): requests in, answers out, faults on command. */
 
 import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import { TLSSocket } from 'node:tls';
 import { utf8 } from '../../../src/base/bytes.ts';
-import type { Cancel } from '../../../src/base/clock.ts';
+import type { Cancel, Clock } from '../../../src/base/clock.ts';
+import type { Log } from '../../../src/base/log.ts';
+import type { Eid } from '../../../src/messages/ids.ts';
+import { type Certificate, readCertificate } from '../../../src/trust/certificate.ts';
+import { ChainError } from '../../../src/trust/chain-error.ts';
 import type { LabCredential } from '../pki/lab-pki.ts';
-import { functions, type JsonAnswer, JsonRequest, takeNotification } from './binding.ts';
-import type { Es9Function, Fault } from './faults.ts';
+import type { Fault, Faults, RspFunction } from './faults.ts';
+import { type JsonAnswer, JsonRequest } from './json-request.ts';
 import { ForcedRefusal, Refusal } from './refusal.ts';
-import type { Call, Smdp } from './smdp.ts';
 
 /** One request, as it went: for whoever watches. */
 export interface Step {
-  readonly function: Es9Function;
+  readonly function: RspFunction;
   /** EID where it is known, else the peer's address. */
   readonly who: string;
   /** `ok`, `refused 8.2.6/3.8: …`, `fault down`, `duplicate`, `not believed: …` */
@@ -23,17 +27,42 @@ export interface Step {
   readonly sent: number;
 }
 
-const path = /^\/gsma\/rsp2\/es9plus\/([A-Za-z]+)\/?$/;
+/** One request on its way through. */
+export interface Call {
+  /** Whom it is about, once that is known. */
+  eid?: Eid;
+  /** The certificate that the client's TLS proved, where it chains to a CI. */
+  readonly client?: Certificate;
+}
+
+/** What serves one function. */
+export interface Route {
+  readonly function: RspFunction;
+  /** Whether this client may ask; absent: anybody. What may not gets HTTP 403. */
+  readonly allows?: (client: Certificate | undefined) => boolean;
+  /** Gives the answer's fields; throws Refusal. */
+  readonly run?: (request: JsonRequest, call: Call) => JsonAnswer | Promise<JsonAnswer>;
+  /** Instead of `run`: takes the body, whatever it is, and gives the outcome; the answer is 204. */
+  readonly take?: (body: Uint8Array, call: Call) => string;
+}
+
+export interface DoorOptions {
+  /** By path. */
+  readonly routes: ReadonlyMap<string, Route>;
+  /** What GET gives, by path: revocation lists. */
+  readonly documents?: ReadonlyMap<string, () => Uint8Array>;
+  readonly faults: Faults;
+  /** Octets of a request's body. */
+  readonly bodyLimit: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called before every answer to `run` and `take`: what they changed must last. */
+  readonly save: () => void;
+  readonly onStep: (step: Step) => void;
+}
+
 const protocolHeader = { 'X-Admin-Protocol': 'gsma/rsp/v2.5.0' };
 const jsonHeaders = { 'Content-Type': 'application/json;charset=UTF-8', ...protocolHeader };
-
-const names: readonly Es9Function[] = [
-  'initiateAuthentication',
-  'authenticateClient',
-  'getBoundProfilePackage',
-  'handleNotification',
-  'cancelSession',
-];
 
 interface Answer {
   readonly status: number;
@@ -49,28 +78,39 @@ export interface Door {
   close(): Promise<void>;
 }
 
-/** An HTTPS server that does not listen yet. */
-export function makeDoor(smdp: () => Smdp, tls: LabCredential, onStep: (step: Step) => void): Door {
+/**
+ * An HTTPS server that does not listen yet; `optionsOf` is asked with each request.
+ * @param clientCis DER of the CIs that clients' certificates may chain to
+ */
+export function makeDoor(
+  tls: LabCredential,
+  clientCis: readonly Uint8Array[],
+  optionsOf: () => DoorOptions,
+): Door {
   const waiting: Waiting = new Set();
   const server = createServer(
     {
       key: tls.key.export({ format: 'pem', type: 'pkcs8' }),
-      cert: new X509Certificate(tls.certificate).toString(),
+      cert: pem(tls.certificate),
+      // Asked of everybody, demanded by the functions that need it.
+      requestCert: true,
+      rejectUnauthorized: false,
+      ca: clientCis.map(pem),
       minVersion: 'TLSv1.2',
       requestTimeout: 30_000,
       headersTimeout: 10_000,
     },
     (request, response) => {
-      serve(smdp(), request, response, waiting, onStep).catch((error: unknown) => {
-        smdp().log.error('request failed', { error: String(error) });
+      serve(optionsOf(), request, response, waiting).catch((error: unknown) => {
+        optionsOf().log.error('request failed', { error: String(error) });
         request.socket.destroy();
       });
     },
   );
   server.maxConnections = 256;
-  server.on('tlsClientError', (error) => smdp().log.drop('TLS', { error: error.message }));
+  server.on('tlsClientError', (error) => optionsOf().log.drop('TLS', { error: error.message }));
   server.on('clientError', (error, socket) => {
-    smdp().log.drop('HTTP', { error: error.message });
+    optionsOf().log.drop('HTTP', { error: error.message });
     socket.destroy();
   });
   return {
@@ -84,30 +124,47 @@ export function makeDoor(smdp: () => Smdp, tls: LabCredential, onStep: (step: St
   };
 }
 
+function pem(certificate: Uint8Array): string {
+  return new X509Certificate(certificate).toString();
+}
+
 async function serve(
-  smdp: Smdp,
+  options: DoorOptions,
   request: IncomingMessage,
   response: ServerResponse,
   waiting: Waiting,
-  onStep: (step: Step) => void,
 ): Promise<void> {
-  const name = functionOf(request.url);
-  if (name === undefined || request.method !== 'POST') {
-    smdp.log.drop('HTTP request for something else');
-    response.writeHead(name === undefined ? 404 : 405, { Connection: 'close' }).end();
+  const { faults, log, onStep } = options;
+  const path = (request.url ?? '').replace(/\/$/, '');
+  const document = options.documents?.get(path);
+  if (document !== undefined && request.method === 'GET') {
+    response.writeHead(200, { 'Content-Type': 'application/pkix-crl' }).end(document());
     return;
   }
-  const body = await readBody(request, smdp.limits.body);
-  if (body === 'aborted') return smdp.log.drop('request cut short');
+  const route = options.routes.get(path);
+  if (route === undefined || request.method !== 'POST') {
+    log.drop('HTTP request for something else');
+    response.writeHead(route === undefined ? 404 : 405, { Connection: 'close' }).end();
+    return;
+  }
+  const client = clientOf(request);
+  if (route.allows?.(client) === false) {
+    log.drop('client not allowed');
+    response.writeHead(403, { Connection: 'close' }).end();
+    return;
+  }
+  const body = await readBody(request, options.bodyLimit);
+  if (body === 'aborted') return log.drop('request cut short');
   if (body === 'too large') {
-    smdp.log.drop('body too large');
+    log.drop('body too large');
     response.writeHead(413, { Connection: 'close' }).end();
     return;
   }
-  const call: Call = {};
+  const call: Call = { ...(client && { client }) };
   const peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-  const fault = smdp.faults.take(name, 'down', 'status', 'nonsense', 'slow', 'stall', 'cut');
-  const answer = answerOf(smdp, name, request, body, call, fault);
+  const name = route.function;
+  const fault = faults.take(name, 'down', 'status', 'nonsense', 'slow', 'stall', 'cut');
+  const answer = await answerOf(options, route, request, body, call, fault);
   const sent = fault?.kind === 'down' ? 0 : (answer.body?.length ?? 0);
   onStep({
     function: name,
@@ -117,24 +174,32 @@ async function serve(
     sent,
   });
   if (fault?.kind === 'slow') {
-    await later(smdp, fault.milliseconds ?? 60_000, waiting);
+    await later(options.clock, fault.milliseconds ?? 60_000, waiting);
   }
   send(response, answer, fault);
 }
 
-function functionOf(url: string | undefined): Es9Function | undefined {
-  const name = path.exec(url ?? '')?.[1];
-  return names.find((one) => one === name);
+/** The client's certificate, where TLS found that it chains to one of the CIs and is in date. */
+function clientOf(request: IncomingMessage): Certificate | undefined {
+  const { socket } = request;
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const { raw } = socket.getPeerCertificate();
+  try {
+    return raw === undefined ? undefined : readCertificate(new Uint8Array(raw));
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    return undefined;
+  }
 }
 
-function answerOf(
-  smdp: Smdp,
-  name: Es9Function,
+async function answerOf(
+  options: DoorOptions,
+  route: Route,
   request: IncomingMessage,
   body: Uint8Array,
   call: Call,
   fault: Fault | undefined,
-): Answer {
+): Promise<Answer> {
   switch (fault?.kind) {
     case 'down':
       return { status: 0, outcome: 'fault down' };
@@ -144,37 +209,31 @@ function answerOf(
       return { status: 200, body: utf8('<html>It works!</html>'), outcome: 'fault nonsense' };
   }
   const answer =
-    name === 'handleNotification'
-      ? notificationAnswer(smdp, body, call)
-      : functionAnswer(smdp, name, request, body, call);
+    route.take === undefined
+      ? await functionAnswer(options, route, request, body, call)
+      : { status: 204, outcome: route.take(body, call) };
+  options.save();
   return fault === undefined
     ? answer
     : { ...answer, outcome: `${answer.outcome}, fault ${fault.kind}` };
 }
 
-/** 204 whatever came: a refused notification would only come again. */
-function notificationAnswer(smdp: Smdp, body: Uint8Array, call: Call): Answer {
-  const taken = takeNotification(smdp, body, call);
-  if (taken === undefined) return { status: 204, outcome: 'not believed: no notification' };
-  if (!taken.verified) return { status: 204, outcome: `not believed: ${taken.complaint ?? ''}` };
-  return { status: 204, outcome: taken.times > 1 ? 'duplicate' : 'ok' };
-}
-
-function functionAnswer(
-  smdp: Smdp,
-  name: Exclude<Es9Function, 'handleNotification'>,
+async function functionAnswer(
+  { faults, log }: DoorOptions,
+  route: Route,
   request: IncomingMessage,
   body: Uint8Array,
   call: Call,
-): Answer {
+): Promise<Answer> {
+  const name = route.function;
   try {
-    const refuse = smdp.faults.take(name, 'refuse');
+    const refuse = faults.take(name, 'refuse');
     if (refuse !== undefined) {
       throw new ForcedRefusal(refuse.subjectCode ?? '8.8', refuse.reasonCode ?? '4.2');
     }
     checkHeaders(request);
-    const answer = functions[name](smdp, new JsonRequest(body), call);
-    const broken = smdp.faults.take(name, 'line-broken') !== undefined;
+    const answer = (await route.run?.(new JsonRequest(body), call)) ?? {};
+    const broken = faults.take(name, 'line-broken') !== undefined;
     return {
       status: 200,
       body: json({ status: 'Executed-Success' }, broken ? withLineBreaks(answer) : answer),
@@ -183,7 +242,7 @@ function functionAnswer(
   } catch (error) {
     if (!(error instanceof Refusal || error instanceof ForcedRefusal)) throw error;
     const { subjectCode, reasonCode, message } = error;
-    smdp.log.info('refused', { function: name, subjectCode, reasonCode, message });
+    log.info('refused', { function: name, subjectCode, reasonCode, message });
     return {
       status: 200,
       body: json({ status: 'Failed', statusCodeData: { subjectCode, reasonCode, message } }, {}),
@@ -210,7 +269,9 @@ function withLineBreaks(answer: JsonAnswer): JsonAnswer {
   return Object.fromEntries(
     Object.entries(answer).map(([name, value]) => [
       name,
-      name === 'transactionId' ? value : value.replace(/(.{64})/g, '$1\n'),
+      name === 'transactionId' || typeof value !== 'string'
+        ? value
+        : value.replace(/(.{64})/g, '$1\n'),
     ]),
   );
 }
@@ -252,13 +313,13 @@ function readBody(
   });
 }
 
-function later(smdp: Smdp, milliseconds: number, waiting: Waiting): Promise<void> {
+function later(clock: Clock, milliseconds: number, waiting: Waiting): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       waiting.delete(end);
       resolve();
     };
-    const cancel = smdp.clock.after(milliseconds, done);
+    const cancel = clock.after(milliseconds, done);
     const end = () => {
       cancel();
       done();

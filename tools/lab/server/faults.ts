@@ -1,5 +1,6 @@
-/** Faults on command: what an SM-DP+ may do to its peers, for tests of those. */
+/** Faults on command: what a server of the lab may do to its peers, for tests of those. */
 
+/** ES9+ (SGP.22 5.6); ES11 has the first two. */
 export type Es9Function =
   | 'initiateAuthentication'
   | 'authenticateClient'
@@ -7,50 +8,67 @@ export type Es9Function =
   | 'handleNotification'
   | 'cancelSession';
 
-export type FaultKind =
-  // the connection is cut as soon as a request came
-  | 'down'
-  // the answer comes after `milliseconds`
-  | 'slow'
-  // headers and half a body, and then nothing more
-  | 'stall'
-  // headers and half a body, and then the end of the connection
-  | 'cut'
-  // 200 with a body that is no JSON
-  | 'nonsense'
-  // HTTP 500
-  | 'status'
-  // base64 with line breaks in it, which is odd but to be accepted
-  | 'line-broken'
-  // `subjectCode` and `reasonCode`; not of handleNotification, which refuses nothing
-  | 'refuse'
-  // serverSignature1, smdpSignature2 or smdpSign, by the function
-  | 'wrong-signature'
-  // the certificate of the other role, and a signature that fits it
-  | 'wrong-certificate'
-  // a transactionId within what is signed that is not the outer one
-  | 'wrong-transaction'
-  // another euiccChallenge in serverSigned1
-  | 'wrong-challenge'
-  // another serverAddress in serverSigned1
-  | 'wrong-address'
-  // one bit of the first segment `segment` (87, 88 or 86) of the package
-  | 'corrupt-bpp'
-  // the last segment of the package is missing
-  | 'truncated-bpp'
-  // segments of profile elements above 1020 octets
-  | 'long-segments'
-  // StoreMetadata with another ICCID than the profile's header
-  | 'wrong-iccid';
+/** ES2+ (SGP.22 5.3), and getProfileStatus, which vendors add. */
+export type Es2Function =
+  | 'downloadOrder'
+  | 'confirmOrder'
+  | 'cancelOrder'
+  | 'releaseProfile'
+  | 'getProfileStatus';
+
+/** ES12 (SGP.22 5.10). */
+export type Es12Function = 'registerEvent' | 'deleteEvent';
+
+export type RspFunction = Es9Function | Es2Function | Es12Function;
+
+export const rspFunctions: readonly RspFunction[] = [
+  'initiateAuthentication',
+  'authenticateClient',
+  'getBoundProfilePackage',
+  'handleNotification',
+  'cancelSession',
+  'downloadOrder',
+  'confirmOrder',
+  'cancelOrder',
+  'releaseProfile',
+  'getProfileStatus',
+  'registerEvent',
+  'deleteEvent',
+];
+
+/** Each kind of fault, in words. */
+export const faultKinds = {
+  down: 'the connection is cut as soon as a request came',
+  slow: 'the answer comes late: slow:5s; a minute where no time is given',
+  stall: 'headers and half a body, and then nothing more',
+  cut: 'headers and half a body, and then the end of the connection',
+  nonsense: '200 with a body that is no JSON',
+  status: 'HTTP 500',
+  'line-broken': 'base64 with line breaks in it, which is odd but to be accepted',
+  refuse: 'a status code: refuse:8.2.6/3.8; 8.8/4.2 where none is given',
+  'wrong-signature': 'serverSignature1, smdpSignature2 or smdpSign, by the function',
+  'wrong-certificate': 'the certificate of another role, and a signature that fits it',
+  'wrong-oid': 'a certificate of the right role with the OID of another server',
+  'wrong-transaction': 'a transactionId within what is signed that is not the outer one',
+  'wrong-challenge': 'another euiccChallenge in serverSigned1',
+  'wrong-address': 'another serverAddress in serverSigned1',
+  expire: 'the order expires as it is asked for (SM-DP+)',
+  'corrupt-bpp': 'one bit of the first segment of the package: corrupt-bpp:87, 88 or 86',
+  'truncated-bpp': 'the last segment of the package is missing',
+  'long-segments': 'segments of profile elements above 1020 octets',
+  'wrong-iccid': "StoreMetadata with another ICCID than the profile's header",
+} as const;
+
+export type FaultKind = keyof typeof faultKinds;
 
 export interface FaultOptions {
   /** The function that is hit; default: the first that the fault can hit. */
-  readonly at?: Es9Function;
+  readonly at?: RspFunction;
   /** How often; default: until it is taken away. */
   readonly times?: number;
   /** Of `slow`; default one minute. */
   readonly milliseconds?: number;
-  /** Of `refuse`; default 8.8/4.2. */
+  /** Of `refuse`; default 8.8/4.2. HandleNotification refuses nothing. */
   readonly subjectCode?: string;
   readonly reasonCode?: string;
   /** Of `corrupt-bpp`; default 86. */
@@ -74,7 +92,7 @@ export class Faults {
   }
 
   /** The first fault of these kinds that hits `at`, which then counts as done once. */
-  take(at: Es9Function, ...kinds: readonly FaultKind[]): Fault | undefined {
+  take(at: RspFunction, ...kinds: readonly FaultKind[]): Fault | undefined {
     const found = this.#due.find(
       ({ fault }) => kinds.includes(fault.kind) && (fault.at ?? at) === at,
     );

@@ -7,15 +7,17 @@ import {
   SmdpSigned2,
 } from '../../../src/messages/rsp.ts';
 import { DerError, tlv } from '../../../src/messages/tlv.ts';
-import { ChainError } from '../../../src/trust/chain-error.ts';
-import { signEcdsa, verifyEcdsa } from '../../../src/trust/ecdsa.ts';
-import { checkEuiccChain } from '../../../src/trust/euicc-chain.ts';
+import { signEcdsa } from '../../../src/trust/ecdsa.ts';
+import { checkChain, checkProof, okResponse, withOtherOid } from '../server/authentication.ts';
+import type { Call } from '../server/door.ts';
+import { flipped } from '../server/faults.ts';
+import { Refusal } from '../server/refusal.ts';
 import { checkEligibility } from './eligibility.ts';
-import { flipped } from './faults.ts';
-import { type ProfileOrder, settle } from './order.ts';
-import { Refusal, type RefusalReason } from './refusal.ts';
+import type { ProfileOrder } from './order.ts';
+import { reporting } from './progress.ts';
 import type { AuthenticateClientAnswer, Session } from './session.ts';
-import { type Call, checkTransaction, findSession, type Smdp, within } from './smdp.ts';
+import { settle, settleExpiry } from './settle.ts';
+import { findSession, type Smdp, within } from './smdp.ts';
 
 export interface AuthenticateClient {
   readonly transactionId: Uint8Array;
@@ -24,7 +26,7 @@ export interface AuthenticateClient {
   readonly raw: Uint8Array;
 }
 
-type Ok = Extract<AuthenticateServerResponse, { type: 'authenticateResponseOk' }>['value'];
+const at = 'authenticateClient';
 
 /**
  * Throws Refusal; the session is then over. The same request in the same session gets the same answer, so that one
@@ -42,41 +44,23 @@ export function authenticateClient(
   }
   return within(smdp, session, () => {
     if (session.authenticated !== undefined) throw new Refusal('transactionUnknown', 'used');
-    if (response.type === 'compactAuthenticateResponseOk') {
-      throw new Refusal('malformed', 'a compact response is for the eIM');
-    }
-    if (response.type === 'authenticateResponseError') {
-      checkTransaction(session, response.value.transactionId);
-      throw new Refusal('euiccFailed', `code ${response.value.authenticateErrorCode}`);
-    }
-    const ok = response.value;
-    checkTransaction(session, ok.euiccSigned1.value.transactionId);
-    const { eid, publicKey } = checkChain(smdp, ok);
+    const ok = okResponse(session, response);
+    const proven = checkChain(smdp, ok);
+    const { eid, publicKey } = proven;
     call.eid = eid;
-    if (!verifyEcdsa(publicKey, ok.euiccSigned1.raw, ok.euiccSignature1)) {
-      throw new Refusal('euiccSignatureInvalid');
-    }
-    if (!equal(ok.euiccSigned1.value.serverChallenge, session.serverChallenge)) {
-      throw new Refusal('euiccSignatureInvalid', 'another serverChallenge');
-    }
+    checkProof(session, ok, proven);
     const euiccInfo2 = readEuiccInfo2(ok.euiccSigned1.value.euiccInfo2);
     const matchingId = ok.euiccSigned1.value.ctxParams1.value.matchingId ?? '';
-    const order = findOrder(smdp, matchingId, eid);
-    checkEligibility(order, euiccInfo2);
+    const order = smdp.orders.find(matchingId, eid);
+    if (order === undefined) throw new Refusal('matchingIdRefused');
+    reporting(smdp, order, 'eligibility', eid, () => {
+      checkOrder(smdp, order, eid);
+      checkEligibility(order, euiccInfo2);
+    });
     const answer = answerFor(smdp, session, order, eid, ok.euiccSignature1);
     session.authenticated = { request: raw.slice(), answer, eid, euiccKey: publicKey, order };
     return answer;
   });
-}
-
-function checkChain(smdp: Smdp, { euiccCertificate, eumCertificate }: Ok) {
-  const { roots, clock } = smdp;
-  try {
-    return checkEuiccChain({ euiccCertificate, eumCertificate, roots, now: clock.now() });
-  } catch (error) {
-    if (!(error instanceof ChainError)) throw error;
-    throw new Refusal(chainRefusal(error), error.message, { cause: error });
-  }
 }
 
 function readEuiccInfo2(bytes: Uint8Array): EUICCInfo2 {
@@ -88,25 +72,15 @@ function readEuiccInfo2(bytes: Uint8Array): EUICCInfo2 {
   }
 }
 
-function chainRefusal({ code, member }: ChainError): RefusalReason {
-  if (code === 'unknownCi') return 'ciUnknown';
-  if (member === 'euicc') return code === 'expired' ? 'euiccExpired' : 'euiccInvalid';
-  return code === 'expired' ? 'eumExpired' : 'eumInvalid';
-}
-
-/** The order that this eUICC may download now. Throws Refusal. */
-function findOrder(smdp: Smdp, matchingId: string, eid: Eid): ProfileOrder {
-  const order = smdp.orders.find(matchingId, eid);
-  if (order === undefined) throw new Refusal('matchingIdRefused');
+/** Whether this eUICC may download it now. Throws Refusal. */
+function checkOrder(smdp: Smdp, order: ProfileOrder, eid: Eid): void {
   if (order.eid !== undefined && order.eid !== eid) throw new Refusal('eidMismatch');
-  if (order.expires !== undefined && order.expires <= smdp.clock.now()) {
-    settle(order, { type: 'failed', failure: { cause: 'expired' } });
-  }
+  if (smdp.faults.take(at, 'expire')) order.expires = smdp.clock.now();
+  settleExpiry(smdp, order);
   if (order.attempts >= smdp.limits.attempts && !order.reusable) {
-    settle(order, { type: 'failed', failure: { cause: 'attempts' } });
+    settle(smdp, order, { type: 'failed', failure: { cause: 'attempts' } });
   }
   checkDownloadable(order);
-  return order;
 }
 
 /** Released, or handed out without a result yet. Throws Refusal. */
@@ -126,7 +100,6 @@ function answerFor(
   eid: Eid,
   euiccSignature1: Uint8Array,
 ): AuthenticateClientAnswer {
-  const at = 'authenticateClient';
   const { faults, random } = smdp;
   const bound = order.binding?.eid === eid ? order.binding : undefined;
   const smdpSigned2 = SmdpSigned2.encode({
@@ -134,13 +107,18 @@ function answerFor(
     ccRequiredFlag: order.confirmationCodeHash !== undefined,
     ...(bound && { bppEuiccOtpk: bound.euiccOtpk }),
   });
-  const signer = faults.take(at, 'wrong-certificate') ? smdp.dpAuth : smdp.dpPb;
-  const signature = signEcdsa(signer.key, concat(smdpSigned2, tlv(0x5f37, euiccSignature1)));
+  const { identity } = session;
+  const { certificate, key } = faults.take(at, 'wrong-certificate')
+    ? identity.auth
+    : faults.take(at, 'wrong-oid')
+      ? withOtherOid(identity, identity.dpPb)
+      : identity.dpPb;
+  const signature = signEcdsa(key, concat(smdpSigned2, tlv(0x5f37, euiccSignature1)));
   return {
     transactionId: session.transactionId,
     profileMetadata: order.storeMetadata,
     smdpSigned2,
     smdpSignature2: faults.take(at, 'wrong-signature') ? flipped(signature) : signature,
-    smdpCertificate: signer.certificate,
+    smdpCertificate: certificate,
   };
 }

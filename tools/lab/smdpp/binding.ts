@@ -1,24 +1,22 @@
 /** The JSON binding of ES9+ (SGP.22 6.5): a request's body to a function, what it returns to an answer's body. */
-import { BytesError, base64, fromBase64, fromUtf8, hex, toHex } from '../../../src/base/bytes.ts';
+import { base64, toHex } from '../../../src/base/bytes.ts';
 import {
   AuthenticateServerResponse,
   CancelSessionResponse,
-  EUICCInfo1,
   PrepareDownloadResponse,
 } from '../../../src/messages/rsp.ts';
-import type { Schema } from '../../../src/messages/schema.ts';
-import { DerError, tlv } from '../../../src/messages/tlv.ts';
+import { tlv } from '../../../src/messages/tlv.ts';
+import { initiateAuthentication } from '../server/authentication.ts';
+import type { Call, Route } from '../server/door.ts';
+import type { Es9Function } from '../server/faults.ts';
+import { initiateAuthenticationJson, readInitiateAuthentication } from '../server/json.ts';
+import { type JsonAnswer, JsonRequest } from '../server/json-request.ts';
+import { Refusal } from '../server/refusal.ts';
 import { authenticateClient } from './authenticate-client.ts';
 import { cancelSession } from './cancel-session.ts';
-import type { Es9Function } from './faults.ts';
 import { getBoundProfilePackage } from './get-bound-profile-package.ts';
 import { handleNotification } from './handle-notification.ts';
-import { initiateAuthentication } from './initiate-authentication.ts';
-import { Refusal } from './refusal.ts';
-import type { Call, Smdp } from './smdp.ts';
-
-/** Fields of an answer besides its header. */
-export type JsonAnswer = Readonly<Record<string, string>>;
+import type { Smdp } from './smdp.ts';
 
 type Functions = {
   readonly [F in Exclude<Es9Function, 'handleNotification'>]: (
@@ -28,23 +26,20 @@ type Functions = {
   ) => JsonAnswer;
 };
 
+const refusals = {
+  address: 'addressRefused',
+  svn: 'svnUnsupported',
+  ci: 'ciUnsupported',
+  certificate: 'certificateUnavailable',
+} as const;
+
 /** What each function takes and gives (SGP.22 6.5.2): binary values as base64 of their whole TLV. */
 export const functions: Functions = {
   initiateAuthentication(smdp, request) {
-    const euiccChallenge = request.octets('euiccChallenge');
-    if (euiccChallenge.length !== 16) throw new Refusal('malformed', 'euiccChallenge');
-    const answer = initiateAuthentication(smdp, {
-      euiccChallenge,
-      euiccInfo1: request.message('euiccInfo1', EUICCInfo1),
-      smdpAddress: request.text('smdpAddress'),
-    });
-    return {
-      transactionId: toHex(answer.transactionId),
-      serverSigned1: base64(answer.serverSigned1),
-      serverSignature1: base64(tlv(0x5f37, answer.serverSignature1)),
-      euiccCiPKIdToBeUsed: base64(tlv(0x04, answer.euiccCiPKIdToBeUsed)),
-      serverCertificate: base64(answer.serverCertificate),
-    };
+    const asked = readInitiateAuthentication(request);
+    const { session, answer } = initiateAuthentication(smdp, asked, refusals);
+    smdp.sessions.set(toHex(session.transactionId), { ...session, bound: false });
+    return initiateAuthenticationJson(answer);
   },
 
   authenticateClient(smdp, request, call) {
@@ -99,53 +94,26 @@ export function takeNotification(smdp: Smdp, body: Uint8Array, call: Call) {
   }
 }
 
-/** A request's body. What is missing or malformed is a Refusal. */
-export class JsonRequest {
-  readonly #fields: Readonly<Record<string, unknown>>;
-
-  constructor(body: Uint8Array) {
-    const value = refusing('JSON', () => JSON.parse(fromUtf8(body)) as unknown);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new Refusal('malformed', 'not a JSON object');
-    }
-    this.#fields = value as Readonly<Record<string, unknown>>;
-  }
-
-  text(name: string): string {
-    const value = Object.hasOwn(this.#fields, name) ? this.#fields[name] : undefined;
-    if (value === undefined || value === null) throw new Refusal('missing', name);
-    if (typeof value !== 'string') throw new Refusal('malformed', name);
-    return value;
-  }
-
-  /** Octets in base64; white space within is passed over. */
-  octets(name: string): Uint8Array {
-    const text = this.text(name);
-    return refusing(name, () => fromBase64(text));
-  }
-
-  message<T>(name: string, schema: Schema<T>): T {
-    const octets = this.octets(name);
-    return refusing(name, () => schema.decode(octets));
-  }
-
-  transactionId(): Uint8Array {
-    const text = this.text('transactionId');
-    const octets = refusing('transactionId', () => hex(text));
-    if (octets.length < 1 || octets.length > 16) throw new Refusal('malformed', 'transactionId');
-    return octets;
-  }
+/** The routes of ES9+. */
+export function es9Routes(smdpOf: () => Smdp): [string, Route][] {
+  const names = Object.keys(functions) as (keyof Functions)[];
+  const path = '/gsma/rsp2/es9plus';
+  return [
+    ...names.map((name): [string, Route] => [
+      `${path}/${name}`,
+      { function: name, run: (request, call) => functions[name](smdpOf(), request, call) },
+    ]),
+    [
+      `${path}/handleNotification`,
+      { function: 'handleNotification', take: (body, call) => taken(smdpOf(), body, call) },
+    ],
+  ];
 }
 
-function refusing<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (
-      !(error instanceof BytesError || error instanceof DerError || error instanceof SyntaxError)
-    ) {
-      throw error;
-    }
-    throw new Refusal('malformed', what, { cause: error });
-  }
+/** What came of a notification; a refused one would only come again. */
+function taken(smdp: Smdp, body: Uint8Array, call: Call): string {
+  const notification = takeNotification(smdp, body, call);
+  if (notification === undefined) return 'not believed: no notification';
+  if (!notification.verified) return `not believed: ${notification.complaint ?? ''}`;
+  return notification.times > 1 ? 'duplicate' : 'ok';
 }

@@ -1,9 +1,12 @@
 /** ES9+.CancelSession (SGP.22 5.6.5): the eUICC signs that the session is over, and why. */
 import type { CancelSessionResponse } from '../../../src/messages/rsp.ts';
 import { verifyEcdsa } from '../../../src/trust/ecdsa.ts';
-import { settle } from './order.ts';
-import { Refusal } from './refusal.ts';
-import { type Call, checkTransaction, endSession, findSession, type Smdp } from './smdp.ts';
+import { checkTransaction } from '../server/authentication.ts';
+import type { Call } from '../server/door.ts';
+import { Refusal } from '../server/refusal.ts';
+import { cancellationCode, tellOperator } from './progress.ts';
+import { settle } from './settle.ts';
+import { endSession, findSession, type Smdp } from './smdp.ts';
 
 export interface CancelSession {
   readonly transactionId: Uint8Array;
@@ -27,7 +30,7 @@ export function cancelSession(
   }
   const { euiccCancelSessionSigned, euiccCancelSessionSignature } = response.value;
   const { value, raw } = euiccCancelSessionSigned;
-  checkTransaction(session, value.transactionId);
+  checkTransaction(session.transactionId, value.transactionId);
   if (authenticated === undefined) {
     throw new Refusal('euiccSignatureInvalid', 'no eUICC has authenticated itself');
   }
@@ -36,7 +39,10 @@ export function cancelSession(
   }
   if (value.smdpOid !== smdp.oid) throw new Refusal('smdpOidMismatch');
   endSession(smdp, session);
-  settle(authenticated.order, {
+  const { order, eid } = authenticated;
+  const point = session.bound ? 'installation' : 'confirmation';
+  tellOperator(smdp, order, point, { eid, failure: cancellationCode(value.reason) });
+  settle(smdp, order, {
     type: 'failed',
     failure: { cause: 'cancelled', reason: value.reason },
   });

@@ -3,7 +3,7 @@ import { BytesError, Reader } from '../../../src/base/bytes.ts';
 import { type EUICCInfo2, ProfileClass, StoreMetadataRequest } from '../../../src/messages/rsp.ts';
 import { DerError, readAll, readTlv } from '../../../src/messages/tlv.ts';
 import { type Service, services } from '../profile/elements.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../server/refusal.ts';
 
 type Capability = EUICCInfo2['uiccCapability'][number];
 

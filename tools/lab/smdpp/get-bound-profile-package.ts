@@ -1,4 +1,5 @@
 /** ES9+.GetBoundProfilePackage (SGP.22 5.6.2): the profile, bound to the eUICC's one-time key. */
+import { createPublicKey } from 'node:crypto';
 import { concat, equal, toHex } from '../../../src/base/bytes.ts';
 import { eidOctets, type Iccid, iccidOctets } from '../../../src/messages/ids.ts';
 import {
@@ -8,6 +9,7 @@ import {
 } from '../../../src/messages/rsp.ts';
 import { context } from '../../../src/messages/schema.ts';
 import { tlv } from '../../../src/messages/tlv.ts';
+import { pointOf } from '../../../src/trust/ec-key.ts';
 import { signEcdsa, verifyEcdsa } from '../../../src/trust/ecdsa.ts';
 import {
   type BoundProfilePackageInput,
@@ -16,12 +18,16 @@ import {
   readBoundProfilePackage,
 } from '../bsp/bound-profile-package.ts';
 import { KeyAgreementError, makeOneTimeKey } from '../bsp/session-keys.ts';
+import { checkTransaction } from '../server/authentication.ts';
+import type { Call } from '../server/door.ts';
+import { flipped } from '../server/faults.ts';
+import { Refusal } from '../server/refusal.ts';
 import { checkDownloadable } from './authenticate-client.ts';
-import { flipped } from './faults.ts';
-import { type Binding, confirmationFits, type ProfileOrder, settle } from './order.ts';
-import { Refusal } from './refusal.ts';
-import type { Authenticated } from './session.ts';
-import { type Call, checkTransaction, findSession, type Smdp, within } from './smdp.ts';
+import { type Binding, confirmationFits, type ProfileOrder } from './order.ts';
+import { reporting } from './progress.ts';
+import type { Authenticated, Session } from './session.ts';
+import { settle, settleExpiry } from './settle.ts';
+import { findSession, type Smdp, within } from './smdp.ts';
 
 const at = 'getBoundProfilePackage';
 
@@ -51,67 +57,82 @@ export function getBoundProfilePackage(
       throw new Refusal('malformed', 'a compact response is for the eIM');
     }
     if (response.type === 'downloadResponseError') {
-      checkTransaction(session, response.value.transactionId);
+      checkTransaction(transactionId, response.value.transactionId);
       throw new Refusal('euiccFailed', `code ${response.value.downloadErrorCode}`);
     }
     const { euiccSigned2, euiccSignature2 } = response.value;
-    checkTransaction(session, euiccSigned2.value.transactionId);
+    checkTransaction(transactionId, euiccSigned2.value.transactionId);
     const signed = concat(euiccSigned2.raw, tlv(0x5f37, authenticated.answer.smdpSignature2));
     if (!verifyEcdsa(authenticated.euiccKey, signed, euiccSignature2)) {
       throw new Refusal('euiccSignatureInvalid');
     }
     const { order, eid, euiccKey } = authenticated;
-    checkOrder(smdp, order, authenticated, euiccSigned2.value.hashCc, transactionId);
-    const binding = bindingFor(smdp, authenticated, euiccSigned2.value.euiccOtpk);
-    const boundProfilePackage = bind(smdp, transactionId, order, binding);
+    reporting(smdp, order, 'confirmation', eid, () =>
+      checkConfirmation(smdp, order, euiccSigned2.value.hashCc, transactionId),
+    );
+    const { binding, boundProfilePackage } = reporting(smdp, order, 'download', eid, () => {
+      checkOrder(smdp, order, authenticated);
+      const binding = bindingFor(smdp, session, authenticated, euiccSigned2.value.euiccOtpk);
+      return { binding, boundProfilePackage: bind(smdp, session, order, binding) };
+    });
     order.binding = binding;
     if (!order.reusable) order.eid = eid;
     if (!session.bound) order.attempts++;
     session.bound = true;
-    settle(order, { type: 'bound' });
-    smdp.downloads.set(toHex(transactionId), { eid, euiccKey, order });
+    settle(smdp, order, { type: 'bound' });
+    smdp.downloads.set(toHex(transactionId), {
+      transactionId: session.transactionId,
+      eid,
+      euiccKey,
+      order,
+    });
     return { transactionId, boundProfilePackage };
   });
 }
 
-/** What may have changed since authenticateClient, and the confirmation code. Throws Refusal. */
-function checkOrder(
+/** Throws Refusal. */
+function checkConfirmation(
   smdp: Smdp,
   order: ProfileOrder,
-  { eid }: Authenticated,
   hashCc: Uint8Array | undefined,
   transactionId: Uint8Array,
 ): void {
   const codeHash = order.confirmationCodeHash;
-  if (codeHash !== undefined) {
-    if (order.state.at === 'error' && order.state.failure.cause === 'confirmationCode') {
-      throw new Refusal('confirmationCodeUsedUp');
-    }
-    if (hashCc === undefined) throw new Refusal('confirmationCodeMissing');
-    if (!confirmationFits(codeHash, transactionId, hashCc)) {
-      if (++order.wrongConfirmationCodes < smdp.limits.confirmationCodes) {
-        throw new Refusal('confirmationCodeRefused');
-      }
-      settle(order, { type: 'failed', failure: { cause: 'confirmationCode' } });
-      throw new Refusal('confirmationCodeUsedUp');
-    }
+  if (codeHash === undefined) return;
+  if (order.state.at === 'error' && order.state.failure.cause === 'confirmationCode') {
+    throw new Refusal('confirmationCodeUsedUp');
   }
-  if (order.expires !== undefined && order.expires <= smdp.clock.now()) {
-    settle(order, { type: 'failed', failure: { cause: 'expired' } });
+  if (hashCc === undefined) throw new Refusal('confirmationCodeMissing');
+  if (confirmationFits(codeHash, transactionId, hashCc)) return;
+  if (++order.wrongConfirmationCodes < smdp.limits.confirmationCodes) {
+    throw new Refusal('confirmationCodeRefused');
   }
+  settle(smdp, order, { type: 'failed', failure: { cause: 'confirmationCode' } });
+  throw new Refusal('confirmationCodeUsedUp');
+}
+
+/** What may have changed since authenticateClient. Throws Refusal. */
+function checkOrder(smdp: Smdp, order: ProfileOrder, { eid }: Authenticated): void {
+  if (smdp.faults.take(at, 'expire')) order.expires = smdp.clock.now();
+  settleExpiry(smdp, order);
   checkDownloadable(order);
   // Another eUICC may have been quicker.
   if (order.eid !== undefined && order.eid !== eid) throw new Refusal('eidMismatch');
 }
 
 /** The same one-time keys for the same otPK.EUICC (SGP.22 3.1.3.3), fresh ones for another. */
-function bindingFor(smdp: Smdp, { order, eid }: Authenticated, euiccOtpk: Uint8Array): Binding {
+function bindingFor(
+  smdp: Smdp,
+  { identity }: Session,
+  { order, eid }: Authenticated,
+  euiccOtpk: Uint8Array,
+): Binding {
   const earlier = order.binding;
   if (earlier?.eid === eid && equal(earlier.euiccOtpk, euiccOtpk)) return earlier;
   return {
     eid,
     euiccOtpk: euiccOtpk.slice(),
-    smdpOtKey: makeOneTimeKey(smdp.random),
+    smdpOtKey: makeOneTimeKey(smdp.random, pointOf(createPublicKey(identity.dpPb.key)).curve),
     hostId: smdp.random(16),
     ...(order.protection === 'ppk' && { ppk: makePpk(smdp.random) }),
   };
@@ -119,7 +140,7 @@ function bindingFor(smdp: Smdp, { order, eid }: Authenticated, euiccOtpk: Uint8A
 
 function bind(
   smdp: Smdp,
-  transactionId: Uint8Array,
+  { identity, transactionId }: Session,
   order: ProfileOrder,
   binding: Binding,
 ): Uint8Array {
@@ -131,7 +152,7 @@ function bind(
     smdpOtKey: binding.smdpOtKey,
     euiccOtpk: binding.euiccOtpk,
     sign(data) {
-      const signer = faults.take(at, 'wrong-certificate') ? smdp.dpAuth : smdp.dpPb;
+      const signer = faults.take(at, 'wrong-certificate') ? identity.auth : identity.dpPb;
       const signature = signEcdsa(signer.key, data);
       return faults.take(at, 'wrong-signature') ? flipped(signature) : signature;
     },

@@ -11,11 +11,13 @@ import { DerError } from '../../../src/messages/tlv.ts';
 import { ChainError } from '../../../src/trust/chain-error.ts';
 import { verifyEcdsa } from '../../../src/trust/ecdsa.ts';
 import { checkEuiccChain } from '../../../src/trust/euicc-chain.ts';
+import type { Call } from '../server/door.ts';
 import type { InstallationOutcome, ReceivedNotification } from './notification-log.ts';
-import { settle } from './order.ts';
 import type { ProfileEvent } from './profile-metadata.ts';
+import { tellOperator } from './progress.ts';
 import type { Download } from './session.ts';
-import type { Call, Smdp } from './smdp.ts';
+import { settle } from './settle.ts';
+import type { Smdp } from './smdp.ts';
 
 const events: Readonly<Record<string, ProfileEvent>> = {
   notificationInstall: 'install',
@@ -70,10 +72,18 @@ function handleInstallationResult(
       effect() {
         const { order } = download;
         smdp.sessions.delete(toHex(transactionId));
-        if (facts.outcome.type === 'installed') return settle(order, { type: 'installed' });
+        const { eid } = download;
+        if (facts.outcome.type === 'installed') {
+          if (!order.reusable) order.eid = eid;
+          tellOperator(smdp, order, 'installation', { eid, result: raw });
+          settle(smdp, order, { type: 'installed' });
+          return;
+        }
         const { bppCommandId, errorReason } = facts.outcome;
+        const reported = { subjectCode: '8.2.10', reasonCode: '4.2' };
+        tellOperator(smdp, order, 'installation', { eid, result: raw, failure: reported });
         const failure = { cause: 'installation', bppCommandId, errorReason } as const;
-        settle(order, { type: 'failed', failure });
+        settle(smdp, order, { type: 'failed', failure });
       },
     };
   });
@@ -118,9 +128,11 @@ function handleOther(
     return {
       eid,
       effect() {
-        if (kind !== 'delete' || facts.iccid === undefined) return;
+        if (facts.iccid === undefined) return;
         const order = smdp.orders.installedOn(eid, facts.iccid);
-        if (order !== undefined) settle(order, { type: 'deleted' });
+        if (order === undefined || kind === 'install') return;
+        tellOperator(smdp, order, kind, { eid, result: raw });
+        if (kind === 'delete') settle(smdp, order, { type: 'deleted' });
       },
     };
   });

@@ -46,6 +46,11 @@ export class NotificationLog {
     return this.#all.find((one) => one.verified && one.eid === eid && one.seqNumber === seqNumber);
   }
 
+  /** As it was kept. */
+  restore(notification: ReceivedNotification): void {
+    this.#all.push(notification);
+  }
+
   add(notification: Omit<ReceivedNotification, 'times'>): ReceivedNotification {
     const one = { ...notification, times: 1 };
     this.#all.push(one);

@@ -1,18 +1,19 @@
-/** What the five functions of the SM-DP+ work on. */
+/** What the functions of the SM-DP+ work on. */
 import { BoundedMap } from '../../../src/base/bounded-map.ts';
-import { equal, toHex } from '../../../src/base/bytes.ts';
+import { toHex } from '../../../src/base/bytes.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Log } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
-import type { Eid } from '../../../src/messages/ids.ts';
-import { readCertificate, registeredIdOf } from '../../../src/trust/certificate.ts';
 import { Roots } from '../../../src/trust/roots.ts';
-import type { LabCredential, LabPki } from '../pki/lab-pki.ts';
-import { Faults } from './faults.ts';
+import type { LabPki } from '../pki/lab-pki.ts';
+import { type AuthenticatingServer, commonOid, identityOf } from '../server/authentication.ts';
+import { Faults } from '../server/faults.ts';
+import { JsonClient } from '../server/json-client.ts';
+import { Refusal } from '../server/refusal.ts';
+import { Errands } from './errands.ts';
 import { NotificationLog } from './notification-log.ts';
 import { OrderBook } from './order.ts';
-import { Refusal } from './refusal.ts';
-import type { Download, Session } from './session.ts';
+import type { Download, Session, SmdpIdentity } from './session.ts';
 
 export interface SmdpLimits {
   /** Milliseconds that a session lives after its last request. Default half an hour. */
@@ -25,6 +26,8 @@ export interface SmdpLimits {
   readonly attempts: number;
   /** Wrong confirmation codes, the last of which ends the order. Default 3. */
   readonly confirmationCodes: number;
+  /** Milliseconds from its release to the end of an order of ES2+. Default: it has none. */
+  readonly orderLifetime?: number;
   /** Octets of a request's body. Default 64 KiB. */
   readonly body: number;
 }
@@ -41,17 +44,13 @@ const defaultLimits: SmdpLimits = {
 /** Downloads whose result is out, at most. */
 const maxDownloads = 10_000;
 
+/** What an SM-DP+ needs of a PKI. */
+export type SmdpPki = Pick<LabPki, 'ci' | 'dpAuth' | 'dpPb'>;
+
 /** One SM-DP+: its identity, and everything it remembers. */
-export interface Smdp {
-  /** serverAddress, as eUICCs see it. */
-  readonly address: string;
+export interface Smdp extends AuthenticatingServer<SmdpIdentity> {
   /** Dotted; the registeredID of its certificates. */
   readonly oid: string;
-  /** subjectKeyIdentifier of the CI that its certificates chain to and that it accepts. */
-  readonly ciKeyId: Uint8Array;
-  readonly roots: Roots;
-  readonly dpAuth: LabCredential;
-  readonly dpPb: LabCredential;
   readonly orders: OrderBook;
   /** By transactionId in hex. */
   readonly sessions: BoundedMap<string, Session>;
@@ -59,48 +58,53 @@ export interface Smdp {
   readonly downloads: BoundedMap<string, Download>;
   readonly notifications: NotificationLog;
   readonly faults: Faults;
+  readonly client: JsonClient;
+  readonly errands: Errands;
+  /** Whom to tell of progress: host:port. */
+  readonly operator?: string;
   readonly limits: SmdpLimits;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly log: Log;
-}
-
-/** One request on its way through. */
-export interface Call {
-  /** Whom it is about, once that is known. */
-  eid?: Eid;
 }
 
 export interface SmdpInput {
   readonly address: string;
-  readonly pki: Pick<LabPki, 'ci' | 'dpAuth' | 'dpPb'>;
+  readonly pki: SmdpPki & Partial<Pick<LabPki, 'dpTls'>>;
+  /** Further CIs that it is certified by: brainpool, a private root. */
+  readonly further?: readonly SmdpPki[];
+  readonly operator?: string;
+  readonly revoked?: ReadonlySet<string>;
   readonly limits?: Partial<SmdpLimits>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Called when what it remembers has changed outside of a request. */
+  readonly save?: () => void;
 }
 
 /** Throws where the certificates do not belong together. */
 export function makeSmdp({ address, pki, clock, random, log, ...input }: SmdpInput): Smdp {
   const limits = { ...defaultLimits, ...input.limits };
-  const oid = registeredIdOf(pki.dpAuth.certificate);
-  if (oid === undefined || oid !== registeredIdOf(pki.dpPb.certificate)) {
-    throw new Error('CERT.DPauth and CERT.DPpb must have one and the same OID');
-  }
-  const ciKeyId = readCertificate(pki.ci.certificate).subjectKeyIdentifier;
-  if (ciKeyId === undefined) throw new Error('the CI certificate has no subjectKeyIdentifier');
+  const { save = () => {}, operator } = input;
+  const all: readonly SmdpPki[] = [pki, ...(input.further ?? [])];
+  const cis = all.map(({ ci }) => ci.certificate);
+  const client = new JsonClient({ credential: pki.dpTls ?? pki.dpAuth, cis, clock });
   return {
     address,
-    oid,
-    ciKeyId,
-    roots: Roots.of([pki.ci.certificate]),
-    dpAuth: pki.dpAuth,
-    dpPb: pki.dpPb,
+    oid: commonOid(all.flatMap(({ dpAuth, dpPb }) => [dpAuth.certificate, dpPb.certificate])),
+    identities: all.map(({ ci, dpAuth, dpPb }) => ({
+      ...identityOf({ ci, auth: dpAuth, wrongRole: dpPb }),
+      dpPb,
+    })),
+    roots: Roots.of(cis),
+    revoked: input.revoked ?? new Set(),
     orders: new OrderBook(),
     sessions: new BoundedMap({ clock, ceiling: limits.sessions, lifetime: limits.sessionLifetime }),
     downloads: new BoundedMap({ clock, ceiling: maxDownloads, lifetime: limits.downloadLifetime }),
     notifications: new NotificationLog(),
     faults: new Faults(),
+    client,
+    errands: new Errands({ client, clock, log, save }),
+    ...(operator !== undefined && { operator }),
     limits,
     clock,
     random,
@@ -127,11 +131,4 @@ export function within<T>(smdp: Smdp, session: Session, run: () => T): T {
 
 export function endSession(smdp: Smdp, session: Session): void {
   smdp.sessions.delete(toHex(session.transactionId));
-}
-
-/** The transactionId within what the eUICC signed must be that of the session. Throws Refusal. */
-export function checkTransaction(session: Session, signed: Uint8Array): void {
-  if (!equal(session.transactionId, signed)) {
-    throw new Refusal('transactionUnknown', 'another one is signed');
-  }
 }

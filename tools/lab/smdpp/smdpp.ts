@@ -1,35 +1,50 @@
 /**
- * The lab's SM-DP+ (SGP.22 v2): ES9+ over HTTPS with the JSON binding, real cryptography and every check.
+ * The lab's SM-DP+ (SGP.22 v2): ES9+ and ES2+ over HTTPS with the JSON binding, real cryptography and every check.
  *
- *   door.ts       HTTPS in and out            binding.ts   JSON to functions
- *   initiate-authentication.ts → authenticate-client.ts → get-bound-profile-package.ts → handle-notification.ts,
- *   cancel-session.ts                         order.ts     states of an order
+ *   ../server/door.ts   HTTPS in and out       binding.ts   JSON to the functions of ES9+
+ *   ../server/authentication.ts → authenticate-client.ts → get-bound-profile-package.ts → handle-notification.ts,
+ *   cancel-session.ts   es2plus.ts, progress.ts   the operator   order.ts, settle.ts   states   state.ts   what lasts
  *
- * State is in memory. Orders are placed with addProfile; ES2+ and the ASN.1 binding are not here yet.
+ * The ASN.1 binding is not here.
  */
-import { X509Certificate } from 'node:crypto';
-import { type AddressInfo, isIP } from 'node:net';
-import { addressText } from '../../../src/base/address.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Log } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
-import type { Eid, Iccid } from '../../../src/messages/ids.ts';
-import { issueTls, type LabCredential, type LabPki, loopbackHosts } from '../pki/lab-pki.ts';
-import { makeDoor, type Step } from './door.ts';
-import type { FaultKind, FaultOptions } from './faults.ts';
+import { type Eid, type Iccid, iccidDigits } from '../../../src/messages/ids.ts';
+import { issueCrl } from '../pki/crl.ts';
+import { issueTls, type LabPki } from '../pki/lab-pki.ts';
+import { LabOid } from '../pki/profiles.ts';
+import { serialNumberOf } from '../server/authentication.ts';
+import { type DoorOptions, makeDoor, type Route, type Step } from '../server/door.ts';
+import type { FaultKind, FaultOptions } from '../server/faults.ts';
+import { type Listening, listen, serverAddress, tlsCredential } from '../server/listen.ts';
+import { es9Routes } from './binding.ts';
+import { es2Routes, isMatchingId, randomMatchingId } from './es2plus.ts';
+import { ExpiryWatch } from './expiry-watch.ts';
 import type { ReceivedNotification } from './notification-log.ts';
 import { hashOfConfirmationCode, type OrderState, type ProfileOrder } from './order.ts';
 import { type ProfileMetadata, storeMetadataRequest } from './profile-metadata.ts';
-import { makeSmdp, type Smdp, type SmdpLimits } from './smdp.ts';
+import { makeSmdp, type Smdp, type SmdpLimits, type SmdpPki } from './smdp.ts';
+import { StateFolder } from './state.ts';
 
 export interface SmdppOptions {
   readonly pki: Pick<LabPki, 'ci' | 'dpAuth' | 'dpPb' | 'dpTls'>;
+  /** Further CIs, for eUICCs that know these and not that of `pki`: brainpool, a private root. TLS stays with `pki`. */
+  readonly further?: readonly SmdpPki[];
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** Default 0: a free one. */
   readonly port?: number;
   /** serverAddress: what eUICCs see and activation codes carry. Default `host:port`. */
   readonly name?: string;
+  /** Where everything it remembers is kept; default: nowhere. */
+  readonly stateFolder?: string;
+  /** Whom to tell of progress (ES2+.HandleDownloadProgressInfo): host:port. Default: nobody. */
+  readonly operator?: string;
+  /** OIDs of clients that may use ES2+; default: the lab's operator. */
+  readonly operators?: readonly string[];
+  /** DER of the certificates on the CI's revocation list, which it serves and heeds. */
+  readonly revoked?: readonly Uint8Array[];
   readonly limits?: Partial<SmdpLimits>;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,19 +53,25 @@ export interface SmdppOptions {
   readonly onStep?: (step: Step) => void;
 }
 
-export interface NewProfile {
-  /** Default: a random one. Empty: the order is found by its EID, which must then be given. */
-  readonly matchingId?: string;
+/** A profile for the inventory, which nobody ordered yet. */
+export interface StockedProfile {
   /** Unprotected profile package: SAIP profile elements, one after the other. */
   readonly upp: Uint8Array;
   readonly metadata: ProfileMetadata;
+  /** What operators order by. Default `lab`. */
+  readonly profileType?: string;
+  /** What protects the profile elements: random keys (default) or the session's. */
+  readonly protection?: 'ppk' | 'session';
+}
+
+export interface NewProfile extends StockedProfile {
+  /** Default: a random one. Empty: the order is found by its EID, which must then be given. */
+  readonly matchingId?: string;
   /** The only EID that may download it; default: the first that does. */
   readonly eid?: Eid;
   readonly confirmationCode?: string;
   /** Milliseconds since 1970, from when on it is too late. */
   readonly expires?: number;
-  /** What protects the profile elements: random keys (default) or the session's. */
-  readonly protection?: 'ppk' | 'session';
   /** May be downloaded over and over, to any eUICC. */
   readonly reusable?: boolean;
 }
@@ -70,56 +91,105 @@ export interface Smdpp {
   /** Where it is reached and what it calls itself; `host:port` unless it was given a name. */
   readonly address: string;
   /** Where it listens. */
-  readonly listening: { readonly address: string; readonly port: number };
+  readonly listening: Listening;
   /** Dotted; for activation codes that carry it. */
   readonly oid: string;
   /** Takes a profile in, released for download, and returns its activation code. Throws on a bad order. */
   addProfile(profile: NewProfile): string;
+  /** Takes a profile in that operators may order (ES2+). Throws where it has its ICCID already. */
+  stock(profile: StockedProfile): void;
   /** `1$address$matchingId`, with `$$1` behind it where a confirmation code is due. */
   activationCode(matchingId: string): string;
   profile(matchingId: string): ProfileStatus | undefined;
+  /** Of the profile with this ICCID, ordered or not. */
+  stateOf(iccid: Iccid): OrderState | undefined;
   /** What eUICCs reported, oldest first. */
   readonly notifications: readonly ReceivedNotification[];
   /** Sessions that are open. */
   readonly sessions: number;
   /** Makes a fault due; undefined takes all faults away. */
   fault(kind: FaultKind | undefined, options?: FaultOptions): void;
+  /** Kept once SM-DS and operator were told, or found not to answer. */
+  told(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts an SM-DP+; it listens once the promise is kept. */
+/** Starts an SM-DP+; it listens once the promise is kept. Throws StateFileError. */
 export async function startSmdpp(options: SmdppOptions): Promise<Smdpp> {
-  const host = options.host ?? '127.0.0.1';
-  const onStep = options.onStep ?? (() => {});
-  const tls = tlsCredential(options.pki, options.name === undefined ? host : hostOf(options.name));
+  const { pki, further = [], host = '127.0.0.1', clock, log, onStep = () => {} } = options;
+  const tls = tlsCredential(pki.dpTls, options.name, host, (names) => issueTls(pki, names));
   // The address may hold the port, which is known once the server listens; no request is served before.
-  const made: { smdp?: Smdp } = {};
+  const made: { smdp?: Smdp; watch?: ExpiryWatch } = {};
   const smdpOf = (): Smdp => {
     if (made.smdp === undefined) throw new Error('not listening yet');
     return made.smdp;
   };
-  const door = makeDoor(smdpOf, tls, onStep);
-  await new Promise<void>((resolve, reject) => {
-    door.server.once('error', reject);
-    door.server.listen(options.port ?? 0, host, resolve);
-  });
-  const { address, port } = door.server.address() as AddressInfo;
+  const folder =
+    options.stateFolder === undefined ? undefined : new StateFolder(options.stateFolder);
+  const keep = () => folder?.save(smdpOf());
+  const save = () => {
+    keep();
+    made.watch?.look();
+  };
+  const routes = new Map<string, Route>([
+    ...es9Routes(smdpOf),
+    ...es2Routes(smdpOf, options.operators ?? [LabOid.operator]),
+  ]);
+  const documents = revocationLists(options);
+  const doorOptions = (): DoorOptions => {
+    const { faults, limits } = smdpOf();
+    return { routes, documents, faults, bodyLimit: limits.body, clock, log, save, onStep };
+  };
+  const clientCis = [pki, ...further].map(({ ci }) => ci.certificate);
+  const door = makeDoor(tls, clientCis, doorOptions);
+  const listening = await listen(door, host, options.port ?? 0);
+  const { revoked = [], ...rest } = options;
   made.smdp = makeSmdp({
-    ...options,
-    address: options.name ?? addressText({ address: host, port }),
+    ...rest,
+    address: serverAddress(options.name, host, listening.port),
+    revoked: new Set(revoked.map(serialNumberOf)),
+    save: keep,
   });
-  return new RunningSmdpp(made.smdp, { address, port }, () => door.close());
+  try {
+    folder?.restore(made.smdp);
+  } catch (error) {
+    await door.close();
+    throw error;
+  }
+  const watch = new ExpiryWatch(made.smdp, keep);
+  made.watch = watch;
+  watch.look();
+  return new RunningSmdpp(made.smdp, listening, save, () => {
+    watch.stop();
+    return door.close();
+  });
+}
+
+/** The paths that SGP.26's certificates point to; one list under both. */
+const crlPaths = ['/CRL-A.crl', '/CRL-B.crl'] as const;
+const day = 24 * 60 * 60 * 1000;
+
+function revocationLists({ pki, revoked = [], clock }: SmdppOptions) {
+  const make = () =>
+    issueCrl(pki.ci, {
+      revoked,
+      thisUpdate: new Date(clock.now()),
+      nextUpdate: new Date(clock.now() + day),
+    });
+  return new Map(crlPaths.map((path) => [path, make]));
 }
 
 class RunningSmdpp implements Smdpp {
-  readonly listening: { readonly address: string; readonly port: number };
-  readonly close: () => Promise<void>;
+  readonly listening: Listening;
   readonly #smdp: Smdp;
+  readonly #save: () => void;
+  readonly #closeDoor: () => Promise<void>;
 
-  constructor(smdp: Smdp, listening: Smdpp['listening'], close: () => Promise<void>) {
+  constructor(smdp: Smdp, listening: Listening, save: () => void, close: () => Promise<void>) {
     this.#smdp = smdp;
     this.listening = listening;
-    this.close = close;
+    this.#save = save;
+    this.#closeDoor = close;
   }
 
   get address(): string {
@@ -141,7 +211,17 @@ class RunningSmdpp implements Smdpp {
   addProfile(profile: NewProfile): string {
     const order = this.#orderOf(profile);
     this.#smdp.orders.add(order);
+    this.#save();
     return this.#activationCode(order);
+  }
+
+  stock(profile: StockedProfile): void {
+    const { iccid } = profile.metadata;
+    if (this.#smdp.orders.withIccid(iccid) !== undefined) {
+      throw new Error(`there is a profile with ICCID ${iccidDigits(iccid)} already`);
+    }
+    this.#smdp.orders.add({ ...this.#profileOf(profile), state: { at: 'available' } });
+    this.#save();
   }
 
   activationCode(matchingId: string): string {
@@ -157,59 +237,62 @@ class RunningSmdpp implements Smdpp {
     return { matchingId, iccid, state, ...(eid && { eid }), attempts, wrongConfirmationCodes };
   }
 
+  stateOf(iccid: Iccid): OrderState | undefined {
+    return this.#smdp.orders.withIccid(iccid)?.state;
+  }
+
   fault(kind: FaultKind | undefined, options?: FaultOptions): void {
     if (kind === undefined) this.#smdp.faults.clear();
     else this.#smdp.faults.add(kind, options);
   }
 
-  #activationCode({ matchingId, confirmationCodeHash }: ProfileOrder): string {
+  told(): Promise<void> {
+    return this.#smdp.errands.idle();
+  }
+
+  async close(): Promise<void> {
+    await this.#closeDoor();
+    await this.#smdp.errands.close();
+    this.#save();
+  }
+
+  #activationCode({ matchingId = '', confirmationCodeHash }: ProfileOrder): string {
     const code = `1$${this.address}$${matchingId}`;
     return confirmationCodeHash === undefined ? code : `${code}$$1`;
   }
 
   #orderOf(profile: NewProfile): ProfileOrder {
-    const matchingId = profile.matchingId ?? randomMatchingId(this.#smdp.random);
-    if (!/^[A-Z0-9-]*$/.test(matchingId)) {
+    const matchingId = profile.matchingId ?? randomMatchingId(this.#smdp);
+    if (!isMatchingId(matchingId)) {
       throw new Error('a matchingId has capital letters, digits and hyphens');
     }
     if (matchingId === '' && profile.eid === undefined) {
       throw new Error('without a matchingId, an order needs its EID');
     }
-    const { eid, expires, confirmationCode, metadata, upp } = profile;
+    const { eid, expires, confirmationCode } = profile;
     return {
-      matchingId,
-      iccid: metadata.iccid,
-      upp,
-      storeMetadata: storeMetadataRequest(metadata, this.address),
-      protection: profile.protection ?? 'ppk',
+      ...this.#profileOf(profile),
       reusable: profile.reusable ?? false,
+      matchingId,
       ...(confirmationCode !== undefined && {
         confirmationCodeHash: hashOfConfirmationCode(confirmationCode),
       }),
       ...(expires !== undefined && { expires }),
       ...(eid && { eid }),
       state: { at: 'released' },
+    };
+  }
+
+  #profileOf({ upp, metadata, profileType, protection }: StockedProfile) {
+    return {
+      iccid: metadata.iccid,
+      profileType: profileType ?? 'lab',
+      upp,
+      storeMetadata: storeMetadataRequest(metadata, this.address),
+      protection: protection ?? 'ppk',
+      reusable: false,
       attempts: 0,
       wrongConfirmationCodes: 0,
     };
   }
-}
-
-/** Four groups of four, from letters and digits that are not mistaken for each other. */
-function randomMatchingId(random: Random): string {
-  const alphabet = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
-  const characters = Array.from(random(16), (octet) => alphabet[octet % alphabet.length]).join('');
-  return characters.replace(/(.{4})(?=.)/g, '$1-');
-}
-
-/** `name` without its port. */
-function hostOf(name: string): string {
-  return /^\[(.*)\](:[0-9]+)?$/.exec(name)?.[1] ?? name.replace(/:[0-9]+$/, '');
-}
-
-/** The PKI's TLS certificate where it covers the host, else one issued for it. */
-function tlsCredential(pki: SmdppOptions['pki'], host: string): LabCredential {
-  const certificate = new X509Certificate(pki.dpTls.certificate);
-  const covered = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host);
-  return covered === undefined ? issueTls(pki, [host, ...loopbackHosts]) : pki.dpTls;
 }
