@@ -68,7 +68,7 @@ export function configurationOptions(command: Command): Command {
 
 /** The members that the options give, as /v1 takes them. */
 export async function configurationOf(options: ConfigurationOptions): Promise<object> {
-  if (options.der !== undefined) return { eimConfigurationData: await hexOf(options.der) };
+  if (options.der !== undefined) return { eimConfigurationData: await fileOrHex(options.der) };
   const { publicKey, certificate, tlsKey, tlsCertificate } = options;
   const { eimId, fqdn, idType, counterValue, associationToken, protocols, ci } = options;
   const members = {
@@ -93,7 +93,8 @@ export function numberOf(text: string | undefined): unknown {
   return text !== undefined && /^[0-9]+$/.test(text) ? Number(text) : text;
 }
 
-async function hexOf(text: string): Promise<string> {
+/** The text of a file, or its octets in hex; hex itself stays as it is. */
+export async function fileOrHex(text: string): Promise<string> {
   return /^([0-9a-f]{2})+$/i.test(text) ? text : contents(text);
 }
 

@@ -56,7 +56,7 @@ function whatOf({ steps, byEim }: OrderView): string {
   return byEim === undefined ? what : `${what} (by the eIM)`;
 }
 
-function stateCell({ state, success, history }: OrderView): Cell {
+function stateCell({ state, success, unproven, history }: OrderView): Cell {
   if (state === 'new') {
     // Before a eUICC's first package the eIM asks for its certificates (SGP.32 2.11.1.2).
     const isAsked = history.some(({ event }) => event === 'asked for certificates');
@@ -70,9 +70,10 @@ function stateCell({ state, success, history }: OrderView): Cell {
     const who = pushFailed ? 'pushed, and not answered: it waits for the poll' : 'a device has it';
     return { text: `work: ${who}`, colour: 'yellow' };
   }
+  const proof = unproven === true ? ' (unproven: a consumer eUICC)' : '';
   return success === true
-    ? { text: 'done: succeeded', colour: 'green' }
-    : { text: 'done: failed', colour: 'red' };
+    ? { text: `done: succeeded${proof}`, colour: 'green' }
+    : { text: `done: failed${proof}`, colour: 'red' };
 }
 
 function shortState(order: OrderView): Cell {

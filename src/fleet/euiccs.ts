@@ -273,6 +273,12 @@ export class Euiccs {
     return changes;
   }
 
+  /** Forgets facts that the operator had set, durably: what is learned takes their place again. */
+  async takeBack(eid: Eid, ...names: readonly (keyof EuiccFacts)[]): Promise<void> {
+    const origins = names.map((name) => remove(euiccs, `${eid}/${originMark}${name}`));
+    await this.#store.commit([...this.forget(eid, ...names), ...origins]);
+  }
+
   /** The changes that forget these facts. */
   forget(eid: Eid, ...names: readonly (keyof EuiccFacts)[]): readonly Change[] {
     return names.map((name) => remove(euiccs, `${eid}/${name}`));

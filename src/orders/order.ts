@@ -120,6 +120,8 @@ export type OrderState =
   | {
       readonly at: 'done';
       readonly success: boolean;
+      /** It rests on what no signature proves. */
+      readonly unproven?: true;
       readonly outcome: readonly Outcome[];
       /** For people: why it ended so, with the other side's own words where there are any. */
       readonly reason: string;
@@ -164,6 +166,7 @@ export type OrderEvent =
   | {
       readonly type: 'finished';
       readonly success: boolean;
+      readonly unproven?: boolean;
       readonly outcome: readonly Outcome[];
       readonly reason: string;
     }
@@ -230,10 +233,17 @@ export function step(state: OrderState, event: OrderEvent, now: number): OrderSt
 }
 
 function finished(
-  { success, outcome, reason }: Extract<OrderEvent, { type: 'finished' }>,
+  { success, unproven = false, outcome, reason }: Extract<OrderEvent, { type: 'finished' }>,
   dispatch?: Dispatch,
 ): OrderState {
-  return { at: 'done', success, outcome, reason, ...(dispatch && { dispatch }) };
+  return {
+    at: 'done',
+    success,
+    ...(unproven ? { unproven } : {}),
+    outcome,
+    reason,
+    ...(dispatch && { dispatch }),
+  };
 }
 
 /** Ended by the eIM itself: the outcome is the REST API's word for it. */

@@ -67,6 +67,8 @@ export interface NewOrder {
 
 export interface Finish {
   readonly success: boolean;
+  /** It rests on what no signature proves, and is believed all the same (a consumer eUICC). */
+  readonly unproven?: boolean;
   readonly outcome: readonly Outcome[];
   /** For people. */
   readonly reason: string;
@@ -297,8 +299,8 @@ export class Orders {
 
   /** Ends the order; `also` is committed with it. */
   async finish(id: string, finish: Finish, also: readonly Change[] = []): Promise<Order> {
-    const { success, outcome, reason } = finish;
-    return this.#change(id, { type: 'finished', success, outcome, reason }, also);
+    const { success, unproven = false, outcome, reason } = finish;
+    return this.#change(id, { type: 'finished', success, unproven, outcome, reason }, also);
   }
 
   /** Ends the order on the operator's word. Where a device has it already, it may still execute it. */

@@ -109,8 +109,11 @@ async function executed(
     {
       // A list that ends early leaves operations undone.
       success: outcome.length >= operationCount(order.request) && outcome.every(isSuccess),
+      unproven: record.consumerEuicc,
       outcome,
-      reason: `the eUICC's signed result, seqNumber ${value.seqNumber}`,
+      reason: record.consumerEuicc
+        ? `the device's result of a consumer eUICC, unproven, seqNumber ${value.seqNumber}`
+        : `the eUICC's signed result, seqNumber ${value.seqNumber}`,
     },
     learnedFrom(eim, record, { order, results, seqNumber: value.seqNumber }),
   );
@@ -233,6 +236,12 @@ async function notTrusted(
 ): Promise<Acknowledged> {
   const found = await find(eim, eid, error);
   const { order, current } = found;
+  const { consumerEuicc } = await eim.euiccs.ensure(eid);
+  // Empty: the package could not even be read.
+  if (error.eimId !== '' && error.eimId !== eim.id && !consumerEuicc) {
+    const because = `an unsigned error for eIM ${JSON.stringify(error.eimId)}`;
+    return disbelieve(eim, eid, found, because);
+  }
   if (error.eimTransactionId === undefined && !fetchesFor(eim, caller, eid)) {
     const because = `an unsigned error that names no eimTransactionId, of an ${callerText(caller)}`;
     return disbelieve(eim, eid, found, because);

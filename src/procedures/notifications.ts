@@ -177,7 +177,7 @@ async function sessionResult(
       value: result,
     }),
   });
-  await endOrder(eim, orderId, finish(result, transaction), [
+  await endOrder(eim, orderId, finish(result, transaction, record), [
     ...kept.changes,
     ...(await endTransaction(eim, transaction)),
     ...installed(eim, record, orderId, result),
@@ -208,7 +208,7 @@ export async function directInstallation(
   await endOrder(
     eim,
     order.id,
-    finish(result, undefined),
+    finish(result, undefined, record),
     installed(eim, record, order.id, result),
   );
 }
@@ -279,13 +279,18 @@ function notified(eim: Eim, record: EuiccRecord, value: NotificationMetadata): r
 function finish(
   { profileInstallationResultData: { value } }: ProfileInstallationResult,
   transaction: Transaction | undefined,
+  { consumerEuicc: unproven }: EuiccRecord,
 ): Finish {
+  const said = unproven
+    ? 'the installation result of a consumer eUICC, unproven'
+    : "the eUICC's signed installation result";
   const { finalResult: final, notificationMetadata } = value;
   if (final.type === 'successResult') {
     const { iccid } = notificationMetadata;
     const shown = iccid === undefined ? transaction?.iccid : toHex(iccid);
     return {
       success: true,
+      unproven,
       outcome: [
         {
           profileInstallationResult: {
@@ -294,7 +299,7 @@ function finish(
           },
         },
       ],
-      reason: "the eUICC's signed installation result: installed, disabled",
+      reason: `${said}: installed, disabled`,
     };
   }
   const { bppCommandId, errorReason } = final.value;
@@ -302,8 +307,9 @@ function finish(
   const why = nameOf(ErrorReason, errorReason);
   return {
     success: false,
+    unproven,
     outcome: [{ profileInstallationResult: { finalResult: 'errorResult' } }],
-    reason: `the eUICC's signed installation result: ${why} at ${where}`,
+    reason: `${said}: ${why} at ${where}`,
   };
 }
 

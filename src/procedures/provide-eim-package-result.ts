@@ -147,8 +147,16 @@ async function triggerResult(
   await endCurrent(eim, caller, eid, eimTransactionId, {
     outcome: procedureError('undefinedError'),
     reason: `the IPA could not download the profile: ${name}`,
+    of: ({ request }) => 'download' in request,
   });
   return [];
+}
+
+interface ReportedError {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  /** The orders that it can be about; default any. */
+  readonly of?: (order: Order) => boolean;
 }
 
 /**
@@ -160,7 +168,7 @@ async function endCurrent(
   caller: Caller,
   eid: Eid,
   eimTransactionId: Uint8Array | undefined,
-  { outcome, reason }: { readonly outcome: Outcome; readonly reason: string },
+  { outcome, reason, of = () => true }: ReportedError,
 ): Promise<void> {
   let order: Order | undefined;
   if (eimTransactionId !== undefined) order = await eim.orders.byTransaction(eid, eimTransactionId);
@@ -170,7 +178,7 @@ async function endCurrent(
     eim.log.info('an error report after the end of its order', { order: order.id, what: reason });
     return;
   }
-  if (order?.state.at !== 'work') {
+  if (order?.state.at !== 'work' || !of(order)) {
     eim.log.drop('an error report about nothing that is in work', { eid, what: reason });
     return;
   }

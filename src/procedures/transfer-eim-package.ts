@@ -198,7 +198,11 @@ class Push {
 const noRoute = 'the device has no connection, and no address to be reached at';
 
 /** Reads a TransferEimPackageResponse. Throws NotTransferredError. */
-async function readAnswer(eim: Eim, eid: Eid, bytes: Uint8Array): Promise<TransferEimPackageResponse> {
+async function readAnswer(
+  eim: Eim,
+  eid: Eid,
+  bytes: Uint8Array,
+): Promise<TransferEimPackageResponse> {
   if (bytes.length === 0) {
     if (await tolerates(eim, eid, 'transfer-response-empty', 'transferEimPackageResponse')) {
       return { type: 'eimPackageReceived', value: true };

@@ -20,6 +20,7 @@ import {
   parseIccid,
 } from '../messages/ids.ts';
 import { hexText, oneOf, parsed } from './checks.ts';
+import { euiccKey } from './euicc-key.ts';
 import { ecos, namedDataRequest, psmos } from './operations.ts';
 
 /** The codes of errors: what scripts may rely on, where wording may change. */
@@ -306,12 +307,10 @@ export const EuiccChange = z.strictObject({
     .exactOptional(),
   associationToken: z.int().min(0).exactOptional(),
   consumerEuicc: z.boolean().exactOptional(),
+  /** The curve of signPubKey; absent: the one that the key is on. */
   signAlgo: z.enum(['prime256v1', 'brainpoolP256r1']).exactOptional(),
-  /** An uncompressed point. */
-  signPubKey: z
-    .string()
-    .regex(/^04[0-9A-Fa-f]{128}$/, 'must be 04 and both coordinates: 65 octets of hex')
-    .exactOptional(),
+  /** The operator's word for the eUICC's key: no certificate changes it. null: it is learned (again). */
+  signPubKey: euiccKey.nullable().exactOptional(),
   stateChangeCauseList: z.array(cause).max(8).exactOptional(),
   /** The version of SGP.32 that its device speaks; `learned`: as it shows. */
   level: z.enum(['v1.0', 'v1.2', 'v1.3', 'learned']).exactOptional(),
@@ -365,6 +364,8 @@ export interface OrderView {
   readonly state: 'new' | 'work' | 'done';
   /** Only when done. */
   readonly success?: boolean;
+  /** Only where its result is that of a consumer eUICC, which no signature proves. */
+  readonly unproven?: true;
   /** One entry for each operation: `{ "enableResult": "ok" }`; [] until done. */
   readonly outcome: readonly Readonly<Record<string, unknown>>[];
   /** Why it ended so, for people; '' until done. */
@@ -448,6 +449,11 @@ export interface EuiccView {
   /** The version of SGP.32 that its device speaks, and how that is known: `assumed: nothing tells it`. */
   readonly level: string;
   readonly levelFrom: string;
+  /**
+   * What the eUICC's results are believed for: `certificates` up to a CI root, the key that the `operator` set; `none`
+   * while its key is not known; `unproven`: they are believed without proof (consumerEuicc).
+   */
+  readonly proof: 'certificates' | 'operator' | 'none' | 'unproven';
   readonly stateChangeCauseList: readonly string[];
   readonly profiles?: readonly ProfileView[];
   /** When the eUICC told them. */

@@ -81,7 +81,7 @@ export interface Desk {
     Orders,
     'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange'
   >;
-  readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update'>;
+  readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update' | 'takeBack'>;
   readonly quirks: Pick<Quirks, 'of' | 'ofEums'>;
   readonly devices: Pick<
     Devices,

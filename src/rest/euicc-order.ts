@@ -11,6 +11,7 @@ import type { Eid } from '../messages/ids.ts';
 import type { Outcome } from '../orders/order.ts';
 import { check, EuiccChange } from './api.ts';
 import type { Desk } from './desk.ts';
+import { curveOf } from './euicc-key.ts';
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
@@ -51,32 +52,33 @@ async function run(desk: Desk, known: EuiccRecord, order: EuiccOrder['euicc']): 
     return { euiccStateResult: order.get.map((name) => ({ [name]: told(known, name) })) };
   }
   const list = 'set' in order ? order.set : order;
-  const patch = patchOf(list);
-  if (typeof patch === 'string') return { euiccUpdateResult: patch };
-  await desk.euiccs.update(known.eid, patch, byOperator(desk.clock));
+  const change = changeOf(list);
+  if (typeof change === 'string') return { euiccUpdateResult: change };
+  await setFacts(desk, known.eid, change);
   return 'set' in order ? { euiccStateResult: list } : { euiccUpdateResult: 'ok' };
 }
 
 /** What to set, or what is wrong with it. */
-function patchOf(list: z.infer<typeof parameters>): EuiccPatch | 'badParam' | 'badParamFormat' {
+function changeOf(list: z.infer<typeof parameters>): EuiccChange | 'badParam' | 'badParamFormat' {
   const names = list.flatMap((parameter) => Object.keys(parameter));
   if (!names.every(isParameter)) return 'badParam';
   const { success, data } = EuiccChange.safeParse(Object.assign({}, ...list));
-  return success ? euiccPatch(data) : 'badParamFormat';
+  return success ? data : 'badParamFormat';
 }
 
-/** Where facts come from that are set here. */
-export function byOperator(clock: Clock): Origin {
-  return { at: clock.now(), source: 'the operator', sure: 'set' };
-}
-
-/** Facts of the fleet, of parameters as JSON names them. */
-export function euiccPatch({ signPubKey, level, ...facts }: EuiccChange): EuiccPatch {
-  return {
+/** Sets what the operator says, and gives the record. */
+export async function setFacts(desk: Desk, eid: Eid, change: EuiccChange): Promise<EuiccRecord> {
+  const { signPubKey, level, ...facts } = change;
+  if (signPubKey === null) await desk.euiccs.takeBack(eid, 'publicKey');
+  const signAlgo = typeof signPubKey === 'string' ? curveOf(signPubKey) : undefined;
+  const patch: EuiccPatch = {
+    ...(signAlgo === undefined ? {} : { signAlgo }),
     ...facts,
     ...(level === undefined ? {} : { levelSet: level }),
-    ...(signPubKey === undefined ? {} : { publicKey: hex(signPubKey) }),
+    ...(typeof signPubKey === 'string' ? { publicKey: hex(signPubKey) } : {}),
   };
+  const at = desk.clock.now();
+  return desk.euiccs.update(eid, patch, { at, source: 'the operator', sure: 'set' });
 }
 
 function isParameter(name: string): boolean {

@@ -13,7 +13,7 @@ import {
 import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';
-import { byOperator, euiccPatch } from './euicc-order.ts';
+import { setFacts } from './euicc-order.ts';
 import { metricsRoute } from './metrics.ts';
 import { notificationRoutes } from './notifications.ts';
 import { refuseBeyond } from './order-level.ts';
@@ -128,9 +128,7 @@ function euiccRoutes(desk: Desk): readonly Route[] {
       body: EuiccChange,
       answer: async ({ params, body }) => {
         const eid = check(eidText, params.eid, 'eid');
-        return ok(
-          euiccView(await desk.euiccs.update(eid, euiccPatch(body), byOperator(desk.clock))),
-        );
+        return ok(euiccView(await setFacts(desk, eid, body)));
       },
     }),
   ];

@@ -34,6 +34,7 @@ export function orderView(order: Order): OrderView {
     ...(order.byEim === undefined ? {} : { byEim: order.byEim }),
     state: state.at,
     ...(state.at === 'done' ? { success: state.success } : {}),
+    ...(state.at === 'done' && state.unproven === true ? { unproven: true } : {}),
     outcome: state.at === 'done' ? state.outcome.map(readableOutcome) : [],
     reason: state.at === 'done' ? state.reason : '',
     submitted: time(order.submitted),
@@ -123,6 +124,7 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
     ...(publicKey === undefined ? {} : { signPubKey: toHex(publicKey) }),
     level: levelOf(euicc).level,
     levelFrom: levelOf(euicc).by,
+    proof: proofOf(euicc),
     stateChangeCauseList: euicc.stateChangeCauseList,
     ...(profiles === undefined
       ? {}
@@ -189,6 +191,12 @@ function pollView({ polls }: EuiccRecord): Pick<EuiccView, 'pollInterval' | 'nex
     pollInterval: Math.round(interval / 1000),
     nextContact: time(polls.began + interval),
   };
+}
+
+function proofOf({ consumerEuicc, publicKey, origins }: EuiccRecord): EuiccView['proof'] {
+  if (consumerEuicc) return 'unproven';
+  if (publicKey === undefined) return 'none';
+  return origins.publicKey?.sure === 'set' ? 'operator' : 'certificates';
 }
 
 /** What the IPA and the eUICC told of themselves. */

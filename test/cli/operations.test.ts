@@ -215,3 +215,44 @@ describe('eim order: results for people', () => {
     assert.match(list, /listProfileInfoResult: errorResult profileChangeOngoing/);
   });
 });
+
+describe('eim euicc: proof', () => {
+  const euicc = async (...args: readonly string[]) => {
+    const ended = await commandHere(['euicc', ...args], env);
+    assert.equal(ended.code, 0, ended.stderr);
+    return ended.stdout;
+  };
+  const proven = /^proof +(.*)$/m;
+
+  it('says what proves an eUICC, and takes its key from a file, or back', async () => {
+    const key = join(files, 'euicc.pem');
+    const spki = new X509Certificate(pki.euicc.certificate).publicKey;
+    writeFileSync(key, spki.export({ format: 'pem', type: 'spki' }));
+    assert.match(proven.exec(await euicc('set', eid, '--public-key', key))?.[1] ?? '', /operator/);
+    assert.match(await euicc('list'), new RegExp(`^${eid} +operator `, 'm'));
+    const back = await euicc('set', eid, '--public-key', 'learn');
+    assert.match(proven.exec(back)?.[1] ?? '', /not known/);
+    const wrong = await commandHere(['euicc', 'set', eid, '--public-key', steps], env);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /^--public-key: must be a public key/);
+  });
+
+  it('marks a consumer eUICC, and what came of its orders, as unproven', async () => {
+    await euicc('set', eid, '--consumer-euicc', 'yes');
+    assert.match(proven.exec(await euicc('show', eid))?.[1] ?? '', /^UNPROVEN/);
+    assert.match(await euicc('list'), new RegExp(`^${eid} +unproven `, 'm'));
+    assert.match(await euicc('show', eid, '--json'), /"proof": "unproven"/);
+    await eim('rat');
+    const [order] = await rest.desk.orders.list();
+    assert.ok(order !== undefined);
+    const finish = { success: true, unproven: true, outcome: [], reason: 'it says so' };
+    await rest.desk.orders.finish(order.id, finish);
+    const shown = await commandHere(['order', 'show', order.id], env);
+    assert.match(shown.stdout, /^state +done: succeeded \(unproven/m);
+    assert.match((await commandHere(['order', 'list'], env)).stdout, /unproven/);
+    const json = await commandHere(['order', 'show', order.id, '--json'], env);
+    assert.match(json.stdout, /"unproven": true/);
+    await euicc('set', eid, '--consumer-euicc', 'no');
+    assert.doesNotMatch(await euicc('show', eid), /UNPROVEN/);
+  });
+});

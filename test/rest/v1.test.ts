@@ -1,8 +1,9 @@
 /** /v1 by plain HTTP: orders, waiting, devices, eUICCs, and what wrong input is told. */
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { after, beforeEach, describe, it } from 'node:test';
 import { parseIccid } from '../../src/messages/ids.ts';
+import { newKey } from '../../tools/lab/pki/issue.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { at, get, send } from './http.ts';
 import {
@@ -466,6 +467,46 @@ describe('/v1/euiccs', () => {
     assert.equal(at(body, 'consumerEuicc'), false);
     assert.equal(at((await change({ consumerEuicc: true })).body, 'counterValue'), 77);
     assert.equal((await eim.desk.euiccs.get(eid))?.consumerEuicc, true);
+  });
+
+  it('takes the key of the eUICC as PEM, DER or point, and says what proves the eUICC', async () => {
+    for (const curve of ['prime256v1', 'brainpoolP256r1'] as const) {
+      const key = createPublicKey(newKey(curve));
+      const der = key.export({ format: 'der', type: 'spki' });
+      const point = der.subarray(-65).toString('hex').toUpperCase();
+      const pem = key.export({ format: 'pem', type: 'spki' });
+      for (const signPubKey of [pem, der.toString('hex'), point, point.toLowerCase()]) {
+        assert.equal(at((await change({ signPubKey: null })).body, 'proof'), 'none');
+        const { body } = await change({ signPubKey });
+        assert.equal(at(body, 'signPubKey'), point);
+        assert.equal(at(body, 'signAlgo'), curve);
+        assert.equal(at(body, 'proof'), 'operator');
+      }
+    }
+    assert.equal(at((await change({ consumerEuicc: true })).body, 'proof'), 'unproven');
+    await change({ consumerEuicc: false, signPubKey: null });
+    const origin = { at: 0, source: 'its certificates', sure: 'proven' } as const;
+    await eim.desk.euiccs.update(eid, { publicKey: new Uint8Array(65) }, origin);
+    assert.equal(at((await get(`${eim.url}/v1/euiccs/${eid}`)).body, 'proof'), 'certificates');
+  });
+
+  it('refuses a key that is none of either curve', async () => {
+    const other = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey;
+    const point = other.export({ format: 'der', type: 'spki' }).subarray(-65).toString('hex');
+    const wrong = [
+      `04${'00'.repeat(64)}`,
+      point,
+      other.export({ format: 'pem', type: 'spki' }),
+      newKey().export({ format: 'pem', type: 'pkcs8' }),
+      '',
+      'key',
+    ];
+    for (const signPubKey of wrong) {
+      const { status, body } = await change({ signPubKey });
+      assert.equal(status, 400);
+      assert.equal(at(body, 'error', 'field'), 'signPubKey');
+    }
+    assert.equal(await eim.desk.euiccs.get(eid), undefined);
   });
 
   it('shows the profiles that the eUICC told, with both forms of the ICCID', async () => {

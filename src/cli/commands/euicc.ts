@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { EuiccChange, type EuiccView, eidText, type Sureness } from '../../rest/api.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
 import { dataFacts } from '../data-facts.ts';
+import { fileOrHex } from '../eim-configuration.ts';
 import { CliError, ExitCode } from '../exit.ts';
-import type { Output } from '../output.ts';
+import type { Cell, Output } from '../output.ts';
 import { showProfiles } from '../profile-table.ts';
 import { addHandover } from './euicc-handover.ts';
 import { addQuirks } from './euicc-quirks.ts';
@@ -14,6 +15,7 @@ interface SetOptions {
   readonly associationToken?: string;
   readonly consumerEuicc?: string;
   readonly level?: string;
+  readonly publicKey?: string;
 }
 
 export function addEuicc(program: Command, context: Context): void {
@@ -31,9 +33,10 @@ export function addEuicc(program: Command, context: Context): void {
       if (list.euiccs.length === 0)
         return output.note('no eUICCs yet: the first order or poll adds one');
       output.table(
-        ['eid', 'profiles', 'enabled', 'last contact'],
-        list.euiccs.map(({ eid, profiles, lastContact }) => [
+        ['eid', 'proof', 'profiles', 'enabled', 'last contact'],
+        list.euiccs.map(({ eid, proof, profiles, lastContact }) => [
           eid,
+          proof,
           profiles === undefined ? '?' : String(profiles.length),
           profiles?.find(({ state }) => state === 'enabled')?.iccid ?? '',
           lastContact ?? 'never',
@@ -65,11 +68,15 @@ export function addEuicc(program: Command, context: Context): void {
       '--level <level>',
       'version of SGP.32 that its device speaks: v1.0, v1.2 or v1.3; learned: as it shows',
     )
+    .option(
+      '--public-key <file|hex>',
+      "the eUICC's public key: PEM (or a certificate), DER, or the point in hex; learn: forget it, and learn it from certificates",
+    )
     .action(async (typed: string, options: SetOptions, command: Command) => {
       const { client, output } = remote(context, command);
       const eid = checkTyped(eidText, typed, { '': 'EID' });
       const flags: Readonly<Record<string, unknown>> = { yes: true, no: false };
-      const { counterValue, associationToken, consumerEuicc, level } = options;
+      const { counterValue, associationToken, consumerEuicc, level, publicKey } = options;
       const change = checkTyped(
         EuiccChange,
         {
@@ -81,22 +88,28 @@ export function addEuicc(program: Command, context: Context): void {
             ? {}
             : { consumerEuicc: flags[consumerEuicc] ?? consumerEuicc }),
           ...(level === undefined ? {} : { level }),
+          ...(publicKey === undefined ? {} : { signPubKey: await keyText(publicKey) }),
         },
         {
           counterValue: '--counter-value',
           associationToken: '--association-token',
           consumerEuicc: '--consumer-euicc',
           level: '--level',
+          signPubKey: '--public-key',
         },
       );
       if (Object.keys(change).length === 0) {
         throw new CliError(
           ExitCode.badInput,
-          'nothing to set: give --counter-value, --association-token, --consumer-euicc or --level',
+          'nothing to set: give --counter-value, --association-token, --consumer-euicc, --level or --public-key',
         );
       }
       show(output, await client.changeEuicc(eid, change));
     });
+}
+
+async function keyText(given: string): Promise<string | null> {
+  return given === 'learn' ? null : fileOrHex(given);
 }
 
 /** Text that is no number stays text, for the check to complain about. */
@@ -114,6 +127,7 @@ function showFacts(output: Output, euicc: EuiccView): void {
     ['EID', euicc.eid],
     ['counterValue', String(euicc.counterValue)],
     ['associationToken', String(euicc.associationToken)],
+    ['proof', proofText(euicc)],
     ['consumerEuicc', euicc.consumerEuicc ? 'yes: results are not verified' : 'no'],
     ['SGP.32', `${euicc.level} (${euicc.levelFrom})`],
     ['public key', euicc.signPubKey === undefined ? 'not known yet' : `known (${euicc.signAlgo})`],
@@ -186,6 +200,17 @@ function showKnowledge(output: Output, { known, doubts }: EuiccView): void {
   for (const [topic, { since, why, asked }] of Object.entries(doubts)) {
     output.note(`${topic} in doubt since ${since}: ${why}; asked ${asked} times`);
   }
+}
+
+const proofs: Readonly<Record<EuiccView['proof'], string>> = {
+  certificates: 'its certificates, up to a CI root',
+  operator: 'its public key, as set by the operator',
+  none: 'none yet: its key is not known',
+  unproven: 'UNPROVEN: a consumer eUICC, what its device says is believed without a signature',
+};
+
+function proofText({ proof }: EuiccView): Cell {
+  return { text: proofs[proof], ...(proof === 'unproven' ? { colour: 'yellow' } : {}) };
 }
 
 /** What the IPA and the eUICC told of themselves, as far as they did. */
