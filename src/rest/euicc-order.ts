@@ -4,9 +4,7 @@
  */
 import { z } from 'zod';
 import { hex, toHex } from '../base/bytes.ts';
-import type { Clock } from '../base/clock.ts';
 import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
-import type { Origin } from '../fleet/knowledge.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Outcome } from '../orders/order.ts';
 import { check, EuiccChange } from './api.ts';
