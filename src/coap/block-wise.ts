@@ -26,9 +26,9 @@ import { QBlockAnswer } from './q-block-answer.ts';
 import { QBlockRequests } from './q-block-requests.ts';
 import { RepeatedRequests, type RepeatRules } from './repeats.ts';
 import type { Reply } from './reply.ts';
-import type { CoapPeer, CoapRequest, CoapResponse, Handler } from './request.ts';
+import type { CoapPeer, CoapRequest, CoapResponse, Handler, Soon } from './request.ts';
 import { type Collected, RequestBodies } from './request-bodies.ts';
-import { fingerprint, keysOf, type RequestKeys } from './request-key.ts';
+import { fingerprint, keysOf } from './request-key.ts';
 import { type Kept, ResponseBodies } from './response-bodies.ts';
 import {
   blockOfResponse,
@@ -99,28 +99,39 @@ export class BlockWise<P extends CoapPeer> {
   }
 
   /**
-   * Answers one message; undefined where nothing is to be said now. Rejects with CoapError where the request is refused
-   * before it gets to the handler.
+   * Answers one message; undefined where nothing is to be said now. Throws CoapError, or rejects with it, where the
+   * request is refused before it gets to the handler.
    */
-  async respond(message: RequestMessage<P>): Promise<Answer | undefined> {
+  respond(message: RequestMessage<P>): Soon<Answer | undefined> {
     const blocks = blocksOf(message.options);
+    return asksForMore(message, blocks)
+      ? this.#respondWithMore(message, blocks)
+      : this.#respondAnew(message, blocks);
+  }
+
+  async #respondWithMore(
+    message: RequestMessage<P>,
+    blocks: BlockOptions,
+  ): Promise<Answer | undefined> {
     const keys = keysOf(message.method, message.options);
-    if (asksForMore(message, blocks)) {
-      const kept = await this.#responses.find(message.peer, keys);
-      if (kept !== undefined && (blocks.block2 !== undefined || isPartOf(kept, blocks))) {
-        return this.#more(message, blocks, kept);
-      }
-      if (isLater(blocks) && !mayRunAgain(message)) {
-        throw new CoapError(Code.requestEntityIncomplete, 'no answer is kept for this request');
-      }
+    const kept = await this.#responses.find(message.peer, keys);
+    if (kept !== undefined && (blocks.block2 !== undefined || isPartOf(kept, blocks))) {
+      return this.#more(message, blocks, kept);
     }
-    const collected = this.#collect(message, blocks, keys);
+    if (isLater(blocks) && !mayRunAgain(message)) {
+      throw new CoapError(Code.requestEntityIncomplete, 'no answer is kept for this request');
+    }
+    return this.#respondAnew(message, blocks);
+  }
+
+  #respondAnew(message: RequestMessage<P>, blocks: BlockOptions): Soon<Answer | undefined> {
+    const collected = this.#collect(message, blocks);
     if (collected.type === 'waits') return undefined;
     if (collected.type === 'more') return collected.answer;
     if (collected.type === 'again') return collected.outcome;
     const outcome = this.#run(message, collected, blocks);
     // What is given again is the first block alone: it must not hold the whole answer.
-    collected.handled(outcome.then(({ sent: _, ...answer }) => answer));
+    collected.handled?.(Promise.resolve(outcome).then(({ sent: _, ...answer }) => answer));
     return outcome;
   }
 
@@ -142,23 +153,23 @@ export class BlockWise<P extends CoapPeer> {
     return [this.#requests, this.#quickRequests, this.#responses, this.#repeats];
   }
 
-  #collect(message: RequestMessage<P>, blocks: BlockOptions, keys: RequestKeys): Collected {
-    const { peer, options, payload } = message;
+  #collect(message: RequestMessage<P>, blocks: BlockOptions): Collected {
+    const { peer, method, options, payload } = message;
     const { block1, qBlock1 } = blocks;
     if (qBlock1 !== undefined) {
       const room = sizeOf(this.#szx(peer));
       const part = { ...message, block: qBlock1, room };
-      return this.#quickRequests.collect(peer, keys.body, part);
+      return this.#quickRequests.collect(peer, keysOf(method, options).body, part);
     }
     if (block1 !== undefined) {
       const part = { block: block1, options, payload };
-      return this.#requests.collect(peer, keys, part, this.#szx(peer));
+      return this.#requests.collect(peer, keysOf(method, options), part, this.#szx(peer));
     }
     const size1 = this.#options.limits.requestBody;
     if (payload.length > size1) {
       throw new CoapError(Code.requestEntityTooLarge, 'body too large', { size1 });
     }
-    return { type: 'whole', options, body: payload.slice(), handled: () => {} };
+    return { type: 'whole', options, body: payload.slice() };
   }
 
   /** Blocks of an answer that is here. */
@@ -188,38 +199,45 @@ export class BlockWise<P extends CoapPeer> {
     kept.served = offset;
   }
 
-  /** Runs the handler; never rejects, so that its outcome can be given again. */
-  async #run(
+  /** Runs the handler; neither throws nor rejects, so that its outcome can be given again. */
+  #run(
     message: RequestMessage<P>,
-    { body, options }: Extract<Collected, { type: 'whole' }>,
+    whole: Extract<Collected, { type: 'whole' }>,
     blocks: BlockOptions,
-  ): Promise<Answer> {
+  ): Soon<Answer> {
     const { peer, method } = message;
-    const keys = keysOf(method, options);
-    this.#responses.abandon(peer, keys);
-    let answer: Answer;
+    const { body, options } = whole;
+    if (this.#responses.has(peer)) this.#responses.abandon(peer, keysOf(method, options));
+    const failed = (error: unknown) => {
+      const answer = errorAnswer(error, this.#options.log);
+      const [asked] = blocks.qBlock2;
+      return withBlock1(asked === undefined ? answer : quickError(answer, asked.szx), blocks);
+    };
     try {
       const request = requestOf(peer, method, options, body);
-      const response = await this.#repeats.answer(fingerprint(method, options, body), request);
-      answer = await this.#firstAnswer(message, keys, blocks, response);
+      const response = this.#repeats.answer(() => fingerprint(method, options, body), request);
+      if (!(response instanceof Promise)) {
+        const octets = response.body?.length ?? 0;
+        if (octets <= leastBlock && isPlain(blocks)) return unblocked(response);
+      }
+      return this.#firstAnswer(message, whole, blocks, response).then(
+        (answer) => withBlock1(answer, blocks),
+        failed,
+      );
     } catch (error) {
-      answer = errorAnswer(error, this.#options.log);
-      const [asked] = blocks.qBlock2;
-      if (asked !== undefined) answer = quickError(answer, asked.szx);
+      return failed(error);
     }
-    if (blocks.block1 === undefined) return answer;
-    const echo = blockOption(OptionNumber.block1, { ...blocks.block1, more: false });
-    return { ...answer, options: [...answer.options, echo] };
   }
 
   /** The response whole where it fits one message, else its first block, with the rest kept. */
   async #firstAnswer(
     message: RequestMessage<P>,
-    keys: RequestKeys,
+    { options }: Extract<Collected, { type: 'whole' }>,
     blocks: BlockOptions,
-    response: CoapResponse,
+    coming: Soon<CoapResponse>,
   ): Promise<Answer> {
-    const { peer, reply } = message;
+    const { peer, method, reply } = message;
+    const response = await coming;
     const octets = response.body?.length ?? 0;
     if (octets > this.#options.limits.responseBody) {
       throw new Error(`an answer of ${octets} octets is over the limit`);
@@ -238,7 +256,7 @@ export class BlockWise<P extends CoapPeer> {
     // Refused before it is kept, where the peer asks for what is not there.
     const answer = blockOfResponse(whole, first, szx, asksSize(message));
     if (fits) return answer;
-    const kept = await this.#responses.keep(peer, keys, whole);
+    const kept = await this.#responses.keep(peer, keysOf(method, options), whole);
     if (kept === undefined) throw new Error(`no room to keep an answer of ${octets} octets`);
     if (qBlock1 === undefined && asked === undefined) return answer;
     const quick = this.#quickAnswer(message, kept, szx);
@@ -267,6 +285,23 @@ export class BlockWise<P extends CoapPeer> {
     const most = szxWithin(Math.min(this.#options.parameters.blockSize, room));
     return Math.min(most, this.#options.links.of(peer).szx);
   }
+}
+
+/** Octets of the smallest block: what is no longer fits any message. */
+const leastBlock = sizeOf(0);
+
+/** Whether a message has nothing to do with blocks. */
+function isPlain({ block1, block2, qBlock1, qBlock2 }: BlockOptions): boolean {
+  return (
+    block1 === undefined && block2 === undefined && qBlock1 === undefined && qBlock2.length === 0
+  );
+}
+
+/** The answer to the last block of a request says which one that was. */
+function withBlock1(answer: Answer, { block1 }: BlockOptions): Answer {
+  if (block1 === undefined) return answer;
+  const echo = blockOption(OptionNumber.block1, { ...block1, more: false });
+  return { ...answer, options: [...answer.options, echo] };
 }
 
 /** Whether a message may be about an answer that was given before. */

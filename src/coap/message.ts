@@ -9,7 +9,6 @@
  * options and tokens, a payload marker with nothing behind it), so each datagram is checked before it gets there.
  */
 import { generate, parse } from 'coap-packet';
-import { BytesError, Reader } from '../base/bytes.ts';
 import { empty } from './codes.ts';
 import type { Option } from './options.ts';
 
@@ -46,10 +45,10 @@ const none = new Uint8Array();
 
 /** The message in a datagram; throws MessageFormatError. Token, option values and payload are views of `bytes`. */
 export function decode(bytes: Uint8Array): Message {
-  const type = check(bytes);
+  check(bytes);
   const packet = parse(bufferOf(bytes));
   return {
-    type,
+    type: types[((bytes[0] ?? 0) >> 4) & 3] ?? 'RST',
     code: packet.code,
     messageId: packet.messageId,
     token: plain(packet.token),
@@ -74,7 +73,7 @@ function plain(buffer: Buffer): Uint8Array {
 /** The bytes of a message; options may come in any order. */
 export function encode(message: Message): Uint8Array {
   const { type, code, messageId, token, options, payload } = message;
-  return new Uint8Array(
+  return plain(
     generate(
       {
         confirmable: type === 'CON',
@@ -99,58 +98,59 @@ export function emptyMessage(type: MessageType, messageId: number): Uint8Array {
   return encode({ type, code: empty, messageId, token: none, options: [], payload: none });
 }
 
-/** Section 3's format rules; returns the type of the message. */
-function check(bytes: Uint8Array): MessageType {
-  const reader = new Reader(bytes);
-  if (reader.left < 4) throw new MessageFormatError(`${reader.left} octets, a header has 4`);
-  const first = reader.uint8();
+/** Section 3's format rules. */
+function check(bytes: Uint8Array): void {
+  if (bytes.length < 4) throw new MessageFormatError(`${bytes.length} octets, a header has 4`);
+  const first = bytes[0] ?? 0;
   if (first >> 6 !== 1) throw new MessageFormatError(`version ${first >> 6}`);
-  const type = types[(first >> 4) & 3] ?? 'RST';
-  const code = reader.uint8();
-  const messageId = reader.uint16();
-  const reset = type === 'CON' ? messageId : undefined;
-  const tokenLength = first & 15;
-  if (tokenLength > longestToken)
-    throw new MessageFormatError(`token length ${tokenLength}`, reset);
-  if (code === 0 && bytes.length > 4) {
-    throw new MessageFormatError(`an Empty message of ${bytes.length} octets`, reset);
-  }
-  try {
-    reader.bytes(tokenLength);
-    checkOptions(reader, reset);
-  } catch (error) {
-    if (!(error instanceof BytesError)) throw error;
-    throw new MessageFormatError('cut off', reset, { cause: error });
-  }
-  return type;
+  const isConfirmable = ((first >> 4) & 3) === 0;
+  const complaint = complaintAbout(bytes, bytes[1] === 0, first & 15);
+  if (complaint === undefined) return;
+  const messageId = (bytes[2] ?? 0) * 256 + (bytes[3] ?? 0);
+  throw new MessageFormatError(complaint, isConfirmable ? messageId : undefined);
 }
 
-function checkOptions(reader: Reader, reset: number | undefined): void {
+/** What is wrong behind the header; undefined: nothing. Runs for each message, so it makes nothing. */
+function complaintAbout(
+  bytes: Uint8Array,
+  isEmpty: boolean,
+  tokenLength: number,
+): string | undefined {
+  const { length } = bytes;
+  if (tokenLength > longestToken) return `token length ${tokenLength}`;
+  if (isEmpty && length > 4) return `an Empty message of ${length} octets`;
   let number = 0;
-  while (reader.left > 0) {
-    const first = reader.uint8();
-    if (first === payloadMarker) {
-      if (reader.left === 0) throw new MessageFormatError('a payload marker and no payload', reset);
-      return;
-    }
-    number += extended(first >> 4, reader, reset);
-    if (number > 0xffff) throw new MessageFormatError(`option number ${number}`, reset);
-    reader.bytes(extended(first & 15, reader, reset));
+  let at = 4 + tokenLength;
+  while (at < length) {
+    const first = bytes[at++] ?? 0;
+    if (first === payloadMarker) return at < length ? undefined : 'a payload marker and no payload';
+    // An option's delta and length: 13 and 14 are followed by more octets, 15 is reserved (section 3.1).
+    const delta = first >> 4;
+    const size = first & 15;
+    if (delta === 15 || size === 15) return 'option delta or length 15';
+    number += extended(delta, bytes, at);
+    at += octetsOf(delta);
+    if (number > 0xffff) return `option number ${number}`;
+    at += octetsOf(size) + extended(size, bytes, at);
   }
+  return at > length ? 'cut off' : undefined;
 }
 
-/** An option's delta or length: 13 and 14 are followed by more octets, 15 is reserved (section 3.1). */
-function extended(nibble: number, reader: Reader, reset: number | undefined): number {
-  if (nibble === 13) return 13 + reader.uint8();
-  if (nibble === 14) return 269 + reader.uint16();
-  if (nibble === 15) throw new MessageFormatError('option delta or length 15', reset);
-  return nibble;
+/** What a nibble of an option stands for, with the octets `at` that may belong to it. */
+function extended(nibble: number, bytes: Uint8Array, at: number): number {
+  if (nibble < 13) return nibble;
+  if (nibble === 13) return 13 + (bytes[at] ?? 0);
+  return 269 + (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
+}
+
+/** How many octets those are. */
+function octetsOf(nibble: number): number {
+  return nibble < 13 ? 0 : nibble - 12;
 }
 
 /** coap-packet gives the options it knows by name, all others by their number as text. */
 function numberOf(name: string | number): number {
-  const number = numbers.get(String(name));
-  return number ?? Number(name);
+  return (typeof name === 'string' ? numbers.get(name) : undefined) ?? Number(name);
 }
 
 const numbers: ReadonlyMap<string, number> = new Map([

@@ -8,7 +8,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CoapLimits } from './parameters.ts';
-import type { CoapPeer, CoapRequest, CoapResponse, Handler } from './request.ts';
+import type { CoapPeer, CoapRequest, CoapResponse, Handler, Soon } from './request.ts';
 import { Shelf } from './shelf.ts';
 
 /** What the room above wants of requests that come again. */
@@ -60,28 +60,57 @@ export class RepeatedRequests<P extends CoapPeer> {
     return this.#shelf.octets;
   }
 
-  /** The answer to a request; `key` says which requests are the same. Rejects as the handler does. */
-  async answer(key: string, request: CoapRequest<P>): Promise<CoapResponse> {
-    const { handle, rules, clock, log } = this.#options;
+  /** The answer to a request; `key` says which requests are the same. Throws or rejects as the handler does. */
+  answer(key: () => string, request: CoapRequest<P>): Soon<CoapResponse> {
+    const { handle, rules } = this.#options;
     if (rules?.joins(request) !== true) return handle(request);
     const { peer } = request;
+    if (this.#shelf.has(peer)) {
+      const first = this.#first(key(), request);
+      if (first !== undefined) return first;
+    }
+    const response = handle(request);
+    if (response instanceof Promise) return this.#answerLater(key(), request, response);
+    const keeps = this.#keeps(request, response);
+    if (keeps > 0) {
+      const outcome = Promise.resolve(response);
+      this.#put(request, key(), { outcome, until: this.#options.clock.now() + keeps }, response);
+    }
+    return response;
+  }
+
+  /** The answer to the first of these requests, given or coming. */
+  #first(key: string, { peer, path }: CoapRequest<P>): Promise<CoapResponse> | undefined {
+    const { clock, log } = this.#options;
     const now = clock.now();
     const isFirst = (first: First, other: string) => other === key && first.until > now;
     const first = this.#shelf.find(peer, isFirst);
     if (first !== undefined) {
-      log.info('request repeated', { peer: peer.id, path: request.path.join('/') });
-      return first.outcome;
+      log.info('request repeated', { peer: peer.id, path: path.join('/') });
     }
-    const mine: First = { outcome: Promise.resolve(handle(request)), until: Infinity };
-    this.#shelf.put(peer, key, mine, 0);
-    try {
-      const response = await mine.outcome;
-      this.#keep(request, key, mine, response);
+    return first?.outcome;
+  }
+
+  #answerLater(
+    key: string,
+    request: CoapRequest<P>,
+    coming: Promise<CoapResponse>,
+  ): Promise<CoapResponse> {
+    const { peer } = request;
+    const kept = (response: CoapResponse) => {
+      this.#shelf.drop(peer, mine);
+      const keeps = this.#keeps(request, response);
+      mine.until = this.#options.clock.now() + keeps;
+      if (keeps > 0) this.#put(request, key, mine, response);
       return response;
-    } catch (error) {
+    };
+    const failed = (error: unknown) => {
       this.#shelf.drop(peer, mine);
       throw error;
-    }
+    };
+    const mine: First = { outcome: coming.then(kept, failed), until: Infinity };
+    this.#shelf.put(peer, key, mine, 0);
+    return mine.outcome;
   }
 
   forget(peer: CoapPeer): void {
@@ -92,13 +121,12 @@ export class RepeatedRequests<P extends CoapPeer> {
     this.#shelf.sweep();
   }
 
-  #keep(request: CoapRequest<P>, key: string, first: First, response: CoapResponse): void {
-    const { rules, clock } = this.#options;
-    const { peer } = request;
-    const keeps = response.code.startsWith('2.') ? (rules?.keeps(request, response) ?? 0) : 0;
-    this.#shelf.drop(peer, first);
-    if (keeps <= 0) return;
-    first.until = clock.now() + keeps;
-    this.#shelf.put(peer, key, first, response.body?.length ?? 0);
+  #keeps(request: CoapRequest<P>, response: CoapResponse): number {
+    if (!response.code.startsWith('2.')) return 0;
+    return this.#options.rules?.keeps(request, response) ?? 0;
+  }
+
+  #put({ peer }: CoapRequest<P>, key: string, first: First, { body }: CoapResponse): void {
+    this.#shelf.put(peer, key, first, body?.length ?? 0);
   }
 }

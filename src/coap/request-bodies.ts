@@ -23,13 +23,13 @@ export type Collected =
   | { readonly type: 'more'; readonly answer: Answer }
   /** Nothing is to be said now (RFC 9177 section 4.3). */
   | { readonly type: 'waits' }
-  /** The body is whole; whoever handles it gives the coming answer to `handled`. */
+  /** The body is whole; whoever handles it gives the coming answer to `handled`, where that is wanted. */
   | {
       readonly type: 'whole';
       /** Of the first block: later ones may leave out what they like. */
       readonly options: readonly Option[];
       readonly body: Uint8Array;
-      readonly handled: (outcome: Promise<Answer>) => void;
+      readonly handled?: (outcome: Promise<Answer>) => void;
     }
   /** A block of a body that is handled already, sent again under a new message ID. */
   | { readonly type: 'again'; readonly outcome: Promise<Answer> };

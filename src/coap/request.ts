@@ -49,10 +49,11 @@ export interface CoapResponse {
   readonly maxAge?: number;
 }
 
+/** At once, or later: most requests are answered without waiting for anything. */
+export type Soon<T> = T | Promise<T>;
+
 /**
  * Answers a request. Called once for each body. Throws CoapError for an error of the peer's; any other error is ours
  * and becomes 5.00.
  */
-export type Handler<P extends CoapPeer> = (
-  request: CoapRequest<P>,
-) => CoapResponse | Promise<CoapResponse>;
+export type Handler<P extends CoapPeer> = (request: CoapRequest<P>) => Soon<CoapResponse>;

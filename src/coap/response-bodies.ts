@@ -81,6 +81,11 @@ export class ResponseBodies {
     return this.#inMemory(peer, keys);
   }
 
+  /** Whether there may be answers of the peer's owner in memory. */
+  has(peer: CoapPeer): boolean {
+    return this.#shelf.has(peer);
+  }
+
   /** A request that will be answered anew is here. */
   abandon(peer: CoapPeer, { tagged }: RequestKeys): void {
     if (this.#shelf.get(peer, tagged) === undefined) return;

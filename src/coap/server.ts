@@ -38,7 +38,7 @@ import {
 import { PeerState } from './peer-state.ts';
 import type { RepeatRules } from './repeats.ts';
 import type { Reply } from './reply.ts';
-import type { CoapPeer, CoapRequest, CoapResponse, Handler } from './request.ts';
+import type { CoapPeer, CoapRequest, CoapResponse, Handler, Soon } from './request.ts';
 import { TimerWheel } from './wheel.ts';
 
 export interface CoapServerOptions<P extends CoapPeer> {
@@ -206,23 +206,37 @@ export class CoapServer<P extends CoapPeer> {
     state.requested(now);
     const exchange = new Exchange(request, now);
     state.remember(request.messageId, exchange, oldest, this.#limits.messagesPerPeer);
-    this.#answer(peer, state, exchange, request).catch((error: unknown) => {
+    const answer = this.#respond(peer, state, exchange, request);
+    if (!(answer instanceof Promise)) {
+      this.#answer(peer, state, exchange, answer);
+      return;
+    }
+    this.#answerLater(peer, state, exchange, answer).catch((error: unknown) => {
       this.#log.error('answer failed', { error: error instanceof Error ? error.stack : '' });
     });
   }
 
-  /** Bridges the wait for the answer, and sends it (section 5.2.1 to 5.2.3). */
-  async #answer(peer: P, state: PeerState, exchange: Exchange, request: Message): Promise<void> {
+  /** Bridges the wait for the answer (section 5.2.2). */
+  async #answerLater(
+    peer: P,
+    state: PeerState,
+    exchange: Exchange,
+    coming: Promise<Answer | undefined>,
+  ): Promise<void> {
     const cancelAck = exchange.confirmable
       ? this.#clock.after(this.#parameters.emptyAckAfter, () => {
           if (!state.gone) this.#send(peer, exchange.acknowledge());
         })
       : undefined;
     state.unanswered++;
-    const answer = await this.#respond(peer, state, request, this.#replyTo(peer, state, exchange));
+    const answer = await coming;
     state.unanswered--;
     cancelAck?.();
-    if (state.gone) return;
+    if (!state.gone) this.#answer(peer, state, exchange, answer);
+  }
+
+  /** Sends the answer (section 5.2.1 to 5.2.3). */
+  #answer(peer: P, state: PeerState, exchange: Exchange, answer: Answer | undefined): void {
     const { outbox } = this.#stateOf(peer);
     const outgoing = exchange.answer(answer, () => outbox.nextMessageId());
     if (outgoing === undefined) return;
@@ -240,29 +254,32 @@ export class CoapServer<P extends CoapPeer> {
     }
   }
 
-  /** The answer; undefined where there is to be none. Never rejects: errors become answers here. */
-  async #respond(
+  /** The answer; undefined where there is to be none. Neither throws nor rejects: errors become answers here. */
+  #respond(
     peer: P,
     state: PeerState,
+    exchange: Exchange,
     request: Message,
-    reply: Reply,
-  ): Promise<Answer | undefined> {
+  ): Soon<Answer | undefined> {
     const { known, critical } = recognise(request.options, this.#parameters.qBlock);
     if (critical.length > 0 && request.type === 'NON' && !critical.some(isProxying)) {
       this.#log.drop('critical option in a NON', { peer: peer.id, option: critical[0] }); // 5.4.1
       return undefined;
     }
-    let answer: Answer | undefined;
+    const unwanted = uintOf(known, OptionNumber.noResponse);
+    const wanted = (answer: Answer | undefined) =>
+      answer !== undefined && isUnwanted(answer.code, unwanted) ? undefined : answer;
     try {
       const method = this.#accept(state, request, critical);
       if (!this.#isFresh(peer, known)) return this.#challenge(peer);
       const { payload } = request;
-      answer = await this.#blockWise.respond({ peer, method, options: known, payload, reply });
+      const reply = this.#replyTo(peer, state, exchange);
+      const answer = this.#blockWise.respond({ peer, method, options: known, payload, reply });
+      if (!(answer instanceof Promise)) return wanted(answer);
+      return answer.then(wanted, (error: unknown) => wanted(errorAnswer(error, this.#log)));
     } catch (error) {
-      answer = errorAnswer(error, this.#log);
+      return wanted(errorAnswer(error, this.#log));
     }
-    const unwanted = uintOf(known, OptionNumber.noResponse);
-    return answer !== undefined && isUnwanted(answer.code, unwanted) ? undefined : answer;
   }
 
   /** Whether the request may go on as far as Echo is concerned (RFC 9175 section 2.3). */
@@ -308,15 +325,15 @@ export class CoapServer<P extends CoapPeer> {
   }
 
   /** Works on a whole request, so many of a peer at a time. */
-  async #handle(handle: Handler<P>, request: CoapRequest<P>): Promise<CoapResponse> {
+  #handle(handle: Handler<P>, request: CoapRequest<P>): Soon<CoapResponse> {
     const state = this.#stateOf(request.peer);
     if (state.running >= this.#limits.runningPerPeer) throw tooMany();
+    const response = handle(request);
+    if (!(response instanceof Promise)) return response;
     state.running++;
-    try {
-      return await handle(request);
-    } finally {
+    return response.finally(() => {
       state.running--;
-    }
+    });
   }
 
   #stateOf(peer: P): PeerState {

@@ -51,6 +51,11 @@ export class Shelf<V> {
     return this.#octets;
   }
 
+  /** Whether there is anything of the peer's owner, expired or not. */
+  has(peer: CoapPeer): boolean {
+    return this.#entries.size > 0 && this.#owners.has(ownerOf(peer));
+  }
+
   /** The value under a key that this connection has put or taken over; it counts as used now. */
   get(peer: CoapPeer, key: string): V | undefined {
     const entry = this.#own(peer).find((one) => one.key === key);

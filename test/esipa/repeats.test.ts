@@ -49,7 +49,8 @@ function door(rig: Rig) {
     const client = new CoapClient({
       ...common,
       random: seededRandom(clients.size + 2),
-      send: (octets) => server.receive(peer(id, identity), octets),
+      // No network answers while it takes a message.
+      send: (octets) => queueMicrotask(() => server.receive(peer(id, identity), octets)),
     });
     clients.set(id, client);
     const body = EsipaMessageFromIpaToEim.encode(message);
