@@ -165,11 +165,6 @@ export async function serve(
         unknownEid: config.esipa.unknownEid,
         boundEidsOpen: config.esipa.boundEidsOpen,
         maxDeliveries: config.orders.maxDeliveries,
-        notifications: {
-          retry: config.es9.notificationRetry,
-          retryLimit: config.es9.notificationRetryLimit,
-          lifetime: config.es9.notificationLifetime,
-        },
         strict: config.messages.strict,
         notifications: {
           retry: config.es9.notificationRetry,

@@ -11,6 +11,7 @@ import { addDevice } from '../src/cli/commands/device.ts';
 import { addDtls } from '../src/cli/commands/dtls.ts';
 import { addEuicc } from '../src/cli/commands/euicc.ts';
 import { addInfo } from '../src/cli/commands/info.ts';
+import { addNotification } from '../src/cli/commands/notification.ts';
 import { addOrder } from '../src/cli/commands/order.ts';
 import { addServe } from '../src/cli/commands/serve.ts';
 import { withCommonOptions } from '../src/cli/context.ts';
@@ -57,7 +58,16 @@ function eim(): Command {
     .configureOutput({ writeOut: () => {}, writeErr: () => {} });
   const { stdin, stdout, stderr } = process;
   const context = { stdin, stdout, stderr, env: {}, now: Date.now };
-  for (const add of [addServe, addInfo, addOrder, addDevice, addEuicc, addDtls, addDecode])
+  for (const add of [
+    addServe,
+    addInfo,
+    addOrder,
+    addDevice,
+    addEuicc,
+    addDtls,
+    addNotification,
+    addDecode,
+  ])
     add(program, context);
   idle(program);
   return program;

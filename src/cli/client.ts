@@ -13,6 +13,9 @@ import type {
   EuiccView,
   InfoView,
   NewDeviceView,
+  NotificationList,
+  NotificationRetryView,
+  NotificationView,
   OrderList,
   OrderView,
   QuirkOverview,
@@ -156,6 +159,22 @@ export class Client {
 
   closeConnection(id: string): Promise<void> {
     return this.#ask(`/v1/dtls/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
+  notifications(query: Request['query'] = {}): Promise<NotificationList> {
+    return this.#ask('/v1/notifications', { query });
+  }
+
+  notification(id: string): Promise<NotificationView> {
+    return this.#ask(`/v1/notifications/${encodeURIComponent(id)}`);
+  }
+
+  retryNotification(id: string): Promise<NotificationRetryView> {
+    return this.#ask(`/v1/notifications/${encodeURIComponent(id)}/retry`, { method: 'POST' });
+  }
+
+  dropNotification(id: string): Promise<void> {
+    return this.#ask(`/v1/notifications/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   /** The eIM is believed to answer in the shape that rest/api.ts states: both are of one version. */

@@ -10,6 +10,7 @@ import { addDevice } from './commands/device.ts';
 import { addDtls } from './commands/dtls.ts';
 import { addEuicc } from './commands/euicc.ts';
 import { addInfo } from './commands/info.ts';
+import { addNotification } from './commands/notification.ts';
 import { addOrder } from './commands/order.ts';
 import { addServe } from './commands/serve.ts';
 import { type Context, withCommonOptions } from './context.ts';
@@ -32,6 +33,7 @@ function makeProgram(context: Context): Command {
   addDevice(program, context);
   addEuicc(program, context);
   addDtls(program, context);
+  addNotification(program, context);
   addDecode(program, context);
   return program;
 }

@@ -40,7 +40,15 @@ export const notifications = table<NotificationRow>('notification');
 /** Rows read at a time. */
 const page = 256;
 
-export function keyOf({ eid, seqNumber, address }: KeptNotification): string {
+export function keyOf({
+  eid,
+  seqNumber,
+  address,
+}: {
+  readonly eid: string;
+  readonly seqNumber: number;
+  readonly address: string;
+}): string {
   return `${eid}/${String(seqNumber).padStart(16, '0')}/${address}`;
 }
 

@@ -6,6 +6,7 @@ import type { Random } from '../base/random.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
 import type { Quirks } from '../fleet/quirks.ts';
+import type { Eid } from '../messages/ids.ts';
 import type { Orders } from '../orders/orders.ts';
 
 /** trustedPublicKeyDataTls (SGP.32 2.11.1.1.1): the certificate, or its bare key. */
@@ -76,6 +77,46 @@ export interface PeerConnections {
   end(match: (connection: { readonly id: string }) => boolean): number;
 }
 
+/** A notification of a eUICC that its SM-DP+ does not have yet. Times in milliseconds since 1970. */
+export interface Notification {
+  /** `<eid>-<seqNumber>-<address>`. */
+  readonly id: string;
+  readonly eid: Eid;
+  readonly seqNumber: number;
+  /** As the standard names it: `notificationEnable`. */
+  readonly operation: string;
+  /** As in EF.ICCID, hex. */
+  readonly iccid?: string;
+  /** Where it is taken. */
+  readonly address: string;
+  /** Where the eUICC says that it belongs. */
+  readonly announcedAddress: string;
+  readonly state: 'waiting' | 'refused';
+  readonly received: number;
+  readonly tries: number;
+  readonly lastTry?: number;
+  readonly nextTry?: number;
+  /** What came of the last try. */
+  readonly reason?: string;
+  /** `BF37…` or `30…`. */
+  readonly pendingNotification: Uint8Array;
+}
+
+/** The notifications that are kept. */
+export interface Notifications {
+  list(filter: {
+    readonly eid?: Eid;
+    readonly state?: 'waiting' | 'refused';
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<readonly Notification[]>;
+  get(id: string): Promise<Notification | undefined>;
+  /** Takes it to its SM-DP+ now; gives what is left of it then, nothing where it was delivered. */
+  retry(id: string): Promise<Notification | undefined>;
+  /** Takes it out undelivered; false where there is none. */
+  drop(id: string): Promise<boolean>;
+}
+
 export interface Desk {
   readonly orders: Pick<
     Orders,
@@ -88,6 +129,7 @@ export interface Desk {
     'add' | 'addAll' | 'get' | 'list' | 'remove' | 'revoke' | 'rotate' | 'setAddress'
   >;
   readonly dtls: PeerConnections;
+  readonly notifications: Notifications;
   /** Most octets of an eUICC Package, `BF51…`. */
   readonly packageLimit: number;
   /** @param trust what eUICCs are to trust of the DTLS server; absent: as configured */

@@ -7,7 +7,15 @@ import { Quirks } from '../../src/fleet/quirks.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import type { Order, Outcome } from '../../src/orders/order.ts';
 import { Orders } from '../../src/orders/orders.ts';
-import type { Desk, Info, PeerConnection, PeerConnections, TlsTrust } from '../../src/rest/desk.ts';
+import type {
+  Desk,
+  Info,
+  Notification,
+  Notifications,
+  PeerConnection,
+  PeerConnections,
+  TlsTrust,
+} from '../../src/rest/desk.ts';
 import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { testBox } from '../support/box.ts';
@@ -71,6 +79,48 @@ export function knownConnections(): PeerConnections {
   };
 }
 
+/** Notifications as the procedures would have them: the first waits, the second was refused. */
+export function keptNotifications(): Notifications {
+  const received = Date.UTC(2026, 0, 1);
+  const one = (seqNumber: number, rest: Partial<Notification>): Notification => ({
+    id: `${eid}-${seqNumber}-smdp.example.com`,
+    eid,
+    seqNumber,
+    operation: 'notificationEnable',
+    iccid: efIccid,
+    address: 'smdp.example.com',
+    announcedAddress: 'smdp.example.com',
+    state: 'waiting',
+    received,
+    tries: 0,
+    pendingNotification: Uint8Array.of(0x30, 0),
+    ...rest,
+  });
+  const lastTry = received + 60_000;
+  const tried = { tries: 2, lastTry, nextTry: lastTry + 240_000, reason: 'HTTP status 503' };
+  const no = 'the SM-DP+ refuses it: 8.10.1/3.9 unknown';
+  const all = [
+    one(4, tried),
+    one(5, { state: 'refused', tries: 1, lastTry, reason: no }),
+    one(6, {}),
+  ];
+  const known = new Map(all.map((notification) => [notification.id, notification]));
+  return {
+    list: async ({ eid: of, state, after, limit }) =>
+      [...known.values()]
+        .filter((it) => (of === undefined || it.eid === of) && (state ?? it.state) === it.state)
+        .filter(({ id }) => after === undefined || id > after)
+        .slice(0, limit),
+    get: async (id) => known.get(id),
+    // The SM-DP+ takes what it has not refused.
+    retry: async (id) => {
+      if (known.get(id)?.state === 'waiting') known.delete(id);
+      return known.get(id);
+    },
+    drop: async (id) => known.delete(id),
+  };
+}
+
 export interface Running {
   readonly url: string;
   readonly desk: Desk & { readonly orders: Orders };
@@ -87,6 +137,7 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
     quirks: new Quirks(common),
     devices: await Devices.open({ ...common, box: testBox() }),
     dtls: knownConnections(),
+    notifications: keptNotifications(),
     packageLimit: 4096,
     // Another octet where the key is to be trusted: enough to tell the two apart.
     info: (trust?: TlsTrust) =>
