@@ -17,8 +17,13 @@ class Refused extends Error {
   }
 }
 
+/** What the IPA can do besides what it always can: bit 5 of ipaFeatures. */
+export interface IpaFeatures {
+  readonly minimizeEsipaBytes?: boolean;
+}
+
 /** A source of data: its field as IpaEuiccData has it, undefined where there is nothing. */
-type Source = (card: Card, request: Uint8Array) => Uint8Array | undefined;
+type Source = (card: Card, request: Uint8Array, features: IpaFeatures) => Uint8Array | undefined;
 
 /** IpaEuiccData's fields in their order, the echo of eimTransactionId among them. */
 const sources: readonly (readonly [tag: number, source: Source])[] = [
@@ -32,20 +37,23 @@ const sources: readonly (readonly [tag: number, source: Source])[] = [
   [0xa5, (card, request) => certificate(card, request, 0xa5)],
   [0xa6, (card, request) => certificate(card, request, 0xa6)],
   [0x87, (_card, request) => echo(request, 0x87)],
-  // indirectRspServerCommunication; ipaRetrieveCoaps.
-  [0xa8, () => tlv(0xa8, tlv(0x80, hex('0640')), tlv(0x81, hex('0640')))],
+  [0xa8, (_card, _request, features) => capabilities(features)],
   [0xa9, () => tlv(0xa9, tlv(0x80, hex('35290611')), tlv(0xa1))],
 ];
 
 const echoTag = 0x87;
 
 /** The IpaEuiccDataResponse (`BF52…`) to `request`. A tag that we know and have no value for is left out. */
-export function answerDataRequest(card: Card, request: Uint8Array): Uint8Array {
+export function answerDataRequest(
+  card: Card,
+  request: Uint8Array,
+  features: IpaFeatures = {},
+): Uint8Array {
   try {
     const wanted = wantedTags(request);
     if (emergencyActive(card)) throw new Refused(DataError.ecallActive);
     const fields = sources.flatMap(([tag, source]) => {
-      const field = wanted.includes(tag) ? source(card, request) : undefined;
+      const field = wanted.includes(tag) ? source(card, request, features) : undefined;
       return field === undefined ? [] : [field];
     });
     return tlv(0xbf52, tlv(0xa0, ...fields));
@@ -55,6 +63,12 @@ export function answerDataRequest(card: Card, request: Uint8Array): Uint8Array {
     const code = tlv(0x02, Uint8Array.of(error.code));
     return tlv(0xbf52, tlv(0xa1, ...(correlation === undefined ? [] : [correlation]), code));
   }
+}
+
+/** ipaFeatures: indirectRspServerCommunication, and what it has besides; ipaSupportedProtocols: ipaRetrieveCoaps. */
+function capabilities({ minimizeEsipaBytes = false }: IpaFeatures): Uint8Array {
+  const features = hex(minimizeEsipaBytes ? '0244' : '0640');
+  return tlv(0xa8, tlv(0x80, features), tlv(0x81, hex('0640')));
 }
 
 /** The tags asked for, and that of the echo. Throws Refused for one that IpaEuiccData does not have. */

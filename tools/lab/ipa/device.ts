@@ -34,6 +34,8 @@ export interface DeviceOptions {
   readonly watch?: BlockWatch;
   /** What its IPA does wrong. Default: nothing. */
   readonly faults?: ReadonlySet<Fault>;
+  /** Whether its IPA tells the eIM as little as it needs (minimizeEsipaBytes). Default: no. */
+  readonly minimizes?: boolean;
   /** Whether it takes what the eIM pushes; on its own stack alone. Default: no. */
   readonly takesPushes?: boolean;
 }
@@ -61,6 +63,7 @@ export class Device {
       card: options.card,
       onStep: options.onStep,
       ...(options.faults === undefined ? {} : { faults: options.faults }),
+      minimizes: options.minimizes ?? false,
       esipa: {
         exchange: (name, request) => this.#counted(name, undefined, () => this.#exchange(request)),
       },

@@ -17,8 +17,9 @@ import {
   seqNumberOfResult,
   smallInteger,
 } from './card.ts';
-import { answerDataRequest } from './data-request.ts';
+import { answerDataRequest, type IpaFeatures } from './data-request.ts';
 import { download } from './download.ts';
+import { minimizing } from './minimize.ts';
 import {
   isOldPackage,
   newDataRequest,
@@ -40,6 +41,8 @@ export interface IpaOptions {
   readonly onStep?: OnStep;
   /** Whether the eIM is out of reach with the profile that is enabled now: the IPA then rolls back, where it may. */
   readonly unreachable?: () => boolean;
+  /** Whether it tells the eIM as little as it needs (minimizeEsipaBytes). Default: no. */
+  readonly minimizes?: boolean;
   /** What it does wrong; looked at whenever it could. Default: nothing. */
   readonly faults?: ReadonlySet<Fault>;
 }
@@ -63,6 +66,7 @@ export class Ipa {
   readonly #unreachable: () => boolean;
   readonly #faults: ReadonlySet<Fault>;
   readonly #eid: Uint8Array;
+  readonly #features: IpaFeatures;
   /** The cause to be told with the next poll. */
   #stateChangeCause: number | undefined;
 
@@ -70,10 +74,11 @@ export class Ipa {
     const { card, esipa, onStep = () => {}, unreachable = () => false } = options;
     this.#faults = options.faults ?? new Set();
     this.#card = card;
-    this.#esipa = esipa;
     this.#onStep = onStep;
     this.#unreachable = unreachable;
     this.#eid = eidOfCard(card);
+    this.#features = { minimizeEsipaBytes: options.minimizes ?? false };
+    this.#esipa = options.minimizes ? minimizing(esipa, this.#eid) : esipa;
   }
 
   /** The next poll says that the eUICC's state has changed, and why (notifyStateChange). */
@@ -128,12 +133,11 @@ export class Ipa {
     }
     let result = this.#execute(request);
     if (faults.has('replay')) result = this.#execute(request);
-    if (faults.has('forget-result')) {
-      for (const kept of pendingPackageResults(this.#card)) {
-        removeFromList(this.#card, seqNumberOfResult(kept));
-      }
+    const own = packageResultOf(result);
+    if (findChild(own, 0xa0) !== undefined) {
+      if (faults.has('forget-result')) removeFromList(this.#card, seqNumberOfResult(own));
+      if (faults.has('lose-result') || faults.has('forget-result')) return;
     }
-    if (faults.has('lose-result') || faults.has('forget-result')) return;
     if (faults.has('reset-after-enable') && enables(request)) {
       await this.deliverNotifications();
       return this.deliverPackageResults();
@@ -145,7 +149,9 @@ export class Ipa {
 
   /** The answer to a data request. */
   #data(request: Uint8Array): Uint8Array {
-    if (!this.#faults.has('old-shapes')) return answerDataRequest(this.#card, request);
+    if (!this.#faults.has('old-shapes')) {
+      return answerDataRequest(this.#card, request, this.#features);
+    }
     const asked = newDataRequest(request);
     if (asked === undefined) return oldTagListRefused;
     return oldDataResponse(answerDataRequest(this.#card, asked));
@@ -274,6 +280,11 @@ function refusal(request: Uint8Array, old: boolean): Uint8Array {
   const eimTransactionId = findChild(child(request, 0x30, 'EuiccPackageRequest').raw, 0x82);
   const named = eimTransactionId === undefined ? [] : [tlv(0x80, eimTransactionId.value)];
   return tlv(0xa0, ...named, code);
+}
+
+/** The result of the package, without the notifications that it may come with. */
+function packageResultOf(result: Uint8Array): Uint8Array {
+  return readOnly(result).tag === 0x30 ? child(result, 0xbf51, 'ePRAndNotifications').raw : result;
 }
 
 /** Whether a package has an enable among its PSMOs. */
