@@ -15,15 +15,15 @@ import { type Cancel, systemClock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
-import type { CoapPeer } from './coap/request.ts';
 import { CoapServer } from './coap/server.ts';
+import { type CoapDevice, coapDevice, identityOf } from './coap-device.ts';
 import { coapOptions } from './coap-options.ts';
 import { coapStore, sweepCoapStore } from './coap-store.ts';
 import { type Config, ConfigError } from './config.ts';
 import { CrlFeed } from './crls.ts';
 import { AlertDescription, HandshakeError } from './dtls/alert.ts';
-import type { DtlsCredentials, PeerCredential, ShownCertificate } from './dtls/credentials.ts';
-import { type DtlsPeer, DtlsServer, type DtlsServerOptions } from './dtls/server.ts';
+import type { DtlsCredentials, ShownCertificate } from './dtls/credentials.ts';
+import { DtlsServer, type DtlsServerOptions } from './dtls/server.ts';
 import { suiteProfiles } from './dtls/suite-profiles.ts';
 import { forgetConnections, openConnectionStore } from './dtls-store.ts';
 import { Es9Client } from './es9/client.ts';
@@ -31,7 +31,6 @@ import { Https, type HttpsOptions } from './es9/https.ts';
 import { pemCrls } from './es9/pem.ts';
 import { handleEsipa } from './esipa/coap.ts';
 import { esipaRepeats } from './esipa/repeats.ts';
-import type { PeerIdentity } from './fleet/device.ts';
 import { type ChainName, Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
 import { type Refusal, refused } from './fleet/offers.ts';
@@ -41,7 +40,7 @@ import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
 import { Orders } from './orders/orders.ts';
 import { Outward, type OutwardPeer, type OutwardTarget } from './outward.ts';
-import type { Caller, Eim } from './procedures/eim.ts';
+import type { Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
 import { NotificationDesk } from './procedures/notification-desk.ts';
 import { Pushes } from './procedures/pushes.ts';
@@ -426,32 +425,6 @@ function deviceNames({
   };
 }
 
-/** Who a peer proved to be; undefined where it proved nothing. */
-function identityOf(credential: PeerCredential): PeerIdentity | undefined {
-  return credential.type === 'anonymous'
-    ? undefined
-    : { kind: credential.type, name: credential.identity };
-}
-
-/** A connection as CoAP and what is above it see it. */
-interface CoapDevice extends CoapPeer {
-  readonly caller: Caller;
-}
-
-function coapDevice(peer: DtlsPeer): CoapDevice {
-  const identity = identityOf(peer.credential);
-  return {
-    id: peer.id,
-    maxPayload: peer.maxPayload,
-    get allowance() {
-      return peer.allowance;
-    },
-    ...(identity === undefined ? {} : { identity: identity.name }),
-    caller: callerOf(peer),
-    send: (message) => peer.send(message),
-  };
-}
-
 /** A connection of ours to a device, as CoAP sees it. */
 function outwardDevice(
   { name, credential: { type: kind } }: OutwardTarget,
@@ -459,12 +432,6 @@ function outwardDevice(
 ): CoapDevice {
   const caller = { peerId: id, identity: { kind, name } };
   return { id, identity: name, maxPayload, caller, send };
-}
-
-/** What the procedures see of a connection. */
-function callerOf({ id, handle, credential }: DtlsPeer): Caller {
-  const identity = identityOf(credential);
-  return { peerId: id, connection: handle, ...(identity === undefined ? {} : { identity }) };
 }
 
 function es9Options({ es9 }: Config): Omit<HttpsOptions, 'clock' | 'log'> {

@@ -2,6 +2,11 @@
 export class Serial {
   readonly #tails = new Map<string, Promise<unknown>>();
 
+  /** Whether there is work under `key`, or waits. */
+  isBusy(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** Runs `work` after all earlier work under `key` has ended, whatever came of it. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key) ?? Promise.resolve();

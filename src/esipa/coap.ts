@@ -4,7 +4,7 @@
  * See docs/interpretation-log.md#esipa-over-coap for path, content format and codes.
  */
 import { CoapError, Code } from '../coap/codes.ts';
-import type { CoapPeer, CoapRequest, CoapResponse } from '../coap/request.ts';
+import type { CoapPeer, CoapRequest, CoapResponse, Soon } from '../coap/request.ts';
 import type { Caller, Eim } from '../procedures/eim.ts';
 import { NotKeptError } from '../procedures/notification-delivery.ts';
 import { callFunction, NoFunctionError } from './functions.ts';
@@ -16,13 +16,13 @@ export interface EsipaCoapSettings {
   readonly contentFormats: readonly number[];
 }
 
-/** Handles one request of the caller. */
-export async function handleEsipa<P extends CoapPeer>(
+/** Handles one request of the caller; throws CoapError, or rejects with it. */
+export function handleEsipa<P extends CoapPeer>(
   eim: Eim,
   settings: EsipaCoapSettings,
   caller: Caller,
   request: CoapRequest<P>,
-): Promise<CoapResponse> {
+): Soon<CoapResponse> {
   if (!settings.paths.includes(request.path.join('/')))
     throw new CoapError(Code.notFound, 'no such resource');
   if (request.method !== 'POST') throw new CoapError(Code.methodNotAllowed, 'POST only');
@@ -34,29 +34,35 @@ export async function handleEsipa<P extends CoapPeer>(
     const formats = settings.contentFormats.join(', ');
     throw new CoapError(Code.notAcceptable, `answers have content format ${formats}`);
   }
-  const body = await answer(eim, caller, request.body);
-  if (body.length === 0) return { code: Code.changed };
   const answered = accept ?? contentFormat ?? settings.contentFormats[0];
-  return {
-    code: Code.content,
-    body,
-    ...(answered === undefined ? {} : { contentFormat: answered }),
-  };
+  try {
+    const body = callFunction(eim, caller, request.body);
+    if (!(body instanceof Promise)) return responseOf(body, answered);
+    return body.then(
+      (later) => responseOf(later, answered),
+      (error: unknown) => refuse(eim, error),
+    );
+  } catch (error) {
+    return refuse(eim, error);
+  }
 }
 
-async function answer(eim: Eim, caller: Caller, body: Uint8Array): Promise<Uint8Array> {
-  try {
-    return await callFunction(eim, caller, body);
-  } catch (error) {
-    if (error instanceof NoFunctionError) {
-      eim.log.drop('no ESipa message', { why: error.message });
-      throw new CoapError(Code.badRequest, error.message);
-    }
-    if (error instanceof NotKeptError) {
-      throw new CoapError(Code.serviceUnavailable, error.message, { maxAge: busyMaxAge });
-    }
-    throw error;
+function responseOf(body: Uint8Array, contentFormat: number | undefined): CoapResponse {
+  if (body.length === 0) return { code: Code.changed };
+  if (contentFormat === undefined) return { code: Code.content, body };
+  return { code: Code.content, body, contentFormat };
+}
+
+/** Throws the error that a function ended with, as CoAP says it. */
+function refuse(eim: Eim, error: unknown): never {
+  if (error instanceof NoFunctionError) {
+    eim.log.drop('no ESipa message', { why: error.message });
+    throw new CoapError(Code.badRequest, error.message);
   }
+  if (error instanceof NotKeptError) {
+    throw new CoapError(Code.serviceUnavailable, error.message, { maxAge: busyMaxAge });
+  }
+  throw error;
 }
 
 /** Seconds after which a device may try again what could not be taken. */

@@ -10,7 +10,7 @@ import { DerError } from '../messages/tlv.ts';
 import { cancelSession } from '../procedures/cancel-session.ts';
 import { type Deviation, heard } from '../procedures/dialect.ts';
 import type { Caller, Eim } from '../procedures/eim.ts';
-import { getEimPackage } from '../procedures/get-eim-package.ts';
+import { getEimPackage, nothingToDo } from '../procedures/get-eim-package.ts';
 import { handleNotification } from '../procedures/handle-notification.ts';
 import {
   authenticateClient,
@@ -25,17 +25,31 @@ export class NoFunctionError extends Error {
 }
 
 /**
- * Answers one ESipa message, both in DER; no octets where the function has no answer. Throws NoFunctionError before
- * anything is done; NotKeptError of handleNotification.
+ * Answers one ESipa message, both in DER; no octets where the function has no answer. At once where nothing has to be
+ * waited for: most polls find nothing to do. Throws NoFunctionError, or rejects with it, before anything is done; rejects
+ * with NotKeptError of handleNotification.
  */
-export async function callFunction(
+export function callFunction(
   eim: Eim,
   caller: Caller,
   request: Uint8Array,
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
   const read = readMessage(eim, request);
   if ('refusal' in read) return read.refusal;
   const { message, deviations } = read;
+  if (message.type === 'getEimPackageRequest' && deviations.length === 0) {
+    const nothing = nothingToDo(eim, caller, message.value);
+    if (nothing !== undefined) return nothing;
+  }
+  return callWith(eim, caller, message, deviations);
+}
+
+async function callWith(
+  eim: Eim,
+  caller: Caller,
+  message: EsipaMessageFromIpaToEim,
+  deviations: readonly Deviation[],
+): Promise<Uint8Array> {
   await heard(eim, caller, message, deviations);
   switch (message.type) {
     case 'initiateAuthenticationRequestEsipa': // 6.3.2.1

@@ -15,7 +15,7 @@ import { StateChangeCause } from '../messages/eim-package.ts';
 import type { Eid, Iccid } from '../messages/ids.ts';
 import { nameOf } from '../messages/primitives.ts';
 import { type Change, put, remove, type Store, table } from '../store/store.ts';
-import { Contacts } from './contacts.ts';
+import { Contacts, type LastContact } from './contacts.ts';
 import type { Doubt, Origin, Outstanding, Topic } from './knowledge.ts';
 import { afterPoll, type PollTimes } from './poll-times.ts';
 import type { LevelSeen, ProtocolLevel } from './protocol-level.ts';
@@ -177,6 +177,8 @@ type Row = EuiccRecord[Fact] | Origin | Doubt;
 
 const euiccs = table<Row>('euicc');
 const eidLength = 32;
+/** eUICCs known to have nothing to ask; beyond, all are looked up again. */
+const mostRemembered = 100_000;
 const originMark = 'of:';
 const doubtMark = 'doubt:';
 
@@ -192,6 +194,8 @@ export class Euiccs {
    */
   readonly #counters = new Map<Eid, number>();
   readonly #contacts: Contacts;
+  /** Those that were seen to have neither doubts to ask about nor a result outstanding: nearly all. */
+  readonly #nothingToAsk = new Set<Eid>();
 
   constructor(options: EuiccsOptions) {
     this.#store = options.store;
@@ -257,6 +261,7 @@ export class Euiccs {
    */
   change(eid: Eid, patch: EuiccPatch, origin?: Origin): readonly Change[] {
     const changes: Change[] = [];
+    if (patch.outstanding !== undefined) this.#nothingToAsk.delete(eid);
     for (const [name, value] of Object.entries(patch)) {
       if (value === undefined) continue;
       if (origin !== undefined) changes.push(put(euiccs, `${eid}/${originMark}${name}`, origin));
@@ -279,6 +284,16 @@ export class Euiccs {
     await this.#store.commit([...this.forget(eid, ...names), ...origins]);
   }
 
+  /** It was seen that there is nothing to ask this eUICC of ourselves; so it is until a doubt arises or a package leaves. */
+  nothingToAsk(eid: Eid): void {
+    if (this.#nothingToAsk.size >= mostRemembered) this.#nothingToAsk.clear();
+    this.#nothingToAsk.add(eid);
+  }
+
+  hasNothingToAsk(eid: Eid): boolean {
+    return this.#nothingToAsk.has(eid);
+  }
+
   /** The changes that forget these facts. */
   forget(eid: Eid, ...names: readonly (keyof EuiccFacts)[]): readonly Change[] {
     return names.map((name) => remove(euiccs, `${eid}/${name}`));
@@ -287,6 +302,7 @@ export class Euiccs {
   /** The changes that put something in doubt; it will be asked for anew, however often it was before. */
   doubt(eid: Eid, about: readonly Topic[], why: string): readonly Change[] {
     const doubt = { since: this.#clock.now(), why, asked: 0 };
+    this.#nothingToAsk.delete(eid);
     return about.map((topic) => put(euiccs, `${eid}/${doubtMark}${topic}`, doubt));
   }
 
@@ -338,10 +354,9 @@ export class Euiccs {
    * tells nothing else (contacts.ts).
    */
   async contact(eid: Eid, contact: Contact): Promise<void> {
-    const { peer: lastPeer, connection: lastConnection, stateChangeCause } = contact;
-    const by = { lastPeer, ...(lastConnection === undefined ? {} : { lastConnection }) };
-    const last = { lastContact: this.#clock.now(), ...by };
-    if (stateChangeCause === undefined && this.#contacts.heard(eid, last)) return;
+    if (this.heard(eid, contact)) return;
+    const { stateChangeCause } = contact;
+    const by = byOf(contact);
     await this.#serial.run(eid, async () => {
       const now = this.#clock.now();
       const known = await this.get(eid);
@@ -361,6 +376,12 @@ export class Euiccs {
       await this.#store.commit(changes);
       this.#contacts.written(eid, fresh);
     });
+  }
+
+  /** Notes a poll that tells nothing else of an eUICC that is remembered; false, and nothing noted, for any other. */
+  heard(eid: Eid, contact: Contact): boolean {
+    if (contact.stateChangeCause !== undefined) return false;
+    return this.#contacts.heard(eid, { lastContact: this.#clock.now(), ...byOf(contact) });
   }
 
   /** The device has heard that there is nothing more: it will be silent until its next call. */
@@ -420,6 +441,12 @@ function fact<F extends Fact>(eid: Eid, name: F, value: NonNullable<EuiccRecord[
 }
 
 /** The name of a stateChangeCause; `undefined` (127) for numbers of later versions. */
+function byOf({ peer, connection }: Contact): Pick<LastContact, 'lastPeer' | 'lastConnection'> {
+  return connection === undefined
+    ? { lastPeer: peer }
+    : { lastPeer: peer, lastConnection: connection };
+}
+
 function causeName(cause: number): StateChangeCauseName {
   const name = nameOf(StateChangeCause, cause);
   return isCause(name) ? name : 'undefined';

@@ -4,7 +4,7 @@
  * a device that polls again without having reported gets the same bytes.
  */
 import { BytesError, toHex } from '../base/bytes.ts';
-import { CounterError } from '../fleet/euiccs.ts';
+import { type Contact, CounterError } from '../fleet/euiccs.ts';
 import { levelOf } from '../fleet/protocol-level.ts';
 import { ActivationCodeError } from '../messages/activation-code.ts';
 import {
@@ -32,17 +32,33 @@ import { buildDataRequest, euiccDataDue } from './ipa-euicc-data.ts';
 import { buildDownloadTrigger } from './profile-download-trigger.ts';
 import { leaving, settle, stateChanged } from './settle.ts';
 
+/**
+ * The answer to a poll of which memory alone can tell that it finds nothing to do, as most do; undefined where it cannot
+ * tell, and `getEimPackage` is to look.
+ */
+export function nothingToDo(
+  eim: Eim,
+  caller: Caller,
+  request: GetEimPackageRequest,
+): Uint8Array | undefined {
+  const eid = eidIn(request);
+  if (eid === undefined || tellsOfChange(request)) return undefined;
+  if (!eim.orders.isIdle(eid) || eim.serial.isBusy(eid)) return undefined;
+  if (!eim.devices.anyCovers(eid) || !maySpeakFor(eim, caller, eid)) return undefined;
+  if (!eim.euiccs.heard(eid, contactOf(caller))) return undefined;
+  eim.polls.set(caller.peerId, eid);
+  eim.euiccs.rests(eid);
+  return nothingAvailable;
+}
+
 /** Returns the GetEimPackageResponse, `BF4F…`. */
 export async function getEimPackage(
   eim: Eim,
   caller: Caller,
   request: GetEimPackageRequest,
 ): Promise<Uint8Array> {
-  let eid: Eid;
-  try {
-    eid = eidOf(request.eidValue);
-  } catch (error) {
-    if (!(error instanceof IdError)) throw error;
+  const eid = eidIn(request);
+  if (eid === undefined) {
     eim.log.warn('poll with an invalid EID', {
       eid: toHex(request.eidValue),
       by: callerText(caller),
@@ -69,24 +85,32 @@ async function next(
   eid: Eid,
   request: GetEimPackageRequest,
 ): Promise<Uint8Array> {
-  const { peerId, connection } = caller;
-  eim.polls.set(peerId, eid);
-  await eim.euiccs.contact(eid, {
-    peer: callerText(caller),
-    ...(connection === undefined ? {} : { connection }),
-    ...stateChange(request),
-  });
+  eim.polls.set(caller.peerId, eid);
+  await eim.euiccs.contact(eid, { ...contactOf(caller), ...stateChange(request) });
   if (tellsOfChange(request)) await stateChanged(eim, eid);
-  const isIdle = eim.orders.isIdle(eid);
   let due = await nextEimPackage(eim, eid);
-  if (due === undefined && !isIdle && (await settle(eim, eid))) {
-    due = await nextEimPackage(eim, eid);
-  }
+  if (due === undefined && (await settle(eim, eid))) due = await nextEimPackage(eim, eid);
   if (due === undefined) {
     eim.euiccs.rests(eid);
-    return refusal(EimPackageError.noEimPackageAvailable);
+    return nothingAvailable;
   }
   return tlv(0xbf4f, due.eimPackage);
+}
+
+/** Undefined where the octets are no EID. */
+function eidIn({ eidValue }: GetEimPackageRequest): Eid | undefined {
+  try {
+    return eidOf(eidValue);
+  } catch (error) {
+    if (error instanceof IdError) return undefined;
+    throw error;
+  }
+}
+
+function contactOf(caller: Caller): Contact {
+  const { connection } = caller;
+  const peer = callerText(caller);
+  return connection === undefined ? { peer } : { peer, connection };
 }
 
 /** An eIM package that may leave: what it is, and the order that it is for, are durable. */
@@ -217,3 +241,5 @@ function badRequest(request: OrderRequest): ProcedureError {
 function refusal(code: number): Uint8Array {
   return GetEimPackageResponse.encode({ type: 'eimPackageError', value: code });
 }
+
+const nothingAvailable = refusal(EimPackageError.noEimPackageAvailable);

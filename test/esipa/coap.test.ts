@@ -18,7 +18,7 @@ const settings: EsipaCoapSettings = { paths: ['gsma/rsp2/asn1', 'esipa'], conten
 const poll = hex(`BF4F125A10${eid}`);
 const nothing = 'BF4F03020101';
 
-function ask(
+async function ask(
   rig: Rig,
   change: Partial<CoapRequest> = {},
   using: EsipaCoapSettings = settings,

@@ -120,7 +120,7 @@ export class Rig {
   }
 
   /** One message to the eIM, one answer. */
-  say(message: EsipaMessageFromIpaToEim, by = caller): Promise<Uint8Array> {
+  async say(message: EsipaMessageFromIpaToEim, by = caller): Promise<Uint8Array> {
     return callFunction(this.eim, by, EsipaMessageFromIpaToEim.encode(message));
   }
 
