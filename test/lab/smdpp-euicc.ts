@@ -39,14 +39,26 @@ export interface Reply {
   readonly code: string;
 }
 
-/** Posts to an SM-DP+ whose certificate must chain to the lab's CI. */
+/** Posts to a server whose certificate must chain to the lab's CI; `credential` is the client's own. */
 export class Es9 {
   readonly #agent: Agent;
   readonly #port: number;
+  readonly #folder: string;
 
-  constructor(pki: Pick<LabPki, 'ci'>, port: number) {
-    this.#agent = new Agent({ ca: new X509Certificate(pki.ci.certificate).toString() });
+  constructor(
+    pki: Pick<LabPki, 'ci'>,
+    port: number,
+    { folder = 'es9plus', credential }: { folder?: string; credential?: LabCredential } = {},
+  ) {
+    this.#agent = new Agent({
+      ca: new X509Certificate(pki.ci.certificate).toString(),
+      ...(credential && {
+        cert: new X509Certificate(credential.certificate).toString(),
+        key: credential.key.export({ format: 'pem', type: 'pkcs8' }),
+      }),
+    });
     this.#port = port;
+    this.#folder = folder;
   }
 
   post(
@@ -56,7 +68,7 @@ export class Es9 {
     method = 'POST',
   ): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const path = `/gsma/rsp2/es9plus/${name}`;
+      const path = `/gsma/rsp2/${this.#folder}/${name}`;
       const options = { host: '127.0.0.1', port: this.#port, method, path, headers };
       const out = request({ ...options, agent: this.#agent }, (response) => {
         const parts: Buffer[] = [];
