@@ -693,14 +693,6 @@ export const settings = {
       'euicc quirks --known): for certification.',
     ),
   },
-  messages: {
-    strict: setting(
-      flag,
-      false,
-      'true: what devices send other than the standard has it is refused, also where it is known and safe to read (eim',
-      'euicc quirks --known): for certification.',
-    ),
-  },
   push: {
     silence: setting(
       duration,

@@ -198,20 +198,6 @@ export const ipaEuiccDataAsV10: FieldShape = {
   },
 };
 
-/** v1.0 has defaultSmdpAddress at 80 and ipaCapabilities at 88, which v1.2 does not have. */
-export const ipaEuiccDataAsV10: FieldShape = {
-  name: 'ipa-euicc-data-v1.0',
-  standard(element, reading) {
-    const fields = within(element, reading);
-    if (!has(fields, 0x80) && !has(fields, 0x88)) return undefined;
-    const moved = fields.map((one) => {
-      if (one.tag === 0x80) return tlv(0x81, contentOf(one));
-      return one.tag === 0x88 ? tlv(0xa8, contentOf(one)) : rawOf(one);
-    });
-    return tlv(element.tag, ...moved);
-  },
-};
-
 /** v1.0 has a mere code, `02 nn`, where v1.2 has `A0{80 eimTransactionId?, 02 nn}`. */
 export const eimPackageResultErrorAsV10: FieldShape = {
   name: 'eim-package-result-error-v1.0',
