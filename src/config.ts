@@ -248,9 +248,18 @@ function checkTogether(config: Config): void {
   if (key !== undefined && certificate === undefined) {
     problems.push('eim.tls.certificate: must be set, since eim.tls.key is');
   }
-  const { secret, dtls } = config;
+  const { secret, coap, dtls } = config;
   if (secret.key !== undefined && secret.keyFile !== undefined) {
     problems.push('secret.keyFile: must not be set, since secret.key is');
+  }
+  if (coap.ackTimeoutLeast > coap.ackTimeoutMost) {
+    problems.push('coap.ackTimeoutMost: must not be less than coap.ackTimeoutLeast');
+  }
+  const leastSilence = 1.5 * coap.nonTimeout + 1000;
+  if (coap.nonReceiveTimeout < leastSilence) {
+    problems.push(
+      `coap.nonReceiveTimeout: must be ${Math.ceil(leastSilence)}ms or more with this coap.nonTimeout`,
+    );
   }
   const leastCid = dtls.cidPrefix.length / 2 + 5;
   if (dtls.cidLength > 0 && dtls.cidLength < leastCid) {

@@ -220,7 +220,7 @@ export async function serve(
       deliver: (peer, data) => {
         const proved = identityOf(peer.credential);
         // Revoked while its handshake was under way.
-        if (proved !== undefined && !devices.stands(proved, clock.now())) peer.close();
+        if (proved !== undefined && !devices.stands(proved)) peer.close();
         else coap.receive(coapDevice(peer), data);
       },
       closed: (peer) => coap.forget(coapDevice(peer)),
@@ -378,11 +378,24 @@ function lastingOptions({ dtls }: Config): Pick<DtlsServerOptions, 'connectionId
 function keyLogTo(path: string, log: Log): (clientRandom: Uint8Array, master: Uint8Array) => void {
   log.warn('dtls.keyLog is set: the secrets of ALL connections are written to a file', { path });
   const write = (line: string) => appendFileSync(path, `${line}\n`, { mode: 0o600 });
-  write('# coap-eim: whoever reads this reads all that devices send and get');
+  try {
+    write('# coap-eim: whoever reads this reads all that devices send and get');
+  } catch (cause) {
+    throw new ConfigError(`dtls.keyLog: ${causeText(cause)}`, { cause });
+  }
   return (clientRandom, master) => {
-    log.warn('the secret of a connection was written to the key log', { path });
-    write(`CLIENT_RANDOM ${toHex(clientRandom).toLowerCase()} ${toHex(master).toLowerCase()}`);
+    try {
+      write(`CLIENT_RANDOM ${toHex(clientRandom).toLowerCase()} ${toHex(master).toLowerCase()}`);
+      log.warn('the secret of a connection was written to the key log', { path });
+    } catch (error) {
+      // A full disk, say: no reason to refuse the device.
+      log.error('the key log cannot be written', { path, why: causeText(error) });
+    }
   };
+}
+
+function causeText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function sweepConnections(dtls: DtlsServer, log: Log): Promise<void> {

@@ -646,7 +646,9 @@ export const settings = {
       'has its record. false: each restart costs every device a handshake, and what is in the store is deleted.',
     ),
     cidLength: setting(
-      z.union([z.literal(0), z.int().min(6).max(32)]),
+      z
+        .int()
+        .refine((length) => length === 0 || (length >= 6 && length <= 32), 'must be 0, or 6 to 32'),
       8,
       'Octets of the connection IDs given to devices (RFC 9146), so that they are found at any address: at least 5 more',
       'than dtls.cidPrefix has. A longer one is longer in each record. 0: none are given, and none taken.',

@@ -220,6 +220,21 @@ describe('wrong configuration', () => {
       { flags: { 'es9.hosts': { 'a.example': { crls: ['a.crl'] } } } },
       /^es9\.hosts\.a\.example\.crls: are for a ca/,
     ],
+    [
+      'connection IDs that are too short',
+      { flags: { 'dtls.cidLength': '3' } },
+      /^dtls\.cidLength: must be 0, or 6 to 32 \(from a flag\)$/,
+    ],
+    [
+      'asking for blocks before they may come',
+      { flags: { 'coap.nonTimeout': '3s' } },
+      /^coap\.nonReceiveTimeout: must be 5500ms or more with this coap\.nonTimeout$/,
+    ],
+    [
+      'bounds of ACK_TIMEOUT that cross',
+      { flags: { 'coap.ackTimeoutMost': '1s' } },
+      /^coap\.ackTimeoutMost: must not be less than coap\.ackTimeoutLeast$/,
+    ],
     ['a list that is none', { env: { EIM_ESIPA_PATHS: 'esipa' } }, /^esipa\.paths: /],
   ];
   for (const [what, sources, message] of cases) {

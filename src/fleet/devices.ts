@@ -314,9 +314,9 @@ export class Devices {
 
   /**
    * Whether whoever proved to be this may still speak, with a connection, or a session to be resumed, from that time
-   * (milliseconds since 1970).
+   * (milliseconds since 1970); without one, from just now, also where the clock was set back behind the device's addition.
    */
-  stands({ kind, name }: PeerIdentity, since: number): boolean {
+  stands({ kind, name }: PeerIdentity, since = Number.POSITIVE_INFINITY): boolean {
     const byChain = kind === 'certificate' && this.#nameOf !== undefined;
     const device = this.#devices.get(name);
     if (device === undefined) return byChain && eidIn(name) !== undefined;

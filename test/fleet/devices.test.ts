@@ -36,6 +36,20 @@ function keyOf(devices: Devices, identity: string): Uint8Array | undefined {
 }
 
 describe('devices', () => {
+  it('are let in also where the clock was set back behind their addition', async () => {
+    const store = new MemoryStore();
+    const ahead = new HandClock(Date.UTC(2026, 0, 2));
+    const box = testBox();
+    const log = silentLog();
+    await (await Devices.open({ store, clock: ahead, log, box })).add(meter);
+    const clock = new HandClock();
+    const devices = await Devices.open({ store, clock, log, box });
+    assert.equal(devices.stands(psk('meter-1')), true);
+    assert.equal(devices.stands(psk('meter-1'), clock.now()), false, 'a connection of before it');
+    await devices.revoke('meter-1');
+    assert.equal(devices.stands(psk('meter-1')), false);
+  });
+
   it('are found by their identity, with their key for the handshake', async () => {
     const devices = await open();
     const added = await devices.add({ ...meter, note: 'basement' });
