@@ -63,6 +63,9 @@ export interface Known {
  */
 const mostHellos = 16_384;
 
+/** Milliseconds between two looks at those asleep: each unpacks the oldest, which is too much for every datagram. */
+const lookEvery = 1000;
+
 export class Roster implements ConnectionHost {
   readonly keeps: boolean;
   readonly awake: Connections;
@@ -76,6 +79,8 @@ export class Roster implements ConnectionHost {
    */
   readonly #done: BoundedMap<string, true>;
   #alarm: Cancel | undefined;
+  /** When `sweep` looked at those asleep last. */
+  #looked = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: RosterOptions) {
@@ -240,6 +245,8 @@ export class Roster implements ConnectionHost {
       if (vault?.isAhead(connection) === true) vault.save(connection);
       else this.#layDown(connection);
     }
+    if (Math.abs(now - this.#looked) < lookEvery) return;
+    this.#looked = now;
     for (const standing of ['anonymous', 'proved'] as const) {
       for (;;) {
         const oldest = this.#asleep.oldest(standing);
