@@ -13,7 +13,7 @@ import type { Eim } from './eim.ts';
 import { endOrder } from './end-order.ts';
 import { type Es9Function, es9Reason, esipaCode } from './es9-errors.ts';
 import type { CompactFormError } from './full-forms.ts';
-import { doubtsAbout } from './settle.ts';
+import { askToKnow } from './settle.ts';
 
 /** What an order's outcome calls a failure in each function. */
 const procedureErrors = {
@@ -47,8 +47,8 @@ export async function fail(
 }
 
 /**
- * A compact form that cannot be rebuilt: ends the order. What is known of the eUICC may be stale, so it is to tell it
- * anew before the next try.
+ * A compact form that cannot be rebuilt: ends the order. What is known of the eUICC is missing or stale, so it is to
+ * tell that before the next try.
  */
 export async function failCompact(
   failing: Failing,
@@ -56,10 +56,9 @@ export async function failCompact(
   { message }: CompactFormError,
   also: readonly Change[],
 ): Promise<void> {
-  const { eim } = failing;
   const why = `a compact answer cannot be rebuilt: ${message}`;
-  const record = await eim.euiccs.ensure(eid);
-  await fail(failing, why, [...also, ...doubtsAbout(eim, record, ['data'], why)]);
+  await fail(failing, why, also);
+  await askToKnow(failing.eim, eid, why);
 }
 
 /**

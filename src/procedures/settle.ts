@@ -12,7 +12,7 @@ import type { EuiccRecord, StateChangeCauseName } from '../fleet/euiccs.ts';
 import { type Topic, topics } from '../fleet/knowledge.ts';
 import type { Eid } from '../messages/ids.ts';
 import { dataTags, tagListOf, tagsOf } from '../messages/tag-list.ts';
-import type { Order, OrderRequest, PsmoRequest } from '../orders/order.ts';
+import type { Order, OrderRequest, OrderState, PsmoRequest } from '../orders/order.ts';
 import { type NewOrder, OrderError } from '../orders/orders.ts';
 import type { Change } from '../store/store.ts';
 import type { Eim } from './eim.ts';
@@ -74,8 +74,23 @@ export function doubtsAbout(
     about: known.join(),
     why,
   });
-  eim.orders.wake(record.eid);
   return eim.euiccs.doubt(record.eid, known, why);
+}
+
+/**
+ * The changes that end a doubt once a package has told all: unless the doubt arose after the package first left, which
+ * the eUICC may have executed before.
+ */
+export function settledBy(
+  eim: Eim,
+  { eid, doubts }: EuiccRecord,
+  topic: Topic,
+  state: OrderState,
+): readonly Change[] {
+  const left = state.at === 'new' ? undefined : state.dispatch?.first;
+  const doubt = doubts[topic];
+  if (doubt === undefined || left === undefined || doubt.since > left) return [];
+  return eim.euiccs.settled(eid, topic);
 }
 
 function isKnown(record: EuiccRecord, topic: Topic): boolean {
@@ -155,24 +170,24 @@ function unreported(eim: Eim, record: EuiccRecord): readonly Change[] {
  * due for; runs within the EID's turn.
  */
 export async function settle(eim: Eim, eid: Eid): Promise<boolean> {
+  if (eim.euiccs.hasNothingToAsk(eid)) return false;
   let record = await eim.euiccs.get(eid);
   if (record?.outstanding !== undefined) {
     await eim.store.commit([...unreported(eim, record)]);
     record = await eim.euiccs.get(eid);
   }
-  if (record === undefined || !isOurs(eim, record)) return false;
+  if (record === undefined) return false;
   for (const topic of topics) {
     const doubt = record.doubts[topic];
     if (doubt === undefined || doubt.asked >= mostAsked) continue;
-    if (!mayAsk(eim, record, doubt.last)) {
-      // The next poll is to look again.
-      eim.orders.wake(eid);
-      return false;
-    }
+    if (!isOurs(eim, record)) break;
+    // The next poll looks again.
+    if (!mayAsk(eim, record, doubt.last)) return false;
     // Counted first: what goes wrong from here on is not tried without end.
     await eim.store.commit([...eim.euiccs.asked(record, topic, doubt, eim.settings.ownQuestions)]);
     return place(eim, { eid, byEim: doubt.why, ...questions[topic]() });
   }
+  eim.euiccs.nothingToAsk(eid);
   return false;
 }
 
@@ -200,6 +215,15 @@ const questions: Readonly<
   eims: () => ({ facility: 'eco', request: { eco: [{ listEim: {} }] } }),
   profiles: () => ({ facility: 'psmo', request: { psmo: [{ listProfileInfo: {} }] } }),
 };
+
+/** Has the eUICC asked for all that there is to know of it but its lists, certificates included. */
+export async function askToKnow(eim: Eim, eid: Eid, why: string): Promise<void> {
+  const tags = ['associationToken', 'eumCertificate', 'euiccCertificate'] as const;
+  const known = dataTags();
+  const wanted = tags.flatMap((name) => known.get(name) ?? []);
+  const tagList = toHex(tagListOf([...new Set([...changingData(), ...wanted])]));
+  await place(eim, { eid, byEim: why, facility: 'edr', request: { edr: { tagList } } });
+}
 
 async function place(eim: Eim, order: NewOrder): Promise<boolean> {
   try {

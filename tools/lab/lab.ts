@@ -47,6 +47,8 @@ export interface LabOptions {
   readonly speed?: number;
   /** The eIM brings the orders to the device, which polls once and no more. With PSK and its own stack alone. */
   readonly push?: boolean;
+  /** Whether the device sends compact forms (minimizeEsipaBytes). */
+  readonly minimize?: boolean;
   /** What befalls the device on its own stack. Default: nothing. */
   readonly ordeal?: Ordeal;
   /** What the device does wrong once it is registered. Default: nothing. */
@@ -167,6 +169,7 @@ async function mainJob(
     clock: hurried(systemClock, options.speed ?? 1),
     watch,
     takesPushes: options.push ?? false,
+    minimizes: options.minimize ?? false,
     faults,
     onStep,
   });
@@ -190,10 +193,16 @@ async function mainJob(
     await step('connect the device', () => device.connect());
     await step('poll, so that the eIM knows the connection', () => device.poll());
   }
+  if (options.minimize) {
+    // What is left out later has to be known first.
+    if (!push) await step('connect the device', () => device.connect());
+    const data = await step('order its data', () => place('data'));
+    await step('learn the data of the eUICC', () => carryOut(data));
+  }
   const download = await step('order the download', () =>
     place('download', '--ac', activationCode),
   );
-  if (!push) await step('connect the device', () => device.connect());
+  if (!push && !options.minimize) await step('connect the device', () => device.connect());
   await step('download and install the profile', () => carryOut(download));
   await step('have befallen the device what was to', () => ordeal.over());
   const downloaded = await step('see the download done', () => outcomeOf(eim, download, onStep));

@@ -42,6 +42,7 @@ interface Options {
   readonly seed: number;
   readonly speed: number;
   readonly push?: true;
+  readonly minimize?: true;
   readonly rebind?: number;
   readonly reset?: number;
   readonly restart?: number;
@@ -104,6 +105,7 @@ const program = new Command('npm run lab --')
   .option('--reset <block>', ordealOf('the device loses power'), laterBlock)
   .option('--restart <block>', ordealOf('the eIM is killed and started again'), laterBlock)
   .option('--push', 'the eIM brings the orders to the device, which polls once and no more')
+  .option('--minimize', 'the device leaves out what the eIM knows (minimizeEsipaBytes)')
   .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
   .addOption(faultOption())
   .addHelpText('after', faultHelp)
@@ -209,6 +211,7 @@ async function main(options: Options, command: Command): Promise<void> {
       speed: options.speed,
       ordeal,
       push: options.push ?? false,
+      minimize: options.minimize ?? false,
       faults: options.fault,
       onStep: (step) => say(stepLine(step)),
     });
