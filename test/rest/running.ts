@@ -123,7 +123,7 @@ export function keptNotifications(): Notifications {
 
 export interface Running {
   readonly url: string;
-  readonly desk: Desk & { readonly orders: Orders };
+  readonly desk: Desk & { readonly orders: Orders; readonly quirks: Quirks };
   readonly rest: RestServer;
   close(): Promise<void>;
 }
