@@ -10,7 +10,6 @@ import {
 } from './alone.ts';
 import {
   address,
-  fault,
   laterBlock,
   matchingId,
   natural,
@@ -21,7 +20,8 @@ import {
   speed,
 } from './arguments.ts';
 import { chooseProfile } from './choose-profile.ts';
-import { type Fault, faults } from './faults.ts';
+import { deviceFaultHelp, deviceFaultOption } from './device-fault-option.ts';
+import type { Fault } from './faults.ts';
 import { runLab, StepFailed, step } from './lab.ts';
 import { startCapture } from './link/pcap.ts';
 import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
@@ -65,16 +65,6 @@ const stackOption = () =>
     .choices(['own', 'node-coap'])
     .default('own');
 
-const faultOption = () =>
-  new Option('--fault <name>', 'what the device does wrong (see below); may be repeated')
-    .default([], 'nothing')
-    .argParser((name: string, before: readonly Fault[]) => [...before, fault(name)]);
-const faultHelp = `
-Faults:
-${Object.entries(faults)
-  .map(([name, about]) => `  ${name.padEnd(20)} ${about}`)
-  .join('\n')}`;
-
 const ordealOf = (what: string) => `${what} as it asks for that block of the profile`;
 
 const program = new Command('npm run lab --')
@@ -107,8 +97,8 @@ const program = new Command('npm run lab --')
   .option('--push', 'the eIM brings the orders to the device, which polls once and no more')
   .option('--minimize', 'the device leaves out what the eIM knows (minimizeEsipaBytes)')
   .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
-  .addOption(faultOption())
-  .addHelpText('after', faultHelp)
+  .addOption(deviceFaultOption())
+  .addHelpText('after', deviceFaultHelp)
   .action(main);
 
 program
@@ -146,8 +136,8 @@ program
   .option('--state <file>', 'where the eUICC is kept between runs', 'lab-euicc.json')
   .addOption(stackOption())
   .option('--every <seconds>', 'poll again and again', seconds)
-  .addOption(faultOption())
-  .addHelpText('after', faultHelp)
+  .addOption(deviceFaultOption())
+  .addHelpText('after', deviceFaultHelp)
   .action((options: DeviceAloneOptions, command: Command) => {
     if (options.stack === 'node-coap' && options.psk === undefined) {
       command.error('error: --stack node-coap knows PSK only: give --psk');
