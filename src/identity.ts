@@ -35,6 +35,8 @@ export type TlsTrust = Config['eim']['tls']['trust'];
 
 export interface Identity {
   readonly signer: EimSigner;
+  /** Of eim.signing.otherKeys. */
+  readonly otherSigners: readonly EimSigner[];
   readonly tls: ServerIdentity;
   /** Besides `tls`. */
   readonly otherTls: readonly ServerIdentity[];
@@ -120,6 +122,9 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
   });
   return {
     signer,
+    otherSigners: eim.signing.otherKeys.map((path, i) =>
+      EimSigner.of(privateKey(`eim.signing.otherKeys.${i}`, path)),
+    ),
     tls: { chain, key: tlsKey },
     otherTls: config.dtls.certificates.map((one, i) => serverIdentity(one, i)),
     fqdn,

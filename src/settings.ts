@@ -214,6 +214,10 @@ export const settings = {
       certificate: optionalPath(
         'PEM file of the eIM signing certificate. Not set: eUICCs are given the bare public key.',
       ),
+      otherKeys: paths(
+        'PEM files of further private keys (P-256): those that single eUICCs were given by updateEim, when a counter was',
+        'used up or the key was to be changed. Packages for each eUICC are signed with the key that it was given.',
+      ),
     },
     tls: {
       key: optionalPath(

@@ -23,6 +23,15 @@ import type { LevelSeen, ProtocolLevel } from './protocol-level.ts';
 /** The largest counterValue an eUICC takes; above it answers counterValueOutOfRange (SGP.32 2.11.1.1). */
 export const largestCounter = 2 ** 23 - 1;
 
+/**
+ * The last values are kept for eCOs: with one of them an updateEim gives the eUICC a new key and counterValue, without
+ * which the eIM could tell it nothing more.
+ */
+export const counterReserve = 64;
+
+/** From so many left on, operators are warned: at a package an hour, eleven years. */
+export const counterWarning = 100_000;
+
 /** No counterValue is left for this eUICC, or the one given is out of range; the message says what to do. */
 export class CounterError extends Error {
   override readonly name = 'CounterError';
@@ -70,6 +79,8 @@ export interface EuiccFacts {
   /** counterValue last used; the next package takes a higher one. */
   readonly counterValue: number;
   readonly signAlgo: SignAlgo;
+  /** The key that it knows this eIM by (SubjectPublicKeyInfo, DER), where an eCO gave it one; else eim.signing.key. */
+  readonly signingKey?: Uint8Array;
   /** A consumer eUICC behind an IPA that emulates SGP.32: its results carry no signature that can be checked. */
   readonly consumerEuicc: boolean;
   /** The eUICC's public key: 04 and both coordinates, 65 octets. */
@@ -329,24 +340,38 @@ export class Euiccs {
   /**
    * Takes the next counterValue. It is this caller's alone, also among callers at the same time; whoever never
    * commits the change leaves a gap, which is harmless (SGP.32 2.11.1.1). Throws CounterError when none is left.
+   * @param withReserve whether it may be one of those kept for eCOs
    */
-  async nextCounter(eid: Eid): Promise<CounterTaken> {
+  async nextCounter(eid: Eid, withReserve = false): Promise<CounterTaken> {
     const record = await this.get(eid);
     // From here on without waiting, so that no two callers see the same last one.
     const last = this.#counters.get(eid) ?? record?.counterValue ?? this.#defaults.counterValue;
-    if (last >= largestCounter) {
+    if (last >= largestCounter - (withReserve ? 0 : counterReserve)) {
       throw new CounterError(
-        `the counter of eUICC ${eid} is used up: give its eIM configuration a new counterValue (updateEim, ` +
-          'or deleteEim and addEim), then set it here',
+        `the counter of eUICC ${eid} is used up: have updateEim give it a new key of this eIM and a new counterValue`,
       );
     }
     const counterValue = last + 1;
+    this.#warnOf(eid, largestCounter - counterValue);
     this.#counters.set(eid, counterValue);
     return {
       counterValue,
       change: this.#counterChange(eid),
       associationToken: record?.associationToken ?? this.#defaults.associationToken,
     };
+  }
+
+  /** At the first, every thousandth and each of the last hundred. */
+  #warnOf(eid: Eid, left: number): void {
+    if (left >= counterWarning) return;
+    if (left !== counterWarning - 1 && left % 1000 !== 0 && left >= 100) return;
+    this.#log.warn(
+      'the counter of an eUICC is nearly used up: give it a new key and counterValue',
+      {
+        eid,
+        left,
+      },
+    );
   }
 
   /**

@@ -36,6 +36,8 @@ export interface Eim {
   readonly quirks: Quirks;
   readonly es9: Es9;
   readonly signer: EimSigner;
+  /** Of further keys that eUICCs know this eIM by. */
+  readonly otherSigners: readonly EimSigner[];
   /** CI roots that an eUICC's chain must end in. */
   readonly roots: Roots;
   /** The revocation lists of those CIs. */

@@ -3,11 +3,12 @@ import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
 import type { Origin } from '../fleet/knowledge.ts';
 import type { EuiccResultData } from '../messages/euicc-package.ts';
 import type { PackageRequest } from '../orders/operations.ts';
-import type { EcoRequest, Order, PsmoRequest } from '../orders/order.ts';
+import type { Order, PsmoRequest } from '../orders/order.ts';
 import type { Change } from '../store/store.ts';
 import { eimsVerdict, profilesVerdict, type Verdict } from './contradictions.ts';
 import type { Eim } from './eim.ts';
-import { configurationOf, eimsAfter } from './eims.ts';
+import { eimsAfter } from './eims.ts';
+import { ownAssociation } from './own-association.ts';
 import { profilesAfter } from './profiles.ts';
 import { doubtsAbout } from './settle.ts';
 
@@ -66,7 +67,7 @@ function pictureAfter(
     const after = eimsAfter(eims, request.eco, results, now);
     return {
       ...(after === undefined ? {} : { eims: after }),
-      ...ownCounter(ownId, request.eco, results),
+      ...ownAssociation(ownId, request.eco, results),
     };
   }
   const after = profilesAfter(profiles, request.psmo, results, now);
@@ -87,23 +88,6 @@ function defaultDp(
     if (result.type !== 'setDefaultDpAddressResult') continue;
     if (result.value.setDefaultDpAddressResult !== 0) continue;
     patch = { defaultSmdpAddress: operation.setDefaultDpAddress.defaultDpAddress };
-  }
-  return patch;
-}
-
-/** The counterValue that an updateEim of this eIM itself has put on the card: packages go on from it. */
-function ownCounter(
-  ownId: string,
-  operations: readonly EcoRequest[],
-  results: readonly EuiccResultData[],
-): EuiccPatch {
-  let patch: EuiccPatch = {};
-  for (const [i, result] of results.entries()) {
-    const operation = operations[i];
-    if (operation === undefined || !('updateEim' in operation)) continue;
-    if (result.type !== 'updateEimResult' || result.value !== 0) continue;
-    const { eimId, counterValue } = configurationOf(operation.updateEim);
-    if (eimId === ownId && counterValue !== undefined) patch = { counterValue };
   }
   return patch;
 }

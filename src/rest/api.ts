@@ -441,6 +441,8 @@ export type DeviceResult =
 export interface EuiccView {
   readonly eid: string;
   readonly counterValue: number;
+  /** Only where it is time to give the eUICC a new one. */
+  readonly counterLeft?: number;
   readonly associationToken: number;
   readonly consumerEuicc: boolean;
   readonly signAlgo: string;

@@ -132,6 +132,8 @@ export interface Desk {
   readonly notifications: Notifications;
   /** Most octets of an eUICC Package, `BF51…`. */
   readonly packageLimit: number;
+  /** The keys that this eIM signs with (SubjectPublicKeyInfo, DER). */
+  readonly signingKeys: readonly Uint8Array[];
   /** @param trust what eUICCs are to trust of the DTLS server; absent: as configured */
   info(trust?: TlsTrust): Info;
   readonly clock: Clock;

@@ -19,6 +19,7 @@ import type { Desk } from './desk.ts';
 import { dropInOutcome } from './drop-in-outcome.ts';
 import { runEuiccOrder } from './euicc-order.ts';
 import { configureAutoEnable, dataRequest, ecos, psmos } from './operations.ts';
+import { refuseUnsignable } from './order-signing.ts';
 import { refuseOverlong } from './order-size.ts';
 import { ok, type Reply, type Route, route } from './route.ts';
 
@@ -112,7 +113,7 @@ async function create(
   if (facility === 'euicc') return runEuiccOrder(desk, eid, order);
   const wanted = request(facility, order);
   refuseOverlong(desk, wanted, `order.${facility}`);
-  await desk.euiccs.ensure(eid);
+  refuseUnsignable(desk, await desk.euiccs.ensure(eid), wanted, `order.${facility}`);
   const { id } = await desk.orders.submit({ eid, facility, request: wanted });
   return id;
 }

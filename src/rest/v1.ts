@@ -17,6 +17,7 @@ import { setFacts } from './euicc-order.ts';
 import { metricsRoute } from './metrics.ts';
 import { notificationRoutes } from './notifications.ts';
 import { refuseBeyond } from './order-level.ts';
+import { refuseUnsignable } from './order-signing.ts';
 import { refuseOverlong } from './order-size.ts';
 import { quirkRoutes } from './quirks.ts';
 import { notFound, ok, type Route, route } from './route.ts';
@@ -56,6 +57,7 @@ function orderRoutes(desk: Desk, waiting: Waiting, waitLimit: number): readonly 
         refuseOverlong(desk, wanted.request, 'steps');
         const euicc = await desk.euiccs.ensure(eid);
         refuseBeyond(euicc, wanted.request, 'steps');
+        refuseUnsignable(desk, euicc, wanted.request, 'steps');
         const order = await desk.orders.submit({ eid, ...wanted, push });
         const warning = push && takesInjection(euicc) === false ? { warning: noInjection } : {};
         const location = `/v1/orders/${order.id}`;

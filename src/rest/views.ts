@@ -3,7 +3,7 @@ import { addressText } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
 import { members } from '../base/members.ts';
 import type { DeviceView as KnownDevice } from '../fleet/device.ts';
-import type { EuiccRecord } from '../fleet/euiccs.ts';
+import { counterWarning, type EuiccRecord, largestCounter } from '../fleet/euiccs.ts';
 import type { Origin } from '../fleet/knowledge.ts';
 import { pollInterval } from '../fleet/poll-times.ts';
 import { levelOf } from '../fleet/protocol-level.ts';
@@ -118,6 +118,7 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
   return {
     eid: euicc.eid,
     counterValue: euicc.counterValue,
+    ...counterLeft(euicc),
     associationToken: euicc.associationToken,
     consumerEuicc: euicc.consumerEuicc,
     signAlgo: euicc.signAlgo,
@@ -191,6 +192,11 @@ function pollView({ polls }: EuiccRecord): Pick<EuiccView, 'pollInterval' | 'nex
     pollInterval: Math.round(interval / 1000),
     nextContact: time(polls.began + interval),
   };
+}
+
+function counterLeft({ counterValue }: EuiccRecord): Partial<EuiccView> {
+  const left = largestCounter - counterValue;
+  return left < counterWarning ? { counterLeft: left } : {};
 }
 
 function proofOf({ consumerEuicc, publicKey, origins }: EuiccRecord): EuiccView['proof'] {

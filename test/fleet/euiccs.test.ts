@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { silentLog } from '../../src/base/log.ts';
+import { type LogLine, makeLog } from '../../src/base/log.ts';
 import {
+  counterReserve,
+  counterWarning,
   type EuiccDefaults,
   type EuiccPatch,
   Euiccs,
@@ -20,7 +22,9 @@ const otherEid = parseEid('89049032123451234512345678901235');
 
 function fleet(store: Store = new MemoryStore(), defaults: Partial<EuiccDefaults> = {}) {
   const clock = new HandClock();
-  return { store, clock, euiccs: new Euiccs({ store, clock, log: silentLog(), defaults }) };
+  const lines: LogLine[] = [];
+  const log = makeLog('fleet', (line) => lines.push(line));
+  return { store, clock, lines, euiccs: new Euiccs({ store, clock, log, defaults }) };
 }
 
 const patch: EuiccPatch = {
@@ -268,10 +272,27 @@ describe('the counter of an eUICC', () => {
   it('ends at 8 388 607', async () => {
     const { euiccs } = fleet();
     assert.equal(largestCounter, 8_388_607);
-    await euiccs.update(eid, { counterValue: largestCounter - 1 });
-    assert.equal((await euiccs.nextCounter(eid)).counterValue, largestCounter);
+    const last = largestCounter - counterReserve;
+    await euiccs.update(eid, { counterValue: last - 1 });
+    assert.equal((await euiccs.nextCounter(eid)).counterValue, last);
     await assert.rejects(euiccs.nextCounter(eid), { name: 'CounterError' });
     await assert.rejects(euiccs.nextCounter(eid), /used up/);
+    for (let value = last + 1; value <= largestCounter; value++) {
+      assert.equal((await euiccs.nextCounter(eid, true)).counterValue, value);
+    }
+    await assert.rejects(euiccs.nextCounter(eid, true), /used up/);
+  });
+
+  it('is warned of in time, and not with each package', async () => {
+    const { euiccs, lines } = fleet();
+    const warned = () => lines.filter(({ level }) => level === 'warn').length;
+    await euiccs.update(eid, { counterValue: largestCounter - counterWarning - 1 });
+    await euiccs.nextCounter(eid);
+    assert.equal(warned(), 0);
+    await euiccs.nextCounter(eid);
+    assert.equal(warned(), 1);
+    for (let i = 0; i < 999; i++) await euiccs.nextCounter(eid);
+    assert.equal(warned(), 2);
   });
 
   for (const counterValue of [-1, 1.5, Number.NaN, largestCounter + 1]) {

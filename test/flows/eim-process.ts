@@ -144,6 +144,7 @@ export class EimProcess {
         log: log('es9'),
       }),
       signer: EimSigner.of(pki.eimSign.key),
+      otherSigners: [],
       roots,
       revocations: new Revocations({ sources: [], roots, grace: 0, stale: 'refuse' }),
       clock,

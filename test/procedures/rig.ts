@@ -1,6 +1,6 @@
 /** An eIM over a store in memory, an SM-DP+ that is scripted, and the words an IPA says to it, DER both ways. */
 import assert from 'node:assert/strict';
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { BoundedMap } from '../../src/base/bounded-map.ts';
 import { Drops, type LogLine, makeLog } from '../../src/base/log.ts';
 import { Serial } from '../../src/base/serial.ts';
@@ -46,6 +46,8 @@ export interface RigOptions {
   readonly roots?: readonly Uint8Array[];
   /** Sources of revocation lists; they hold nothing until a test has one taken. */
   readonly crls?: readonly string[];
+  /** Further keys that the eIM signs with. */
+  readonly otherKeys?: readonly KeyObject[];
   readonly euicc?: TestEuicc;
 }
 
@@ -100,6 +102,7 @@ export class Rig {
       quirks: new Quirks(common),
       es9: this.smdp,
       signer: EimSigner.of(pki.eimSign.key),
+      otherSigners: (this.#options.otherKeys ?? []).map((key) => EimSigner.of(key)),
       roots: this.roots,
       revocations: this.revocations,
       clock: this.clock,

@@ -18,6 +18,8 @@ import type {
 } from '../../src/rest/desk.ts';
 import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { EimSigner } from '../../src/trust/eim-signer.ts';
+import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { testBox } from '../support/box.ts';
 import { seededRandom } from '../support/seeded.ts';
 
@@ -25,6 +27,8 @@ import { seededRandom } from '../support/seeded.ts';
 export const eid = parseEid('89044045118427484800000000011628');
 /** Another; made up, with check digits that fit. */
 export const otherEid = parseEid('89033023427000000000000000000123');
+/** The key that the eIM signs with, as its EimConfigurationData has it. */
+export const ownKey = EimSigner.of(loadLabPki().eimSign.key).publicKeyInfo;
 export const activationCode = '1$smdp.example.com:8443$TS48V1-A';
 /** The ICCID of the facts sheet, as in EF.ICCID and as printed. */
 export const efIccid = '989444999999990920F3';
@@ -139,6 +143,7 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
     dtls: knownConnections(),
     notifications: keptNotifications(),
     packageLimit: 4096,
+    signingKeys: [ownKey],
     // Another octet where the key is to be trusted: enough to tell the two apart.
     info: (trust?: TlsTrust) =>
       trust === 'key' ? { ...info, eimConfigurationData: Uint8Array.of(0x30, 0x01) } : info,

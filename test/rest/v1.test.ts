@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { after, beforeEach, describe, it } from 'node:test';
+import { toHex } from '../../src/base/bytes.ts';
+import { counterReserve, counterWarning, largestCounter } from '../../src/fleet/euiccs.ts';
 import { parseIccid } from '../../src/messages/ids.ts';
 import { newKey } from '../../tools/lab/pki/issue.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
@@ -14,6 +16,7 @@ import {
   finished,
   iccid,
   otherEid,
+  ownKey,
   type Running,
   run,
 } from './running.ts';
@@ -452,6 +455,38 @@ describe('/v1/info', () => {
     }
     assert.equal(at((await get(`${eim.url}/v1/info`)).body, 'eimConfigurationData'), '3000');
     assert.equal((await get(`${eim.url}/v1/info?tlsTrust=both`)).status, 400);
+  });
+});
+
+describe('/v1/orders near the end of a counter', () => {
+  const place = (step: object) => send('POST', `${eim.url}/v1/orders`, { eid, steps: [step] });
+  const code = (answer: { readonly body: unknown }) => at(answer.body, 'error', 'code');
+
+  it('are refused but for eCOs, and these too at the very end; it is said in time', async () => {
+    const set = (counterValue: number) => eim.desk.euiccs.update(eid, { counterValue });
+    const left = async () => at((await get(`${eim.url}/v1/euiccs/${eid}`)).body, 'counterLeft');
+    await set(largestCounter - counterWarning);
+    assert.equal(await left(), undefined);
+    await set(largestCounter - counterReserve - 1);
+    assert.equal(await left(), counterReserve + 1);
+    assert.equal((await place({ getRAT: {} })).status, 201);
+    await set(largestCounter - counterReserve);
+    const refused = await place({ getRAT: {} });
+    assert.deepEqual([refused.status, code(refused)], [409, 'conflict']);
+    assert.equal((await place({ listEim: {} })).status, 201);
+    assert.equal((await place({ edr: { tagList: 'BF20' } })).status, 201);
+    await set(largestCounter);
+    assert.equal((await place({ listEim: {} })).status, 409);
+  });
+
+  it('take no key for this eIM that it does not have', async () => {
+    const update = (eimId: string, key: Uint8Array) =>
+      place({ updateEim: { eimId, counterValue: 0, eimPublicKey: toHex(key) } });
+    const other = new Uint8Array(createPublicKey(newKey()).export({ format: 'der', type: 'spki' }));
+    assert.equal((await update('eIM-test', ownKey)).status, 201);
+    assert.equal((await update('another', other)).status, 201);
+    const refused = await update('eIM-test', other);
+    assert.deepEqual([refused.status, code(refused)], [400, 'badInput']);
   });
 });
 

@@ -125,7 +125,7 @@ function show(output: Output, euicc: EuiccView): void {
 function showFacts(output: Output, euicc: EuiccView): void {
   output.facts([
     ['EID', euicc.eid],
-    ['counterValue', String(euicc.counterValue)],
+    ['counterValue', counterText(euicc)],
     ['associationToken', String(euicc.associationToken)],
     ['proof', proofText(euicc)],
     ['consumerEuicc', euicc.consumerEuicc ? 'yes: results are not verified' : 'no'],
@@ -200,6 +200,12 @@ function showKnowledge(output: Output, { known, doubts }: EuiccView): void {
   for (const [topic, { since, why, asked }] of Object.entries(doubts)) {
     output.note(`${topic} in doubt since ${since}: ${why}; asked ${asked} times`);
   }
+}
+
+function counterText({ counterValue, counterLeft }: EuiccView): Cell {
+  if (counterLeft === undefined) return { text: String(counterValue) };
+  const text = `${counterValue}: ${counterLeft} LEFT, give it a new key and counterValue (updateEim)`;
+  return { text, colour: 'yellow' };
 }
 
 const proofs: Readonly<Record<EuiccView['proof'], string>> = {
