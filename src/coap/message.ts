@@ -43,7 +43,7 @@ const longestToken = 8;
 const payloadMarker = 0xff;
 const none = new Uint8Array();
 
-/** The message in a datagram; throws MessageFormatError. Token, option values and payload are views of `bytes`. */
+/** The message in a datagram; throws MessageFormatError. Token, option values and payload are views that are not to be kept. */
 export function decode(bytes: Uint8Array): Message {
   check(bytes);
   const packet = parse(bufferOf(bytes));
@@ -60,8 +60,15 @@ export function decode(bytes: Uint8Array): Message {
   };
 }
 
-/** The same memory: `Buffer.from(bytes)` alone would copy it. */
+/**
+ * Octets up to which V8 keeps them in its heap: to give them to a Buffer moves them out of it, which costs more than to
+ * copy them.
+ */
+const short = 64;
+
+/** For coap-packet: the same memory, or a copy where that costs less. */
 function bufferOf(bytes: Uint8Array): Buffer {
+  if (bytes.length <= short) return Buffer.from(bytes);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
@@ -73,24 +80,23 @@ function plain(buffer: Buffer): Uint8Array {
 /** The bytes of a message; options may come in any order. */
 export function encode(message: Message): Uint8Array {
   const { type, code, messageId, token, options, payload } = message;
-  return plain(
-    generate(
-      {
-        confirmable: type === 'CON',
-        ack: type === 'ACK',
-        reset: type === 'RST',
-        code,
-        messageId,
-        token: bufferOf(token),
-        options: options.map(({ number, value }) => ({
-          name: String(number),
-          value: bufferOf(value),
-        })),
-        payload: bufferOf(payload),
-      },
-      Number.MAX_SAFE_INTEGER, // how large a message may be is for the block-wise layer to say
-    ),
+  const generated = generate(
+    {
+      confirmable: type === 'CON',
+      ack: type === 'ACK',
+      reset: type === 'RST',
+      code,
+      messageId,
+      token: bufferOf(token),
+      options: options.map(({ number, value }) => ({
+        name: String(number),
+        value: bufferOf(value),
+      })),
+      payload: bufferOf(payload),
+    },
+    Number.MAX_SAFE_INTEGER, // how large a message may be is for the block-wise layer to say
   );
+  return generated.length <= short ? new Uint8Array(generated) : plain(generated);
 }
 
 /** An Empty message: ACK, RST or ping (section 4.1). */
