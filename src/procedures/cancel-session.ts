@@ -59,7 +59,7 @@ async function cancel(
   try {
     await eim.es9.cancelSession(address, { transactionId, cancelSessionResponse: full });
   } catch (error) {
-    const code = isSmdpFault(error) ? esipaCode(called, error) : undefined;
+    const code = isSmdpFault(error) ? esipaCode(called, error, 'v1.2') : undefined;
     if (proof === 'none' && code === CancelSessionErrorEsipa.euiccSignatureInvalid) {
       return disbelieve(eim, transaction, 'the SM-DP+ finds that its signature does not fit');
     }

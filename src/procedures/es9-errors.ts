@@ -3,6 +3,8 @@
  * has no INTEGER of its own, and every failure to reach the SM-DP+, is undefinedError (127).
  */
 import { Es9Error } from '../es9/errors.ts';
+import type { ProtocolLevel } from '../fleet/protocol-level.ts';
+import { AuthenticateClientErrorEsipa } from '../messages/profile-download.ts';
 
 export const undefinedError = 127;
 
@@ -59,10 +61,17 @@ const functions = {
 
 export type Es9Function = keyof typeof functions;
 
-/** The ESipa error code for what an ES9+ call threw. */
-export function esipaCode(called: Es9Function, error: unknown): number {
+/** AuthenticateClient's downloadOrderExpired, which v1.3 brought there. */
+const sinceV13: { readonly [Called in Es9Function]?: Codes } = {
+  authenticateClient: { '8.8.5/4.10': AuthenticateClientErrorEsipa.downloadOrderExpired },
+};
+
+/** The ESipa error code for what an ES9+ call threw, of those that a device of this level knows. */
+export function esipaCode(called: Es9Function, error: unknown, level: ProtocolLevel): number {
   if (!(error instanceof Es9Error)) return undefinedError;
-  return functions[called][`${error.subjectCode}/${error.reasonCode}`] ?? undefinedError;
+  const status = `${error.subjectCode}/${error.reasonCode}`;
+  const newer = level === 'v1.3' ? sinceV13[called]?.[status] : undefined;
+  return newer ?? functions[called][status] ?? undefinedError;
 }
 
 /** What an ES9+ call threw, for the order's history: the SM-DP+'s own codes and words where it sent any. */

@@ -3,6 +3,7 @@
  * (but for an order that has ended before, of which the log tells).
  */
 import { Es9Error, Es9TransportError } from '../es9/errors.ts';
+import { levelOf, type ProtocolLevel } from '../fleet/protocol-level.ts';
 import type { Eid } from '../messages/ids.ts';
 import { AuthenticateClientErrorEsipa } from '../messages/profile-download.ts';
 import { DerError } from '../messages/tlv.ts';
@@ -83,10 +84,17 @@ export async function failed(
 ): Promise<Uint8Array> {
   if (!isSmdpFault(error)) throw error;
   const { called, address, secret } = failing;
-  const answer = refusal(esipaCode(called, error));
+  const answer = refusal(esipaCode(called, error, await levelOfOrder(failing)));
   const reason = es9Reason(called, address, error);
   await fail(failing, withoutSecret(reason, secret), keep(answer));
   return answer;
+}
+
+/** The version of SGP.32 that the device of this order speaks. */
+async function levelOfOrder({ eim, orderId }: Failing): Promise<ProtocolLevel> {
+  const order = await eim.orders.get(orderId);
+  const euicc = order && (await eim.euiccs.get(order.eid));
+  return levelOf(euicc ?? {}).level;
 }
 
 /** The text with a secret of it taken out, in whatever case; what is shorter than four characters is no secret. */

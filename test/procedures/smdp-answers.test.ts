@@ -11,6 +11,7 @@ import {
   initiateError,
   packageError,
 } from './download.ts';
+import { eid } from './euicc.ts';
 import { refusal, transactionId } from './smdp.ts';
 
 describe('what an SM-DP+ answers', () => {
@@ -50,6 +51,20 @@ describe('what an SM-DP+ answers', () => {
     ['1.6/2.1'],
     ['-/-'],
   ];
+  it('tells of an expired order in AuthenticateClient to devices of v1.3 alone', async () => {
+    for (const [level, code] of [
+      ['v1.0', 127],
+      ['v1.2', 127],
+      ['v1.3', 18],
+    ] as const) {
+      const download = await Download.begin();
+      await download.rig.eim.euiccs.update(eid, { levelSet: level });
+      download.rig.smdp.next('authenticateClient', refusal('8.8.5/4.10'));
+      await download.initiate();
+      assert.deepEqual(await download.authenticate(), authenticateError(code));
+    }
+  });
+
   for (const [codes, bf39 = 127, bf3b = 127, bf3a = 127, bf41 = 127] of rows) {
     it(`is mapped: ${codes}`, async () => {
       const error = refusal(codes, 'as it says');
