@@ -125,6 +125,29 @@ describe('an option that the whole lab has too', () => {
   });
 });
 
+describe('SM-DS and SM-DP+ alone', () => {
+  it('know each other, and a restart: the event is registered once', async () => {
+    const state = newFolder();
+    const smds = spawn(process.execPath, [...command, 'smds', '--port', '0'], { cwd: top });
+    const ended = once(smds, 'exit');
+    const lines = createInterface({ input: smds.stdout })[Symbol.asyncIterator]();
+    const { value: first } = await lines.next();
+    const at = /^SM-DS (127\.0\.0\.1:[0-9]+), 0 events$/.exec(String(first))?.[1] ?? '';
+    assert.ok(at, String(first));
+    await lines.next();
+    const eid = '89049032123451234512345678901235';
+    const args = ['smdpp', '--port', '0', '--name', 'smdp.example.com', '--state', state];
+    for (let i = 0; i < 2; i++) {
+      const said = await firstLine(...args, '--eid', eid, '--smds', at);
+      assert.match(said, /^SM-DP\+ smdp\.example\.com, a profile of 12288 octets$/);
+    }
+    assert.match(String((await lines.next()).value), /SM-DS\s+registerEvent\s+ok$/);
+    smds.kill('SIGTERM');
+    await ended;
+    assert.equal((await lines.next()).done, true, 'one registration');
+  });
+});
+
 describe('bad options', () => {
   const refused: Readonly<Record<string, readonly [args: readonly string[], why: RegExp]>> = {
     'a seed that is no number': [['--seed', 'x'], /--seed .*whole number/],
@@ -134,6 +157,14 @@ describe('bad options', () => {
       ['--stack', 'node-coap', '--auth', 'cert'],
       /node-coap knows PSK only/,
     ],
+    'a fault that there is none of': [['smdpp', '--fault', 'x'], /--fault .*corrupt-bpp/],
+    'a fault of no function': [['smds', '--fault', 'down@x'], /--fault .*registerEvent/],
+    'a refusal without its reason': [
+      ['smdpp', '--fault', 'refuse:8.2.6'],
+      /--fault .*refuse:8\.2\.6\/3\.8/,
+    ],
+    'an event for nobody': [['smdpp', '--smds', '127.0.0.1:1'], /--smds needs --eid/],
+    'an order and a stock': [['smdpp', '--stock', '--once'], /--stock.* cannot be used with/],
     'a matchingId in lower case': [['smdpp', '--matching-id', 'lab'], /--matching-id .*capital/],
     'a port beyond the last': [['smdpp', '--port', '65536'], /--port .*0 to 65535/],
     'an eIM without its port': [['device', '--eim', 'localhost'], /--eim .*host:port/],

@@ -1,13 +1,12 @@
 /** One part of the lab by itself, so that another can be a stranger's. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Address, addressText } from '../../src/base/address.ts';
 import { BytesError, hex, toHex } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { chooseProfile, derOrHex } from './choose-profile.ts';
-import { LabError, top } from './eim-process.ts';
+import { derOrHex } from './choose-profile.ts';
+import { LabError } from './eim-process.ts';
 import { Euicc } from './euicc/euicc.ts';
 import { EuiccStateError } from './euicc/state.ts';
 import { type Fault, faultsOfCard } from './faults.ts';
@@ -20,34 +19,9 @@ import { type Relay, startRelay } from './link/relay.ts';
 import { seededNumbers } from './link/seeded.ts';
 import { labEid, loadLabPki } from './pki/lab-pki.ts';
 import { profileTable, stepLine } from './report.ts';
-import { type Smdpp, startSmdpp } from './smdpp/smdpp.ts';
+import { stopSignal } from './stop-signal.ts';
 
 const common = { clock: systemClock, random: systemRandom, log: silentLog() };
-
-export interface SmdppAloneOptions {
-  readonly port: number;
-  readonly name?: string;
-  readonly profile?: string;
-  readonly size?: number;
-  readonly matchingId: string;
-}
-
-/** Serves one profile, over and over, until a signal. */
-export async function runSmdpp(options: SmdppAloneOptions): Promise<void> {
-  const { upp, iccid } = chooseProfile(options);
-  const smdpp = await openSmdpp(options);
-  const activationCode = smdpp.addProfile({
-    matchingId: options.matchingId,
-    upp,
-    metadata: { iccid, serviceProviderName: 'coap-eim lab', profileName: 'Lab profile' },
-    reusable: true,
-  });
-  console.log(`SM-DP+ ${smdpp.address}, a profile of ${upp.length} octets`);
-  console.log(`activation code: ${activationCode}`);
-  console.log(`root to trust:   ${join(top, 'certs', 'lab', 'ci.cert.pem')}`);
-  await stopSignal();
-  await smdpp.close();
-}
 
 export interface LinkAloneOptions {
   readonly server: Address;
@@ -89,25 +63,6 @@ async function openRelay(options: LinkAloneOptions, capture: Capture | undefined
       `cannot listen on ${host}, UDP port ${port} (${code}): choose others with --host and --port`,
       { cause },
     );
-  }
-}
-
-async function openSmdpp({ port, name }: SmdppAloneOptions): Promise<Smdpp> {
-  try {
-    return await startSmdpp({
-      pki: loadLabPki(),
-      port,
-      ...(name === undefined ? {} : { name }),
-      ...common,
-      onStep: ({ function: what, who, outcome }) =>
-        console.log(stepLine({ from: who, to: 'SM-DP+', what, result: outcome })),
-    });
-  } catch (cause) {
-    const code: unknown = Reflect.get(Object(cause), 'code');
-    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw cause;
-    throw new LabError(`cannot listen on TCP port ${port} (${code}): choose another with --port`, {
-      cause,
-    });
   }
 }
 
@@ -237,11 +192,4 @@ function notState(path: string, cause: Error): LabError {
 
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-function stopSignal(): Promise<void> {
-  // A server that listens keeps the process alive until then.
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
 }

@@ -2,7 +2,9 @@
 import { InvalidArgumentError } from 'commander';
 import type { Address } from '../../src/base/address.ts';
 import { hex } from '../../src/base/bytes.ts';
-import { type Fault, faultNames } from './faults.ts';
+import { DurationError, parseDuration } from '../../src/base/duration.ts';
+import { type Eid, IdError, parseEid } from '../../src/messages/ids.ts';
+import { type Fault, faultKinds, rspFunctions } from './server/faults.ts';
 
 /** Octets: `60k`, `61440`. */
 export function size(text: string): number {
@@ -65,8 +67,71 @@ export function matchingId(text: string): string {
   throw new InvalidArgumentError('capital letters, digits and hyphens');
 }
 
-export function fault(text: string): Fault {
-  const found = faultNames.find((name) => name === text);
-  if (found !== undefined) return found;
-  throw new InvalidArgumentError(`one of ${faultNames.join(', ')}`);
+/** Milliseconds: `5s`, `2h`. */
+export function duration(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof DurationError)) throw error;
+    throw new InvalidArgumentError(error.message);
+  }
 }
+
+export function eid(text: string): Eid {
+  try {
+    return parseEid(text);
+  } catch (error) {
+    if (!(error instanceof IdError)) throw error;
+    throw new InvalidArgumentError(error.message);
+  }
+}
+
+/** The faults given so far and one more: `kind[:argument][@function][*times]`. */
+export function fault(text: string, earlier: readonly Fault[]): readonly Fault[] {
+  const [, name, argument, at, times] =
+    /^([a-z-]+)(?::([^@*]+))?(?:@([A-Za-z]+))?(?:\*([1-9][0-9]{0,5}))?$/.exec(text) ?? [];
+  const kind = kinds.find((one) => one === name);
+  if (kind === undefined) {
+    throw new InvalidArgumentError(
+      `kind[:argument][@function][*times]; kinds: ${kinds.join(', ')}`,
+    );
+  }
+  const hit = rspFunctions.find((one) => one === at);
+  if (at !== undefined && hit === undefined) {
+    throw new InvalidArgumentError(`functions: ${rspFunctions.join(', ')}`);
+  }
+  return [
+    ...earlier,
+    {
+      kind,
+      ...(hit && { at: hit }),
+      ...(times !== undefined && { times: Number(times) }),
+      ...(argument !== undefined && faultArgument(kind, argument)),
+    },
+  ];
+}
+
+const kinds = Object.keys(faultKinds) as (keyof typeof faultKinds)[];
+
+function faultArgument(kind: Fault['kind'], text: string): Partial<Fault> {
+  if (kind === 'slow') return { milliseconds: duration(text) };
+  if (kind === 'refuse') {
+    const [, subjectCode, reasonCode] =
+      /^([0-9]+(?:\.[0-9]+)*)\/([0-9]+\.[0-9]+)$/.exec(text) ?? [];
+    if (subjectCode !== undefined && reasonCode !== undefined) return { subjectCode, reasonCode };
+    throw new InvalidArgumentError('refuse takes a subject and a reason code: refuse:8.2.6/3.8');
+  }
+  if (kind === 'corrupt-bpp') {
+    const segment = ([87, 88, 86] as const).find((one) => String(one) === text);
+    if (segment !== undefined) return { segment };
+    throw new InvalidArgumentError('corrupt-bpp takes a segment: 87, 88 or 86');
+  }
+  throw new InvalidArgumentError(`${kind} takes no argument`);
+}
+
+/** What stands below the help of the servers. */
+export const faultHelp = `
+Faults: kind[:argument][@function][*times], such as refuse:8.2.6/3.8@authenticateClient*1 or slow:5s
+${Object.entries(faultKinds)
+  .map(([kind, words]) => `  ${kind.padEnd(18)}${words}`)
+  .join('\n')}`;

@@ -1,15 +1,18 @@
 /** `npm run lab`: the main job on loopback, or one part of it alone. */
 import { Command, Option } from 'commander';
+import { type DeviceAloneOptions, type LinkAloneOptions, runDevice, runLink } from './alone.ts';
 import {
-  type DeviceAloneOptions,
-  type LinkAloneOptions,
-  runDevice,
-  runLink,
   runSmdpp,
+  runSmds,
+  type ServerAloneOptions,
   type SmdppAloneOptions,
-} from './alone.ts';
+} from './alone-servers.ts';
 import {
   address,
+  duration,
+  eid,
+  fault,
+  faultHelp,
   laterBlock,
   matchingId,
   natural,
@@ -101,15 +104,48 @@ const program = new Command('npm run lab --')
   .addHelpText('after', deviceFaultHelp)
   .action(main);
 
-program
-  .command('smdpp')
-  .description('the SM-DP+ alone, until it is stopped')
-  .option('--port <port>', 'TCP port', port, 8443)
-  .option('--name <name>', 'what it calls itself in activation codes (default: address and port)')
+/** What SM-DP+ and SM-DS alone have in common. */
+const server = (name: string, description: string, usualPort: number) =>
+  program
+    .command(name)
+    .description(description)
+    .option('--port <port>', 'TCP port', port, usualPort)
+    .option('--name <name>', 'what it calls itself (default: address and port)')
+    .option('--pki <folder>', 'certificates that npm run certs made (default: certs/lab)')
+    .option('--further <folder>', 'certificates under a further CI: brainpool, a private root')
+    .option('--state <folder>', 'keep everything there over restarts (default: nowhere)')
+    .option('--fault <fault>', 'do something wrong, see below; repeatable', fault, [])
+    .addHelpText('after', faultHelp);
+
+server('smdpp', 'the SM-DP+ alone, until it is stopped', 8443)
   .addOption(profile())
   .addOption(sizeOption())
   .option('--matching-id <id>', 'matchingId of the profile', matchingId, 'LAB')
-  .action((options: SmdppAloneOptions) => alone(() => runSmdpp(options)));
+  .option('--confirmation-code <code>', 'code that the eIM or device must know')
+  .option('--eid <eid>', 'the only EID that may download it, once', eid)
+  .option('--expires <duration>', 'how long it may be downloaded: 2h', duration)
+  .option('--once', 'one download, and not over and over')
+  .addOption(
+    new Option('--stock', 'nobody ordered it yet: operators do, with ES2+').conflicts([
+      'once',
+      'eid',
+      'expires',
+      'confirmationCode',
+      'smds',
+    ]),
+  )
+  .option('--smds <host:port>', 'register its event there (ES12); needs --eid')
+  .option('--operator <host:port>', 'tell progress there (ES2+)')
+  .action((options: SmdppAloneOptions, command: Command) => {
+    if (options.smds !== undefined && options.eid === undefined) {
+      command.error('error: --smds needs --eid: an event is for one eUICC');
+    }
+    return alone(() => runSmdpp(options));
+  });
+
+server('smds', 'the SM-DS alone, until it is stopped', 8444).action((options: ServerAloneOptions) =>
+  alone(() => runSmds(options)),
+);
 
 program
   .command('link')

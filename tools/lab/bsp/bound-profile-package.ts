@@ -12,6 +12,7 @@
 import { concat, hex } from '../../../src/base/bytes.ts';
 import type { Random } from '../../../src/base/random.ts';
 import { DerError, readAll, readOnly, type Tlv, tlv } from '../../../src/messages/tlv.ts';
+import type { CurveName } from '../../../src/trust/ec-key.ts';
 import { Bsp, MAX_ENCRYPTED, MAX_MACED } from './bsp.ts';
 import { agree, type BspKeys, deriveSessionKeys, type OneTimeKey } from './session-keys.ts';
 
@@ -213,11 +214,15 @@ export interface OpenedProfilePackage {
  */
 export function openBoundProfilePackage(
   bytes: Uint8Array,
-  euicc: { readonly eid: Uint8Array; readonly otPrivateKey: Uint8Array },
+  euicc: {
+    readonly eid: Uint8Array;
+    readonly otPrivateKey: Uint8Array;
+    readonly curve?: CurveName;
+  },
 ): OpenedProfilePackage {
   const parts = readBoundProfilePackage(bytes);
   const channel = readSecureChannel(parts.initialiseSecureChannel);
-  const secret = agree(euicc.otPrivateKey, channel.smdpOtpk);
+  const secret = agree(euicc.otPrivateKey, channel.smdpOtpk, euicc.curve);
   const bsp = new Bsp(deriveSessionKeys(secret, channel.hostId, euicc.eid));
   const configureIsdp = concat(...parts.firstSequenceOf87.map((s) => bsp.decrypt(0x87, s)));
   const storeMetadata = concat(...parts.sequenceOf88.map((s) => bsp.verify(0x88, s)));

@@ -211,7 +211,7 @@ function isTaken({ orders }: Smdp, matchingId: string, eid: Eid | undefined): bo
 }
 
 /** ES12.RegisterEvent, where the order names an SM-DS. Throws Refusal. */
-async function registerEvent(
+export async function registerEvent(
   smdp: Smdp,
   smdsAddress: string | undefined,
   eid: Eid | undefined,

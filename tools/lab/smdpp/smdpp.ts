@@ -19,7 +19,7 @@ import { type DoorOptions, makeDoor, type Route, type Step } from '../server/doo
 import type { FaultKind, FaultOptions } from '../server/faults.ts';
 import { type Listening, listen, serverAddress, tlsCredential } from '../server/listen.ts';
 import { es9Routes } from './binding.ts';
-import { es2Routes, isMatchingId, randomMatchingId } from './es2plus.ts';
+import { es2Routes, isMatchingId, randomMatchingId, registerEvent } from './es2plus.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import type { ReceivedNotification } from './notification-log.ts';
 import { hashOfConfirmationCode, type OrderState, type ProfileOrder } from './order.ts';
@@ -96,6 +96,11 @@ export interface Smdpp {
   readonly oid: string;
   /** Takes a profile in, released for download, and returns its activation code. Throws on a bad order. */
   addProfile(profile: NewProfile): string;
+  /**
+   * Registers the event of an order at an SM-DS (ES12); the order must have its EID and a matchingId. Throws Refusal
+   * where the SM-DS is not there or refuses.
+   */
+  announce(matchingId: string, smdsAddress: string): Promise<void>;
   /** Takes a profile in that operators may order (ES2+). Throws where it has its ICCID already. */
   stock(profile: StockedProfile): void;
   /** `1$address$matchingId`, with `$$1` behind it where a confirmation code is due. */
@@ -215,6 +220,16 @@ class RunningSmdpp implements Smdpp {
     return this.#activationCode(order);
   }
 
+  async announce(matchingId: string, smdsAddress: string): Promise<void> {
+    const order = this.#smdp.orders.named(matchingId);
+    if (order?.eid === undefined || matchingId === '') {
+      throw new Error('an event needs an order with a matchingId and an EID');
+    }
+    await registerEvent(this.#smdp, smdsAddress, order.eid, matchingId);
+    order.smdsAddress = smdsAddress;
+    this.#save();
+  }
+
   stock(profile: StockedProfile): void {
     const { iccid } = profile.metadata;
     if (this.#smdp.orders.withIccid(iccid) !== undefined) {
@@ -253,7 +268,6 @@ class RunningSmdpp implements Smdpp {
   async close(): Promise<void> {
     await this.#closeDoor();
     await this.#smdp.errands.close();
-    this.#save();
   }
 
   #activationCode({ matchingId = '', confirmationCodeHash }: ProfileOrder): string {
