@@ -107,7 +107,7 @@ const kindTexts: { readonly [Kind in PeerIdentity['kind']]: string } = {
  * though its connection may stand.
  */
 export function maySpeakFor(eim: Eim, { identity }: Caller, eid: Eid): boolean {
-  if (identity !== undefined && !eim.devices.stands(identity, eim.clock.now())) return false;
+  if (identity !== undefined && !eim.devices.stands(identity)) return false;
   const bound = identity === undefined ? [] : eim.devices.eidsOf(identity);
   if (bound.includes(eid)) return true;
   if (bound.length > 0) return false;

@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex, toHex } from '../../src/base/bytes.ts';
+import { Devices } from '../../src/fleet/devices.ts';
 import { largestCounter } from '../../src/fleet/euiccs.ts';
 import type { GetEimPackageRequest } from '../../src/messages/eim-package.ts';
 import { eidOctets, parseEid } from '../../src/messages/ids.ts';
 import type { OrderRequest } from '../../src/orders/order.ts';
+import { type Caller, maySpeakFor } from '../../src/procedures/eim.ts';
+import { testBox } from '../support/box.ts';
+import { HandClock } from '../support/hand-clock.ts';
 import { CrashingStore } from './crashing-store.ts';
 import { eid, iccid } from './euicc.ts';
 import { activationCode, caller, Rig, stranger } from './rig.ts';
@@ -149,6 +153,19 @@ describe('getEimPackage', () => {
 });
 
 describe('getEimPackage, who may ask', () => {
+  it('a device that was added by a clock that has been set back since', async () => {
+    const rig = await Rig.with();
+    const tomorrow = new HandClock(rig.eim.clock.now() + 24 * 3600 * 1000);
+    const { store, log } = rig.eim;
+    const devices = await Devices.open({ store, clock: tomorrow, log, box: testBox() });
+    await devices.add({ identity: 'meter-1', eids: [eid], key: new Uint8Array(16) });
+    const eim = { ...rig.eim, devices };
+    const by: Caller = { peerId: 'connection 1', identity: { kind: 'psk', name: 'meter-1' } };
+    assert.equal(maySpeakFor(eim, by, eid), true);
+    await devices.revoke('meter-1');
+    assert.equal(maySpeakFor(eim, by, eid), false);
+  });
+
   it('says eidNotFound for an EID that nobody knows, and remembers nothing of it', async () => {
     const rig = await Rig.with();
     assert.deepEqual(await rig.poll(caller, otherEid), { type: 'eimPackageError', value: 2 });
