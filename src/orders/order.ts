@@ -110,8 +110,8 @@ export interface Dispatch {
   readonly first: number;
   readonly last: number;
   readonly deliveries: number;
-  /** The counterValue of the package before, which the eUICC took for a replay. */
-  readonly formerCounterValue?: number;
+  /** The package before, which the eUICC took for a replay. */
+  readonly former?: { readonly eimTransactionId: Uint8Array; readonly counterValue: number };
 }
 
 export type OrderState =

@@ -210,11 +210,6 @@ export class Orders {
     return this.#idle.has(eid);
   }
 
-  /** The next poll of this EID is to look whether there is something to do. */
-  wake(eid: Eid): void {
-    this.#idle.delete(eid);
-  }
-
   /** The order of this EID that is in work, else the oldest new one; never of facility euicc. */
   async next(eid: Eid): Promise<Order | undefined> {
     if (this.#idle.has(eid)) return undefined;

@@ -14,7 +14,7 @@ import {
 } from '../messages/psmo.ts';
 import type { EcoRequest, PsmoRequest } from '../orders/order.ts';
 import { eimsAfterOne, nameOfEim } from './eims.ts';
-import { listsAll, profilesAfter } from './profiles.ts';
+import { profilesAfter, tellsAll } from './profiles.ts';
 
 /** What a package's results do to the doubts about a topic. */
 export interface Verdict {
@@ -51,7 +51,7 @@ function isWholeList(operation: PsmoRequest | undefined, result: EuiccResultData
     result.type === 'listProfileInfoResult' &&
     result.value.type === 'profileInfoListOk' &&
     operation !== undefined &&
-    listsAll(operation)
+    tellsAll(operation)
   );
 }
 

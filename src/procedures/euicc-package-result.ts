@@ -3,8 +3,9 @@
  * result that does not fit leaves the order as it was; it is logged, and the order's history tells of it. A result that
  * comes again (lost acknowledgement) is acknowledged again.
  */
-import { concat } from '../base/bytes.ts';
+import { concat, equal } from '../base/bytes.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
+import type { Topic } from '../fleet/knowledge.ts';
 import {
   EuiccPackageErrorCode,
   type EuiccPackageErrorDataSigned,
@@ -100,6 +101,7 @@ async function executed(
       await noteOrder(eim, current.id, 'result of another package', what);
     }
     await rolledBackSince(eim, record, order, value);
+    await doneSince(eim, record, value);
     return acknowledged;
   }
   const results = await asMeant(eim, eid, order.request, value.euiccResult);
@@ -178,6 +180,38 @@ async function rolledBackSince(
     ...doubtsAbout(eim, record, ['profiles'], why),
   ]);
 }
+
+/** A result that no order explains any more, newer than the picture: what it changed only the eUICC can tell. */
+async function doneSince(
+  eim: Eim,
+  record: EuiccRecord,
+  { euiccResult, seqNumber, counterValue }: EuiccPackageResultDataSigned,
+): Promise<void> {
+  if (seqNumber <= (record.profiles?.seqNumber ?? 0)) return;
+  const about: Topic[] = [];
+  if (euiccResult.some(({ type, value }) => value === 0 && ofProfiles.includes(type))) {
+    about.push('profiles');
+  }
+  if (euiccResult.some(({ type }) => ofEims.includes(type))) about.push('eims');
+  const why = `a result of counterValue ${counterValue}, of which no order is waiting`;
+  const doubts = doubtsAbout(eim, record, about, why);
+  if (doubts.length > 0) await eim.store.commit([...doubts]);
+}
+
+/** Results that tell of a change, where they are good. */
+const ofProfiles: readonly EuiccResultData['type'][] = [
+  'enableResult',
+  'disableResult',
+  'deleteResult',
+  'setFallbackAttributeResult',
+  'unsetFallbackAttributeResult',
+  'rollbackResult',
+];
+const ofEims: readonly EuiccResultData['type'][] = [
+  'addEimResult',
+  'deleteEimResult',
+  'updateEimResult',
+];
 
 /** A signed error has no seqNumber and is not kept on the card: there is nothing to acknowledge. */
 async function refused(
@@ -290,15 +324,21 @@ async function find(
   if (current !== undefined) {
     const { dispatch } = current.state;
     // Built anew because of a replay, and now the result of before comes home.
-    if (dispatch.formerCounterValue === counterValue) return { current, order: current };
-    const isNamed = eimTransactionId !== undefined;
-    if (!isNamed && dispatch.counterValue === counterValue) return { current, order: current };
+    for (const sent of [dispatch, dispatch.former]) {
+      const isIts = isSame(sent?.eimTransactionId, eimTransactionId);
+      if (isIts && sent?.counterValue === counterValue) return { current, order: current };
+    }
   }
   if (eimTransactionId !== undefined) return found;
   const { outstanding } = (await eim.euiccs.get(eid)) ?? {};
   if (outstanding?.counterValue !== counterValue) return found;
   const last = await eim.orders.get(outstanding.orderId);
   return last === undefined || !isPackage(last) ? found : { ...found, order: last };
+}
+
+/** Whether a name is that of a package; none may be any's. */
+function isSame(sent: Uint8Array | undefined, named: Uint8Array | undefined): boolean {
+  return named === undefined || (sent !== undefined && equal(sent, named));
 }
 
 function isPackage(order: Order): order is PackageOrder {
@@ -330,10 +370,9 @@ function doubtIn(
     return `its signature does not fit the eUICC's key and association token ${record.associationToken}`;
   }
   if (current === undefined) return undefined;
-  const { counterValue, formerCounterValue } = current.state.dispatch;
+  const { counterValue, former } = current.state.dispatch;
   // Built anew because of a replay, and the result of before comes home all the same.
-  if (formerCounterValue !== undefined && value.counterValue === formerCounterValue)
-    return undefined;
+  if (order?.id === current.id && value.counterValue === former?.counterValue) return undefined;
   if (order?.id === current.id && value.counterValue !== counterValue) {
     return `its counterValue is ${value.counterValue}, that of the package ${counterValue}`;
   }

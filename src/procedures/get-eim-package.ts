@@ -44,6 +44,7 @@ export function nothingToDo(
   const eid = eidIn(request);
   if (eid === undefined || tellsOfChange(request)) return undefined;
   if (!eim.orders.isIdle(eid) || eim.serial.isBusy(eid)) return undefined;
+  if (!eim.euiccs.hasNothingToAsk(eid)) return undefined;
   if (!eim.devices.anyCovers(eid) || !maySpeakFor(eim, caller, eid)) return undefined;
   if (!eim.euiccs.heard(eid, contactOf(caller))) return undefined;
   eim.polls.set(caller.peerId, eid);

@@ -31,7 +31,7 @@ import { endOrder, noteOrder } from './end-order.ts';
 import { euiccDataOutcome, keptData } from './euicc-data.ts';
 import { buildEuiccPackage } from './euicc-package.ts';
 import { keyOf } from './learn-euicc.ts';
-import { asksForAll } from './settle.ts';
+import { asksForAll, settledBy } from './settle.ts';
 
 /** How far above the last one a counterValue is that is to be ahead of the eUICC's: years of daily orders. */
 const counterStep = 10_000;
@@ -100,7 +100,7 @@ export async function isAsked(eim: Eim, order: Order): Promise<boolean> {
 export async function askForResults(eim: Eim, order: Order): Promise<boolean> {
   const open = await eim.store.get(questions, order.eid);
   if (open?.orderId === order.id && open.about === 'results') return false;
-  if (order.state.at !== 'work' || order.state.dispatch.formerCounterValue !== undefined) {
+  if (order.state.at !== 'work' || order.state.dispatch.former !== undefined) {
     return false;
   }
   await ask(eim, order, 'results', 0);
@@ -167,8 +167,7 @@ async function buildAnew(eim: Eim, open: Question, why: string): Promise<boolean
   const { eid, request } = order;
   const { dispatch } = order.state;
   const { counterValue: former, first, last, deliveries } = dispatch;
-  if (former === undefined || deliveries > 1 || dispatch.formerCounterValue !== undefined)
-    return false;
+  if (former === undefined || deliveries > 1 || dispatch.former !== undefined) return false;
   const known = (await eim.euiccs.ensure(eid)).counterValue;
   const above = Math.max(known, former) + counterStep;
   if (above >= largestCounter) return false;
@@ -191,7 +190,7 @@ async function buildAnew(eim: Eim, open: Question, why: string): Promise<boolean
       first,
       last,
       deliveries: 0,
-      formerCounterValue: former,
+      former: { eimTransactionId: dispatch.eimTransactionId, counterValue: former },
     },
     `the eUICC takes ${former} for a replay that it has no result of (${why}): its counterValue is ahead of ours`,
     [
@@ -281,7 +280,7 @@ async function orderedData(
         : `the IPA sent the data; its certificates are not believed: ${unproven}`;
     const outcome = [euiccDataOutcome(data)];
     const settled = asksForAll(hex(order.request.edr.tagList))
-      ? eim.euiccs.settled(eid, 'data')
+      ? settledBy(eim, await eim.euiccs.ensure(eid), 'data', order.state)
       : [];
     await endOrder(eim, order.id, { success: true, outcome, reason }, [...changes, ...settled]);
   } else {

@@ -10,7 +10,7 @@ import type { Eim } from './eim.ts';
 import { eimsAfter } from './eims.ts';
 import { ownAssociation } from './own-association.ts';
 import { profilesAfter } from './profiles.ts';
-import { doubtsAbout } from './settle.ts';
+import { doubtsAbout, settledBy } from './settle.ts';
 
 /** A package's results, believed. */
 export interface Believed {
@@ -25,7 +25,7 @@ export function learnedFrom(
   record: EuiccRecord,
   { order, results, seqNumber }: Believed,
 ): readonly Change[] {
-  const { eid, outstanding, consumerEuicc } = record;
+  const { eid, outstanding, consumerEuicc, profiles } = record;
   const { request } = order;
   const now = eim.clock.now();
   const origin: Origin = {
@@ -37,11 +37,13 @@ export function learnedFrom(
   const verdict =
     'eco' in request
       ? eimsVerdict(record.eims, request.eco, results)
-      : profilesVerdict(record.profiles, request.psmo, results);
+      : profilesVerdict(profiles, request.psmo, results);
+  const isOutrun = picture.profiles !== undefined && (profiles?.seqNumber ?? 0) > seqNumber;
+  const outrun = { settled: false, doubt: 'a result came after what the eUICC told later' };
   return [
     ...eim.euiccs.change(eid, picture, origin),
     ...(outstanding?.orderId === order.id ? eim.euiccs.forget(eid, 'outstanding') : []),
-    ...judged(eim, record, verdict, 'eco' in request ? 'eims' : 'profiles'),
+    ...judged(eim, record, isOutrun ? outrun : verdict, order),
   ];
 }
 
@@ -49,10 +51,11 @@ function judged(
   eim: Eim,
   record: EuiccRecord,
   { settled, doubt }: Verdict,
-  topic: 'eims' | 'profiles',
+  { request, state }: Believed['order'],
 ): readonly Change[] {
+  const topic = 'eco' in request ? 'eims' : 'profiles';
   if (doubt !== undefined) return doubtsAbout(eim, record, [topic], doubt);
-  return settled ? eim.euiccs.settled(record.eid, topic) : [];
+  return settled ? settledBy(eim, record, topic, state) : [];
 }
 
 /** What these results of this package change; `ownId` is this eIM's, `now` in milliseconds since 1970. */
@@ -72,7 +75,9 @@ function pictureAfter(
   }
   const after = profilesAfter(profiles, request.psmo, results, now);
   return {
-    ...(after === undefined ? {} : { profiles: { ...after, seqNumber } }),
+    ...(after === undefined
+      ? {}
+      : { profiles: { ...after, seqNumber: Math.max(seqNumber, profiles?.seqNumber ?? 0) } }),
     ...defaultDp(request.psmo, results),
   };
 }

@@ -46,7 +46,7 @@ function afterOne(
     const tags = tagsAsked(operation);
     const list = result.value.value
       .flatMap(profileRecord)
-      .map((told) => ({ ...notAsked(known, told.iccid, tags), ...told }));
+      .map((told) => withNotAsked(known, told, tags));
     return { since: now, list };
   }
   if (known === undefined || result.value !== 0) return undefined;
@@ -74,7 +74,7 @@ function afterOne(
 }
 
 /** Whether the operation lists every profile, and by names that tell them apart. */
-export function listsAll(operation: PsmoRequest): boolean {
+function listsAll(operation: PsmoRequest): boolean {
   if (!('listProfileInfo' in operation)) return false;
   const { searchCriteria } = operation.listProfileInfo;
   return searchCriteria === undefined && tagsAsked(operation).includes(iccidTag);
@@ -99,18 +99,27 @@ function tagsAsked({
   return tagsOf(tagList === undefined ? defaultProfileTags : hex(tagList));
 }
 
-/** What is known of this profile and was not asked for anew. */
-function notAsked(
+/** Whether the operation tells of every profile what state it is in and whether it is the fallback profile. */
+export function tellsAll(operation: PsmoRequest): boolean {
+  if (!('listProfileInfo' in operation) || !listsAll(operation)) return false;
+  const tags = tagsAsked(operation);
+  return tags.includes(profileTags.state) && tags.includes(profileTags.fallback);
+}
+
+/** The profile as told, with what was known of it and was not asked for anew (a default is told of that, too). */
+function withNotAsked(
   known: ProfileList | undefined,
-  iccid: Iccid,
+  told: ProfileRecord,
   tags: readonly number[],
-): Partial<ProfileRecord> {
-  const before = known?.list.find((one) => one.iccid === iccid);
+): ProfileRecord {
+  const before = known?.list.find((one) => one.iccid === told.iccid);
   const members = Object.entries(profileTags)
-    .filter(([, tag]) => !tags.includes(tag))
-    .map(([name]) => [name, before === undefined ? undefined : Reflect.get(before, name)] as const)
+    .map(([name, tag]) => [name, tags.includes(tag) ? told : before] as const)
+    .map(
+      ([name, from]) => [name, from === undefined ? undefined : Reflect.get(from, name)] as const,
+    )
     .filter(([, value]) => value !== undefined);
-  return Object.fromEntries(members);
+  return { iccid: told.iccid, ...Object.fromEntries(members) };
 }
 
 function withEach(
