@@ -149,8 +149,6 @@ export const AuthenticateClientErrorEsipa = {
   ciPKUnknown: 9,
   invalidTransactionId: 10,
   insufficientMemory: 11,
-  /** Of v1.3. */
-  downloadOrderExpired: 18,
   pprNotAllowed: 50,
   eventIdUnknown: 56,
   undefinedError: 127,

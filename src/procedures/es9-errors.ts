@@ -4,7 +4,6 @@
  */
 import { Es9Error } from '../es9/errors.ts';
 import type { ProtocolLevel } from '../fleet/protocol-level.ts';
-import { AuthenticateClientErrorEsipa } from '../messages/profile-download.ts';
 
 export const undefinedError = 127;
 
@@ -63,7 +62,7 @@ export type Es9Function = keyof typeof functions;
 
 /** AuthenticateClient's downloadOrderExpired, which v1.3 brought there. */
 const sinceV13: { readonly [Called in Es9Function]?: Codes } = {
-  authenticateClient: { '8.8.5/4.10': AuthenticateClientErrorEsipa.downloadOrderExpired },
+  authenticateClient: { '8.8.5/4.10': 18 },
 };
 
 /** The ESipa error code for what an ES9+ call threw, of those that a device of this level knows. */
