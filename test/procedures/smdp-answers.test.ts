@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex } from '../../src/base/bytes.ts';
 import { Es9TransportError } from '../../src/es9/errors.ts';
+import { NotificationDesk } from '../../src/procedures/notification-desk.ts';
 import { settled } from '../support/hand-clock.ts';
 import {
   authenticateError,
@@ -24,9 +25,13 @@ describe('what an SM-DP+ answers', () => {
     bf41?: number,
   ])[] = [
     ['8.8.1/3.8', 1],
+    ['8.9.1/3.8', 1],
     ['8.8.3/3.1', 2],
+    ['8.9.3/3.1', 2],
     ['8.8.2/3.1', 3],
     ['8.8.4/3.7', 3],
+    ['8.9.2/3.1', 3],
+    ['8.9.4/3.7', 3],
     ['8.1.2/6.1', 127, 1],
     ['8.1.2/6.3', 127, 2],
     ['8.1.3/6.1', 127, 3],
@@ -48,7 +53,18 @@ describe('what an SM-DP+ answers', () => {
     ['8.8.5/6.4'],
     ['8.1.4/6.1'],
     ['8.8/3.10'],
+    // What has no INTEGER of its own: the eIM's codes towards devices, malformed calls, and near misses of the above.
+    ['8.8.1/3.10'],
+    ['8.31.2/3.10'],
+    ['8.2.8/1.2'],
+    ['8.2.9/3.11'],
+    ['1.2.1/2.1'],
+    ['1.2.2/3.1'],
+    ['1.3.1/2.2'],
     ['1.6/2.1'],
+    ['8.1.2/6.2'],
+    ['8.2.6/3.80'],
+    ['8.10/3.9'],
     ['-/-'],
   ];
   it('tells of an expired order in AuthenticateClient to devices of v1.3 alone', async () => {
@@ -101,6 +117,16 @@ describe('what an SM-DP+ answers', () => {
         { procedureError: 'cancelSessionResponseError' },
       ]);
       assert.match((await fourth.end()).reason, told);
+
+      // A notification decides its order whatever the SM-DP+ makes of it, and is kept for the operator.
+      const fifth = await (await Download.begin()).toAuthenticated();
+      const { rig } = fifth;
+      rig.smdp.next('handleNotification', error);
+      await rig.notify(rig.euicc.installation(transactionId));
+      assert.equal((await fifth.end()).success, true);
+      const [kept] = await new NotificationDesk(rig.eim).list({ limit: 2 });
+      assert.equal(kept?.state, 'refused');
+      assert.equal(kept.reason, `the SM-DP+ refuses it: ${codes} as it says`);
     });
   }
 

@@ -246,6 +246,26 @@ describe('/v1/orders: bad input stores nothing', () => {
       ],
       ['a download beside others', { eid, steps: [download, { enable: { iccid } }] }, 501, 'steps'],
     ];
+  const told: readonly (readonly [what: string, body: object, message: RegExp])[] = [
+    [
+      'which part of an activation code is wrong, and where',
+      { eid, steps: [{ download: { activationCode: 'LPA:1$smdp..example$SECRET' } }] },
+      /^the activation code has a wrong SM-DP\+ address \(part 2\): .*, at character 12$/,
+    ],
+    [
+      'that the check digits of an EID do not fit',
+      { eid: `${eid.slice(0, 31)}9`, steps: [download] },
+      /check digits/,
+    ],
+  ];
+  for (const [what, body, message] of told) {
+    it(`tells ${what}`, async () => {
+      const answer = await send('POST', `${eim.url}/v1/orders`, body);
+      assert.equal(answer.status, 400);
+      assert.match(String(at(answer.body, 'error', 'message')), message);
+      assert.doesNotMatch(JSON.stringify(answer.body), /SECRET/);
+    });
+  }
   for (const [what, body, status, field] of cases) {
     it(`refuses ${what}`, async () => {
       const answer = await send('POST', `${eim.url}/v1/orders`, body);
