@@ -43,11 +43,21 @@ export interface Identity {
   /** Where devices find this eIM: host, or host:port. */
   readonly fqdn: string;
   /** What eUICCs are told; what they are to trust is as configured where it is not given. */
-  introduction(trust?: TlsTrust): Introduction;
+  introduction(trust?: TlsTrust, change?: IntroductionChange): Introduction;
   /** PEM: the signing certificate, or the bare public key. */
   readonly signingPem: string;
   /** PEM, leaf first. */
   readonly tlsPem: string;
+}
+
+/** What of it is told otherwise than by default. */
+export interface IntroductionChange {
+  /** Default euicc.counterStart. */
+  readonly counterValue?: number;
+  /** Default: the eUICC is asked to make one; `none`: packages are signed with a token of zero. */
+  readonly associationToken?: 'none' | 'generate';
+  /** subjectKeyIdentifier of the CI under which the eUICC is to sign for this eIM; default: its choice. */
+  readonly euiccCiPKId?: Uint8Array;
 }
 
 export interface Introduction {
@@ -103,12 +113,12 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
     throw new ConfigError('eim.signing.certificate: is not the certificate of eim.signing.key');
   }
   const fqdn = eim.fqdn ?? hostname();
-  const configuration = (trust: TlsTrust): EimConfigurationData => ({
+  const configuration = (trust: TlsTrust, change: IntroductionChange): EimConfigurationData => ({
     eimId: eim.id,
     eimFqdn: fqdn,
     eimIdType: idTypes[eim.idType],
-    counterValue: config.euicc.counterStart,
-    associationToken: generateAssociationToken,
+    counterValue: change.counterValue ?? config.euicc.counterStart,
+    associationToken: change.associationToken === 'none' ? undefined : generateAssociationToken,
     eimPublicKeyData:
       signingCertificate === undefined
         ? { type: 'eimPublicKey', value: signer.publicKeyInfo }
@@ -118,6 +128,7 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
         ? { type: 'trustedEimPkTls', value: spkiOf(tlsKey) }
         : { type: 'trustedCertificateTls', value: leaf },
     eimSupportedProtocol: ['eimRetrieveCoaps'],
+    euiccCiPKId: change.euiccCiPKId,
     indirectProfileDownload: true,
   });
   return {
@@ -128,8 +139,8 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
     tls: { chain, key: tlsKey },
     otherTls: config.dtls.certificates.map((one, i) => serverIdentity(one, i)),
     fqdn,
-    introduction(trust = eim.tls.trust) {
-      const told = configuration(trust);
+    introduction(trust = eim.tls.trust, change = {}) {
+      const told = configuration(trust, change);
       return {
         eimConfigurationData: EimConfigurationData.encode(told),
         addInitialEimRequest: AddInitialEimRequest.encode({ eimConfigurationDataList: [told] }),

@@ -35,7 +35,14 @@ import { type ChainName, Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
 import { type Refusal, refused } from './fleet/offers.ts';
 import { Quirks } from './fleet/quirks.ts';
-import { certificates, type Identity, loadIdentity, read, type TlsTrust } from './identity.ts';
+import {
+  certificates,
+  type Identity,
+  type IntroductionChange,
+  loadIdentity,
+  read,
+  type TlsTrust,
+} from './identity.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
 import { Orders } from './orders/orders.ts';
@@ -303,7 +310,7 @@ export async function serve(
     log.info('ready', { coaps: `${coaps.host}:${coaps.port}`, rest: rest.url });
     return { coaps, rest: { url: rest.url }, close };
 
-    function info(trust?: TlsTrust) {
+    function info(trust?: TlsTrust, change?: IntroductionChange) {
       return {
         version: packageVersion(),
         hostname: hostname(),
@@ -311,7 +318,7 @@ export async function serve(
         eimId: config.eim.id,
         eimFqdn: identity.fqdn,
         coaps,
-        ...identity.introduction(trust),
+        ...identity.introduction(trust, change),
         eimCertificate: identity.signingPem,
         tlsCertificate: identity.tlsPem,
         rootCiCertificates: config.euicc.roots.map((path) => read('euicc.roots', path)),

@@ -7,9 +7,15 @@ import { describe, it } from 'node:test';
 import { concat, toHex } from '../src/base/bytes.ts';
 import { type LogLine, makeLog } from '../src/base/log.ts';
 import { type Config, loadConfig } from '../src/config.ts';
-import { certificates, loadIdentity, type TlsTrust } from '../src/identity.ts';
+import {
+  certificates,
+  type IntroductionChange,
+  loadIdentity,
+  type TlsTrust,
+} from '../src/identity.ts';
 import { EimConfigurationData } from '../src/messages/eco.ts';
 import { AddInitialEimResponse } from '../src/messages/es10.ts';
+import { readCertificate } from '../src/trust/certificate.ts';
 import { ecPublicKey } from '../src/trust/ec-key.ts';
 import { verifyEcdsa } from '../src/trust/ecdsa.ts';
 import { tokenTlv } from '../src/trust/eim-signer.ts';
@@ -262,7 +268,8 @@ describe('what eUICCs are told', () => {
     assert.equal(configuration.indirectProfileDownload, true);
   });
 
-  it('is what a eUICC takes, and answers with its first association token', () => {
+  /** What a fresh eUICC of the lab answers to it. */
+  function answerTo(change: IntroductionChange) {
     const { identity } = load({ dataFolder: newFolder() });
     const euicc = new Euicc({
       eid: labEid,
@@ -272,12 +279,36 @@ describe('what eUICCs are told', () => {
       clock: new HandClock(),
       random: seededRandom(2),
     });
-    const answer = AddInitialEimResponse.decode(
-      euicc.transmit(identity.introduction().addInitialEimRequest),
+    return AddInitialEimResponse.decode(
+      euicc.transmit(identity.introduction(undefined, change).addInitialEimRequest),
     );
-    assert.deepEqual(answer, {
+  }
+
+  it('is what a eUICC takes, and answers with its first association token', () => {
+    assert.deepEqual(answerTo({}), {
       type: 'addInitialEimOk',
       value: [{ type: 'associationToken', value: 1 }],
+    });
+  });
+
+  it('may name another counterValue, no token, and the CI to sign under', () => {
+    const { subjectKeyIdentifier: ci } = readCertificate(pki.ci.certificate);
+    assert.ok(ci);
+    const change = { counterValue: 7, associationToken: 'none', euiccCiPKId: ci } as const;
+    assert.deepEqual(answerTo(change), {
+      type: 'addInitialEimOk',
+      value: [{ type: 'addOk', value: true }],
+    });
+    const { identity } = load({ dataFolder: newFolder() });
+    const { eimConfigurationData } = identity.introduction(undefined, change);
+    const told = EimConfigurationData.decode(eimConfigurationData);
+    assert.equal(told.counterValue, 7);
+    assert.equal(told.associationToken, undefined);
+    assert.deepEqual(told.euiccCiPKId, ci);
+    // A CI that the eUICC has no key of: ciPKUnknown.
+    assert.deepEqual(answerTo({ euiccCiPKId: new Uint8Array(20) }), {
+      type: 'addInitialEimError',
+      value: 3,
     });
   });
 });

@@ -280,9 +280,12 @@ export const DeviceQuery = z.strictObject({
   limit: queryNumber(1, 1000).exactOptional(),
 });
 
-/** GET /v1/info: what eUICCs are told to trust; otherwise as configured. */
+/** GET /v1/info: what eUICCs are told to trust, and what else (SGP.32 2.11.1.1.1); otherwise as configured. */
 export const InfoQuery = z.strictObject({
   tlsTrust: z.enum(['certificate', 'key']).exactOptional(),
+  counterValue: queryNumber(0, 2 ** 23 - 1).exactOptional(),
+  associationToken: z.enum(['none', 'generate']).exactOptional(),
+  euiccCiPKId: hexText(20, 20).exactOptional(),
 });
 
 /** The words of fleet/euiccs.ts for stateChangeCause. */

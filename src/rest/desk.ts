@@ -134,8 +134,18 @@ export interface Desk {
   readonly packageLimit: number;
   /** The keys that this eIM signs with (SubjectPublicKeyInfo, DER). */
   readonly signingKeys: readonly Uint8Array[];
-  /** @param trust what eUICCs are to trust of the DTLS server; absent: as configured */
-  info(trust?: TlsTrust): Info;
+  /**
+   * @param trust what eUICCs are to trust of the DTLS server; absent: as configured
+   * @param change what else a eUICC is to be told otherwise than by default
+   */
+  info(
+    trust?: TlsTrust,
+    change?: {
+      readonly counterValue?: number;
+      readonly associationToken?: 'none' | 'generate';
+      readonly euiccCiPKId?: Uint8Array;
+    },
+  ): Info;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,4 +1,5 @@
 /** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
+import { hex } from '../base/bytes.ts';
 import { takesInjection } from '../fleet/ipa-capabilities.ts';
 import {
   check,
@@ -36,7 +37,10 @@ export function v1Routes(desk: Desk, waiting: Waiting, waitLimit: number): reado
     route('GET', '/healthz', { open: true, answer: () => ok({ status: 'ok' }) }),
     route('GET', '/v1/info', {
       query: InfoQuery,
-      answer: ({ query: { tlsTrust } }) => ok(infoView(desk.info(tlsTrust))),
+      answer: ({ query: { tlsTrust, euiccCiPKId, ...change } }) => {
+        const ci = euiccCiPKId === undefined ? {} : { euiccCiPKId: hex(euiccCiPKId) };
+        return ok(infoView(desk.info(tlsTrust, { ...change, ...ci })));
+      },
     }),
     metricsRoute(desk),
     ...orderRoutes(desk, waiting, waitLimit),

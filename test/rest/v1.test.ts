@@ -474,7 +474,14 @@ describe('/v1/info', () => {
       assert.equal(at(body, 'eimConfigurationData'), trust === 'key' ? '3001' : '3000');
     }
     assert.equal(at((await get(`${eim.url}/v1/info`)).body, 'eimConfigurationData'), '3000');
-    assert.equal((await get(`${eim.url}/v1/info?tlsTrust=both`)).status, 400);
+    for (const wrong of [
+      'tlsTrust=both',
+      'counterValue=8388608',
+      'associationToken=1',
+      'euiccCiPKId=00',
+    ]) {
+      assert.equal((await get(`${eim.url}/v1/info?${wrong}`)).status, 400, wrong);
+    }
   });
 });
 

@@ -7,6 +7,14 @@ import type { InfoView } from '../../rest/api.ts';
 import { type Context, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
 
+interface InfoOptions {
+  readonly out?: string;
+  readonly tlsTrust?: string;
+  readonly counterValue?: string;
+  readonly associationToken?: string;
+  readonly ci?: string;
+}
+
 export function addInfo(program: Command, context: Context): void {
   program
     .command('info')
@@ -18,6 +26,17 @@ export function addInfo(program: Command, context: Context): void {
         "what eUICCs are told to trust of the DTLS server (default: the eIM's eim.tls.trust)",
       ).choices(['key', 'certificate']),
     )
+    .option(
+      '--counter-value <number>',
+      'counterValue that eUICCs are told (default: euicc.counterStart)',
+    )
+    .addOption(
+      new Option(
+        '--association-token <what>',
+        'whether the eUICC is to make an association token (default: generate)',
+      ).choices(['generate', 'none']),
+    )
+    .option('--ci <hex>', 'key identifier of the CI under which the eUICC is to sign for this eIM')
     .addHelpText(
       'after',
       `
@@ -29,9 +48,9 @@ Example:
   eim info --out ./for-device
   eim info --tls-trust key --out ./for-raw-public-keys`,
     )
-    .action(async ({ out, tlsTrust }: { out?: string; tlsTrust?: string }, command: Command) => {
+    .action(async ({ out, ci, ...told }: InfoOptions, command: Command) => {
       const { client, output } = remote(context, command);
-      const info = await client.info({ tlsTrust });
+      const info = await client.info({ ...told, euiccCiPKId: ci });
       const written = out === undefined ? [] : await write(out, info);
       if (output.json) return output.document(info);
       output.facts([
