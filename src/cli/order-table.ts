@@ -52,7 +52,13 @@ export function showOrders(output: Output, orders: readonly OrderView[]): void {
 }
 
 function whatOf({ steps, byEim }: OrderView): string {
-  const what = steps.map((step) => Object.keys(step).join()).join(' ');
+  const runs: { name: string; times: number }[] = [];
+  for (const name of steps.map((step) => Object.keys(step).join())) {
+    const last = runs.at(-1);
+    if (last?.name === name) last.times += 1;
+    else runs.push({ name, times: 1 });
+  }
+  const what = runs.map(({ name, times }) => (times > 1 ? `${times} × ${name}` : name)).join(' ');
   return byEim === undefined ? what : `${what} (by the eIM)`;
 }
 

@@ -226,6 +226,14 @@ describe('eim order: looking', () => {
     assert.match(show.stdout, /^AT +EVENT +DETAIL\n.* submitted$/m);
   });
 
+  it('lists what comes several times in a row once', async () => {
+    const disable = ['--disable', '89880000000000000017'];
+    const many = ['--rat', ...disable, ...disable, ...disable];
+    const placed = await eim('order', 'psmo', '--eid', eid, ...many);
+    assert.equal(placed.code, 0, placed.stderr);
+    assert.match((await eim('order', 'list')).stdout, / {2}getRAT 3 × disable {2}/);
+  });
+
   it('cancels', async () => {
     await eim(...download);
     const { id } = await only();
