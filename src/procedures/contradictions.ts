@@ -36,7 +36,7 @@ export function profilesVerdict(
     const operation = operations[i];
     if (isWholeList(operation, result)) verdict = { settled: true };
     else if (picture !== undefined) {
-      const doubt = unfinished(result) ?? profileDoubt(picture, operation, result);
+      const doubt = unfinished(operation, result) ?? profileDoubt(picture, operation, result);
       if (doubt !== undefined) verdict = { ...verdict, doubt };
     }
     if (operation !== undefined) {
@@ -55,8 +55,13 @@ function isWholeList(operation: PsmoRequest | undefined, result: EuiccResultData
   );
 }
 
-/** An operation that may have been done or not. */
-function unfinished({ type, value }: EuiccResultData): string | undefined {
+/** An operation that may have been done or not; of one that only tells, it is all the same. */
+function unfinished(
+  operation: PsmoRequest | EcoRequest | undefined,
+  { type, value }: EuiccResultData,
+): string | undefined {
+  const tells = ['listProfileInfo', 'getRAT', 'listEim'];
+  if (operation !== undefined && tells.some((name) => name in operation)) return undefined;
   if (type === 'rollbackResult' && value !== 0) return 'a rollback failed';
   const isCut =
     type === 'processingTerminated' && value !== ProcessingTerminated.unknownOrDamagedCommand;
@@ -130,7 +135,7 @@ export function eimsVerdict(
     if (result.type === 'listEimResult' && result.value.type === 'eimIdList') {
       verdict = { settled: true };
     } else if (picture !== undefined) {
-      const doubt = unfinished(result) ?? eimDoubt(picture, operation, result);
+      const doubt = unfinished(operation, result) ?? eimDoubt(picture, operation, result);
       if (doubt !== undefined) verdict = { ...verdict, doubt };
     }
     if (operation !== undefined) picture = eimsAfterOne(picture, operation, result, 0) ?? picture;
