@@ -271,8 +271,8 @@ async function notTrusted(
   const found = await find(eim, eid, error);
   const { order, current } = found;
   const { consumerEuicc } = await eim.euiccs.ensure(eid);
-  // Empty: the package could not even be read.
-  if (error.eimId !== '' && error.eimId !== eim.id && !consumerEuicc) {
+  // `-` stands where no eIM is named (field-shapes.ts): some name none in a package that they could not read.
+  if (error.eimId !== '-' && error.eimId !== eim.id && !consumerEuicc) {
     const because = `an unsigned error for eIM ${JSON.stringify(error.eimId)}`;
     return disbelieve(eim, eid, found, because);
   }

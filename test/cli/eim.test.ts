@@ -131,7 +131,7 @@ describe('eim euicc', () => {
     const profile = { iccid: parseIccid(efIccid), state: 'enabled', name: 'One' } as const;
     await rest.desk.euiccs.update(eid, { profiles: { since: 0, list: [profile] } });
     const list = await eim('euicc', 'list');
-    assert.match(list.stdout, new RegExp(`^${eid} +1 +${iccid} +never$`, 'm'));
+    assert.match(list.stdout, new RegExp(`^${eid} +none +1 +${iccid} +never$`, 'm'));
     const { code, stdout } = await eim('euicc', 'show', eid);
     assert.equal(code, 0);
     assert.match(stdout, new RegExp(`^${iccid} +enabled +One$`, 'm'));
