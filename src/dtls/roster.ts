@@ -78,6 +78,8 @@ export class Roster implements ConnectionHost {
    * the same random before its client does.
    */
   readonly #done: BoundedMap<string, true>;
+  /** Those that go to sleep once their own rows say all of them. */
+  readonly #tired = new Set<ServerConnection>();
   #alarm: Cancel | undefined;
   /** When `sweep` looked at those asleep last. */
   #looked = Number.NEGATIVE_INFINITY;
@@ -242,8 +244,11 @@ export class Roster implements ConnectionHost {
       const isAtRest = many || connection.connection?.lingers !== true;
       if (!connection.isQuiet || !isAtRest) continue;
       // It sleeps when its own row says all of it: what is asleep or in the store alone has no journal.
-      if (vault?.isAhead(connection) === true) vault.save(connection);
-      else this.#layDown(connection);
+      if (vault?.isAhead(connection) !== true) this.#layDown(connection);
+      else if (!this.#tired.has(connection)) {
+        this.#tired.add(connection);
+        vault.save(connection);
+      }
     }
     if (Math.abs(now - this.#looked) < lookEvery) return;
     this.#looked = now;
@@ -322,6 +327,7 @@ export class Roster implements ConnectionHost {
     const { log } = settings;
     const { wasEstablished } = connection;
     this.awake.remove(connection);
+    this.#tired.delete(connection);
     vault?.forget(connection);
     const address = addressText(connection.address);
     if (wasEstablished) {
@@ -345,6 +351,15 @@ export class Roster implements ConnectionHost {
 
   note(connection: ServerConnection): void {
     if (!this.#closed) this.#options.vault?.note(connection);
+  }
+
+  saved(connection: ServerConnection): void {
+    if (!this.#tired.delete(connection) || this.#closed || !this.#isAwake(connection)) return;
+    // Unless it was heard of meanwhile.
+    if (!connection.isQuiet || this.#options.vault?.isAhead(connection) === true) return;
+    const { limits } = this.#options;
+    const isIdle = this.now() - connection.lastContact >= this.#park;
+    if (isIdle || this.awake.established > limits.awake) this.#layDown(connection);
   }
 
   wake(key: Uint8Array, id: string): ServerConnection | undefined {

@@ -36,6 +36,8 @@ export interface ConnectionHost {
   /** Has it written to the store: whole, or its numbers alone. */
   save(connection: ServerConnection): void;
   note(connection: ServerConnection): void;
+  /** That is done. */
+  saved(connection: ServerConnection): void;
   /** The same connection, awake. */
   wake(key: Uint8Array, id: string): ServerConnection | undefined;
 }
@@ -353,6 +355,7 @@ export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredentia
     const outgoing = this.#outgoing ?? [];
     this.#outgoing = undefined;
     for (const one of outgoing) this.send(one);
+    this.#host.saved(this);
   }
 
   /** As it is now; undefined where it is not established. */

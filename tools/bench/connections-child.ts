@@ -130,6 +130,10 @@ async function fill(): Promise<void> {
     alarm();
   }
   server.receive(new Uint8Array(1), { address: '10.0.0.0', port: 1 });
+  // Each is written whole before it sleeps.
+  for (let tries = 0; server.holds.asleep < count && tries < 600; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   const asleep = await memory();
   const { asleep: parked, sessions } = server.holds;
   if (many !== count || parked !== count) throw new Error(`${many} awake, ${parked} asleep`);
