@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import { iccidOfDigits } from '../../src/messages/ids.ts';
 import { top } from '../../tools/lab/eim-process.ts';
+import { faults } from '../../tools/lab/faults.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
 import { newFolder } from '../support/folders.ts';
 
@@ -16,13 +17,14 @@ const command = ['--import', 'tsx', join(top, 'tools', 'lab', 'main.ts')];
 
 interface Ended {
   readonly code: unknown;
+  readonly stdout: string;
   readonly stderr: string;
 }
 
 function run(...args: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [...command, ...args], { cwd: top }, (error, _stdout, stderr) =>
-      resolve({ code: error?.code ?? 0, stderr }),
+    execFile(process.execPath, [...command, ...args], { cwd: top }, (error, stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stdout, stderr }),
     );
   });
 }
@@ -122,6 +124,26 @@ describe('an option that the whole lab has too', () => {
     const { code, stderr } = await run('device', '--eim', '127.0.0.1:1', '--stack', 'node-coap');
     assert.equal(code, 2);
     assert.match(stderr, /node-coap knows PSK only: give --psk/);
+  });
+});
+
+describe('faults of the device', () => {
+  it('are listed by the help of the lab and of the device, each with what it does', async () => {
+    for (const part of [[], ['device']]) {
+      const { code, stdout } = await run(...part, '--help');
+      assert.equal(code, 0);
+      for (const [name, about] of Object.entries(faults)) {
+        assert.ok(stdout.includes(`  ${name} `) && stdout.includes(about), `${part}: ${name}`);
+      }
+    }
+  });
+
+  it('are known by name, and no other is taken', async () => {
+    for (const part of [[], ['device', '--eim', '127.0.0.1:1']]) {
+      const { code, stderr } = await run(...part, '--fault', 'no-such');
+      assert.equal(code, 2);
+      assert.match(stderr, /one of lose-result, /);
+    }
   });
 });
 
