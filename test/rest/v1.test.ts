@@ -4,7 +4,7 @@ import { createHash, createPublicKey, generateKeyPairSync, X509Certificate } fro
 import { after, beforeEach, describe, it } from 'node:test';
 import { toHex } from '../../src/base/bytes.ts';
 import { counterReserve, counterWarning, largestCounter } from '../../src/fleet/euiccs.ts';
-import { parseIccid } from '../../src/messages/ids.ts';
+import { parseEid, parseIccid } from '../../src/messages/ids.ts';
 import { newKey } from '../../tools/lab/pki/issue.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { at, get, send } from './http.ts';
@@ -520,6 +520,33 @@ describe('/v1/orders near the end of a counter', () => {
 describe('/v1/euiccs', () => {
   const change = (body: unknown, of: string = eid) =>
     send('PATCH', `${eim.url}/v1/euiccs/${of}`, body);
+
+  it('tells since when, from what and how surely a fact is known, and what is in doubt', async () => {
+    const { desk } = eim;
+    const of = parseEid('89044045118427484800000000011628');
+    const origin = { at: 1000, source: 'result of order x', sure: 'proven' } as const;
+    const profiles = { since: 500, list: [], partial: true };
+    const polls = { began: 90_000, rests: true, periods: [30_000, 60_000, 50_000] };
+    const outstanding = { orderId: 'x', counterValue: 7, about: ['profiles'] } as const;
+    const lastStateChange = { cause: 'fallback', at: 2000 } as const;
+    await desk.euiccs.update(of, { profiles, polls, outstanding, lastStateChange }, origin);
+    const { body } = await get(`${eim.url}/v1/euiccs/${of}`);
+    assert.deepEqual(at(body, 'known', 'profiles'), {
+      since: '1970-01-01T00:00:01.000Z',
+      source: 'result of order x',
+      sure: 'proven',
+    });
+    assert.equal(at(body, 'known', 'associationToken', 'sure'), 'inferred');
+    assert.deepEqual(at(body, 'doubts'), {});
+    assert.equal(at(body, 'profilesPartial'), true);
+    assert.deepEqual(at(body, 'outstanding'), { order: 'x', counterValue: 7 });
+    assert.deepEqual(at(body, 'lastStateChange'), {
+      cause: 'fallback',
+      at: '1970-01-01T00:00:02.000Z',
+    });
+    assert.equal(at(body, 'pollInterval'), 50);
+    assert.equal(at(body, 'nextContact'), '1970-01-01T00:02:20.000Z');
+  });
 
   it('changes what is named and leaves the rest', async () => {
     const { status, body } = await change({ counterValue: 77, associationToken: 2 });
