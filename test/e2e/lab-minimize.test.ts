@@ -49,7 +49,10 @@ describe('a profile lands, told in compact forms', { timeout: 120_000 }, () => {
     for (const name of compacted) {
       const [more = 0, less = 0] = [full.up.get(name), compact.up.get(name)];
       assert.ok(less < more, name);
-      assert.ok(page.includes(`\n| ${name} | ${more} | ${less} |\n`), `${name} ${more} ${less}`);
+      assert.ok(
+        page.includes(`\n| \`${name}\` | ${more} | ${less} |\n`),
+        `${name} ${more} ${less}`,
+      );
     }
   });
 });

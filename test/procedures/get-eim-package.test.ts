@@ -270,7 +270,10 @@ describe('getEimPackage, of an order that cannot be carried out', () => {
     await rig.eim.euiccs.update(eid, { counterValue: largestCounter });
     const order = await rig.enable();
     assert.deepEqual(await rig.poll(), nothing);
-    assert.match((await rig.end(order)).reason, /counter .* used up: give its eIM configuration/);
+    assert.match(
+      (await rig.end(order)).reason,
+      /counter .* used up: have updateEim give it a new key/,
+    );
   });
 
   it('does not blame the order where the store fails', async () => {
