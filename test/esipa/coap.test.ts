@@ -96,7 +96,7 @@ describe('ESipa over CoAP', () => {
     const rig = await Rig.with();
     // Facts sheet 11, "BF3D compact PIR"; the signature is a dummy.
     const body = hex(
-      `BF3D66A064A062A01D80100101010101010101010101010101010101010102010BA206A0044F0200105F3740${'55'.repeat(64)}`,
+      `BF3D66A064A062A01D80100101010101010101010101010101010102010BA206A0044F0200105F3740${'55'.repeat(64)}`,
     );
     assert.equal((await ask(rig, { body })).code, '2.04');
     assert.deepEqual(rig.smdp.calls, []);

@@ -55,7 +55,7 @@ export class VirtualDevice {
     const random = (length: number) => Uint8Array.from({ length }, () => chance() * 256);
     const common = { clock, random, log: silentLog() };
     const link = { profile, clock, chance };
-    let sent = 0;
+    let active = 0;
     const up = new Channel({
       ...link,
       direction: 'up',
@@ -65,8 +65,9 @@ export class VirtualDevice {
       ...link,
       direction: 'down',
       deliver: (datagram) => {
-        // As the relay has it: the radio sleeps some time after the device last sent.
-        if (clock.now() - sent <= (profile.awake ?? Number.POSITIVE_INFINITY)) {
+        // As the relay has it: the radio sleeps some time after the device last sent or heard something.
+        if (clock.now() - active <= (profile.awake ?? Number.POSITIVE_INFINITY)) {
+          active = clock.now();
           this.#dtls.receive(datagram);
         }
       },
@@ -99,7 +100,7 @@ export class VirtualDevice {
       connectionId: { own: new Uint8Array() },
       times: { retransmission: { initial: 15_000, ceiling: 60_000, attempts: 20 }, handshake: 1e6 },
       send: (datagram) => {
-        sent = clock.now();
+        active = clock.now();
         this.#count(datagram);
         up.send(datagram);
       },

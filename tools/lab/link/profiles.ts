@@ -20,7 +20,7 @@ export interface LinkProfile {
   readonly reorder: number;
   /** The NAT forgets a client that has been silent for so long; its next datagram comes from another port. */
   readonly natTimeout?: number;
-  /** The device hears nothing later than so long after it last sent (its radio sleeps). */
+  /** The device hears nothing later than so long after it last sent or heard something (its radio sleeps). */
   readonly awake?: number;
 }
 

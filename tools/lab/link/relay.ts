@@ -78,7 +78,7 @@ interface Client {
   /** It has sent, and nothing has come back since. */
   waiting: boolean;
   /** When it last sent. */
-  sent: number;
+  active: number;
   bindings: number;
 }
 
@@ -117,7 +117,7 @@ class RunningRelay implements Relay {
     this.counts.bytesUp += datagram.length;
     capture?.add(clock.now(), from, server, datagram);
     client.waiting = true;
-    client.sent = clock.now();
+    client.active = clock.now();
     client.up.send(datagram);
   }
 
@@ -152,7 +152,7 @@ class RunningRelay implements Relay {
       down: channel('down', (datagram) => this.#toClient(client, datagram)),
       binding: undefined,
       waiting: false,
-      sent: 0,
+      active: 0,
       bindings: 0,
     };
     return client;
@@ -165,11 +165,12 @@ class RunningRelay implements Relay {
 
   #toClient(client: Client, datagram: Uint8Array): void {
     const { profile, clock, capture, server } = this.#options;
-    if (profile.awake !== undefined && clock.now() - client.sent > profile.awake) {
+    if (profile.awake !== undefined && clock.now() - client.active > profile.awake) {
       this.counts.unheard++;
       this.#options.fate?.('unheard');
       return;
     }
+    client.active = clock.now();
     this.counts.datagramsDown++;
     this.counts.bytesDown += datagram.length;
     if (client.waiting) this.counts.roundTrips++;
