@@ -182,18 +182,15 @@ function addChanging(device: Command, context: Context): void {
 
   device
     .command('address')
-    .description(
-      'say where a device is a DTLS server, for orders with --push; without one: nowhere',
-    )
+    .description('say where a device is a DTLS server, for orders with --push')
     .argument('<identity>')
-    .argument('[ip:port]')
-    .action(
-      async (identity: string, text: string | undefined, _options: unknown, command: Command) => {
-        const { client, output } = remote(context, command);
-        const change = checkTyped(DeviceChange, { address: text ?? null }, { address: 'ip:port' });
-        show(output, await client.changeDevice(identity, change));
-      },
-    );
+    .argument('<ip:port>', "or 'none': at no address of its own")
+    .action(async (identity: string, text: string, _options: unknown, command: Command) => {
+      const { client, output } = remote(context, command);
+      const address = text === 'none' ? null : text;
+      const change = checkTyped(DeviceChange, { address }, { address: 'ip:port' });
+      show(output, await client.changeDevice(identity, change));
+    });
 
   device
     .command('revoke')
