@@ -11,7 +11,7 @@
  *
  * So a connection is what its own row says with all notes of it laid over that, in any order: numbers only grow.
  */
-import { concat, Reader, toHex, Writer } from '../base/bytes.ts';
+import { BytesError, concat, Reader, Writer } from '../base/bytes.ts';
 import { type KeptConnection, peerIdLength } from './kept-connection.ts';
 import type { WindowState } from './replay-window.ts';
 
@@ -21,15 +21,6 @@ export interface Numbers {
   readonly next: number;
   /** Those of the peer that were received. */
   readonly window: WindowState;
-}
-
-export interface Note extends Numbers {
-  /** Of the connection's own row. */
-  readonly key: Uint8Array;
-  /** Of the peer, 12 octets: another connection may have the same key some time. */
-  readonly id: Uint8Array;
-  /** Milliseconds since 1970. */
-  readonly lastContact: number;
 }
 
 /** Rows of a run, and notes in each. */
@@ -69,51 +60,82 @@ export class JournalRow {
   }
 }
 
-/** The notes of a row; none where all had ended. Throws BytesError on what JournalRow did not write. */
-export function readNotes(octets: Uint8Array): readonly Note[] {
-  const reader = new Reader(octets);
-  const lastContact = reader.uint48();
-  const notes: Note[] = [];
-  while (reader.left > 0) {
-    const key = reader.bytes(reader.uint8());
-    const id = reader.bytes(peerIdLength);
-    const next = reader.uint48();
-    const window = { right: reader.uint48() - 1, near: reader.uint32(), far: reader.uint32() };
-    notes.push({ key, id, lastContact, next, window });
-  }
-  return notes;
-}
+/** Of `key length(1) key id(12)` and of what follows. */
+const numbersLength = 6 + 6 + 4 + 4;
 
-/** What runs before this one noted, by key and id. */
+/**
+ * What runs before this one noted, by key and id. The first answer after a start waits for all of it to be read, so it
+ * stays as it is in the rows until it is asked for.
+ */
 export class Notes {
-  readonly #notes = new Map<string, Note>();
+  /** Contents of the rows. */
+  readonly #contents: Uint8Array[] = [];
+  /** By `key length key id`, an octet a character: where the notes stand, as row times `apart` plus place. */
+  readonly #places = new Map<string, number | number[]>();
   /** The rows that the notes are out of. */
   readonly rows: Uint8Array[] = [];
   /** Some could not be read, so nobody knows which connections are as their rows say. */
   incomplete = false;
 
-  add(note: Note): void {
-    const name = nameOf(note);
-    const before = this.#notes.get(name);
-    this.#notes.set(name, before === undefined ? note : { ...note, ...later(before, note) });
+  /** Adds the notes of a row; none where all had ended. Throws BytesError on what JournalRow did not write. */
+  add(octets: Uint8Array): void {
+    if (octets.length < timeLength) throw new BytesError('a row that ends early');
+    const text = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+    const row = this.#contents.push(octets) - 1;
+    let at = timeLength;
+    while (at < octets.length) {
+      const numbers = at + 1 + (octets[at] ?? 0) + peerIdLength;
+      if (numbers + numbersLength > octets.length) throw new BytesError('a note that ends early');
+      const name = text.toString('latin1', at, numbers);
+      const place = row * apart + numbers;
+      const before = this.#places.get(name);
+      if (before === undefined) this.#places.set(name, place);
+      else if (typeof before === 'number') this.#places.set(name, [before, place]);
+      else before.push(place);
+      at = numbers + numbersLength;
+    }
   }
 
   /** The keys that there are notes of. */
   keys(): readonly Uint8Array[] {
-    return [...this.#notes.values()].map(({ key }) => key);
+    return [...this.#places.keys()].map(
+      (name) => new Uint8Array(Buffer.from(name.slice(1, -peerIdLength), 'latin1')),
+    );
   }
 
   /** The connection under this key as it was last; undefined where that cannot be known. */
   upToDate(key: Uint8Array, kept: KeptConnection): KeptConnection | undefined {
     if (this.incomplete) return undefined;
-    const note = this.#notes.get(nameOf({ key, id: kept.id }));
-    if (note === undefined) return kept;
-    const { next, window, lastContact } = later({ ...kept, ...kept.state }, note);
+    const name = concat(Uint8Array.of(key.length), key, kept.id);
+    const places = this.#places.get(Buffer.from(name).toString('latin1'));
+    if (places === undefined) return kept;
+    let last: Dated = { ...kept, ...kept.state };
+    for (const place of [places].flat()) last = later(last, this.#at(place));
+    const { next, window, lastContact } = last;
     return { ...kept, lastContact, state: { ...kept.state, next, window } };
+  }
+
+  #at(place: number): Dated {
+    const octets = this.#contents[Math.floor(place / apart)] ?? new Uint8Array();
+    const lastContact = new Reader(octets).uint48();
+    const reader = new Reader(octets.subarray(place % apart));
+    const next = reader.uint48();
+    return {
+      lastContact,
+      next,
+      window: { right: reader.uint48() - 1, near: reader.uint32(), far: reader.uint32() },
+    };
   }
 }
 
-type Dated = Numbers & Pick<Note, 'lastContact'>;
+/** Octets of a row's time; and more than any row has. */
+const timeLength = 6;
+const apart = 2 ** 20;
+
+interface Dated extends Numbers {
+  /** Milliseconds since 1970. */
+  readonly lastContact: number;
+}
 
 /** What two states of one connection say together, whichever was first. */
 function later(a: Dated, b: Dated): Dated {
@@ -128,8 +150,4 @@ function later(a: Dated, b: Dated): Dated {
 function laterWindow(a: WindowState, b: WindowState): WindowState {
   if (a.right !== b.right) return a.right > b.right ? a : b;
   return { right: a.right, near: (a.near | b.near) >>> 0, far: (a.far | b.far) >>> 0 };
-}
-
-function nameOf({ key, id }: Pick<Note, 'key' | 'id'>): string {
-  return `${toHex(key)}.${toHex(id)}`;
 }

@@ -22,7 +22,6 @@ import {
   mostNotes,
   Notes,
   type Numbers,
-  readNotes,
   ring,
 } from './journal.ts';
 import type { KeptConnection } from './kept-connection.ts';
@@ -348,8 +347,8 @@ export class Vault {
         notes.rows.push(key);
         try {
           const opened = this.#open(key, octets);
-          for (const note of opened === undefined ? [] : readNotes(opened)) notes.add(note);
-          notes.incomplete ||= opened === undefined;
+          if (opened === undefined) notes.incomplete = true;
+          else notes.add(opened);
         } catch (error) {
           if (!(error instanceof BytesError)) throw error;
           notes.incomplete = true;
