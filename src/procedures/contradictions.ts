@@ -79,32 +79,34 @@ function profileDoubt(
   const isNot = (known: ProfileRecord | undefined, state: ProfileRecord['state']) =>
     known === undefined ? partial !== true : known.state !== undefined && known.state !== state;
   const says = (iccid: string, what: string) => `the eUICC says that profile ${iccid} ${what}`;
-  if ('enable' in operation && type === 'enableResult') {
-    const { iccid } = operation.enable;
+  /** Of an operation that a profile must be in one state for: done, the profile not there, not in that state. */
+  const stateDoubt = (
+    iccid: string,
+    due: 'enabled' | 'disabled',
+    codes: { readonly isMissing: number; readonly isOther: number },
+  ): string | undefined => {
     const known = profile(iccid);
-    if (value === 0 && isNot(known, 'disabled')) return says(iccid, 'was disabled');
-    if (value === EnableProfileResult.iccidOrAidNotFound && known)
-      return says(iccid, 'is not there');
-    const isEnabled = value === EnableProfileResult.profileNotInDisabledState;
-    return isEnabled && isNot(known, 'enabled') ? says(iccid, 'is not disabled') : undefined;
+    if (value === 0 && isNot(known, due)) return says(iccid, `was ${due}`);
+    if (value === codes.isMissing && known) return says(iccid, 'is not there');
+    const other = due === 'enabled' ? 'disabled' : 'enabled';
+    return value === codes.isOther && isNot(known, other)
+      ? says(iccid, `is not ${due}`)
+      : undefined;
+  };
+  if ('enable' in operation && type === 'enableResult') {
+    const { iccidOrAidNotFound: isMissing, profileNotInDisabledState: isOther } =
+      EnableProfileResult;
+    return stateDoubt(operation.enable.iccid, 'disabled', { isMissing, isOther });
   }
   if ('disable' in operation && type === 'disableResult') {
-    const { iccid } = operation.disable;
-    const known = profile(iccid);
-    if (value === 0 && isNot(known, 'enabled')) return says(iccid, 'was enabled');
-    if (value === DisableProfileResult.iccidOrAidNotFound && known)
-      return says(iccid, 'is not there');
-    const isDisabled = value === DisableProfileResult.profileNotInEnabledState;
-    return isDisabled && isNot(known, 'disabled') ? says(iccid, 'is not enabled') : undefined;
+    const { iccidOrAidNotFound: isMissing, profileNotInEnabledState: isOther } =
+      DisableProfileResult;
+    return stateDoubt(operation.disable.iccid, 'enabled', { isMissing, isOther });
   }
   if ('delete' in operation && type === 'deleteResult') {
-    const { iccid } = operation.delete;
-    const known = profile(iccid);
-    if (value === 0 && isNot(known, 'disabled')) return says(iccid, 'was disabled');
-    if (value === DeleteProfileResult.iccidOrAidNotFound && known)
-      return says(iccid, 'is not there');
-    const isEnabled = value === DeleteProfileResult.profileNotInDisabledState;
-    return isEnabled && isNot(known, 'enabled') ? says(iccid, 'is not disabled') : undefined;
+    const { iccidOrAidNotFound: isMissing, profileNotInDisabledState: isOther } =
+      DeleteProfileResult;
+    return stateDoubt(operation.delete.iccid, 'disabled', { isMissing, isOther });
   }
   if ('setFallbackAttribute' in operation && type === 'setFallbackAttributeResult') {
     const { iccid } = operation.setFallbackAttribute;
