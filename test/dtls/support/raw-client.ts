@@ -160,6 +160,11 @@ export class RawClient {
     return this.sealed(ContentType.handshake, encodeFragment(whole(message)));
   }
 
+  /** Whether flight 4 has come, so that it can seal records. */
+  get hasKeys(): boolean {
+    return this.#keys !== undefined;
+  }
+
   /** A record of epoch 1, under its next number or the given one. */
   sealed(type: ContentType, plaintext: Uint8Array, sequence = this.#sequence++): Uint8Array {
     if (this.#keys === undefined) throw new Error('there are no keys');
