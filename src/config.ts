@@ -7,7 +7,8 @@ import { dirname, resolve } from 'node:path';
 import { parse, YAMLError } from 'yaml';
 import { isLoopback } from './base/address.ts';
 import { inWords } from './base/complaints.ts';
-import { isRecord, isSetting, type Setting, settings, type Values } from './settings.ts';
+import { isRecord, isSetting, type Setting, type Values } from './settings/setting.ts';
+import { settings } from './settings.ts';
 
 /** All settings, checked; lengths of time in milliseconds, paths absolute. */
 export type Config = Values<typeof settings>;

@@ -21,6 +21,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   procedures: ['orders', 'fleet', 'store', 'es9', 'trust', 'messages', 'base'],
   esipa: ['procedures', 'messages', 'coap', 'base'],
   decode: ['trust', 'messages', 'base'],
+  settings: ['dtls', 'base'],
   rest: ['orders', 'fleet', 'store', 'messages', 'base'],
   cli: ['base'],
 };
@@ -41,7 +42,17 @@ const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[]
 /** Single files of another room that a room may import all the same. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   cli: [
-    'rest/api.ts',
+    'rest/api/errors.ts',
+    'rest/api/ids.ts',
+    'rest/api/orders.ts',
+    'rest/api/devices.ts',
+    'rest/api/euiccs.ts',
+    'rest/api/info.ts',
+    'rest/api/connections.ts',
+    'rest/api/notifications.ts',
+    'rest/api/profiles.ts',
+    'rest/api/tokens.ts',
+    'rest/api/events.ts',
     'main.ts',
     'config.ts',
     'decode/decode.ts',

@@ -19,8 +19,9 @@ import { exitCodeHelp } from '../src/cli/exit.ts';
 import { environmentName, settingKeys } from '../src/config.ts';
 import { parseActivationCode } from '../src/messages/activation-code.ts';
 import { parseEid } from '../src/messages/ids.ts';
-import { parseAnyIccid } from '../src/rest/api.ts';
-import { isSetting, settings } from '../src/settings.ts';
+import { parseAnyIccid } from '../src/rest/api/ids.ts';
+import { isSetting } from '../src/settings/setting.ts';
+import { settings } from '../src/settings.ts';
 import {
   anchors,
   blocks,

@@ -1,0 +1,17 @@
+/** Where the key of the secrets in the store comes from. */
+import { optional, optionalPath, paths, setting, text } from './setting.ts';
+
+export const secret = {
+  key: setting(
+    optional(text),
+    undefined,
+    'Key of the secrets in the store (PSKs and the like), 32 octets in hex or base64: best given in the environment.',
+  ),
+  keyFile: optionalPath(
+    'File with that key. Neither set: secret.key in the data folder, made on first start. Elsewhere it also protects',
+    'copies of the whole data folder.',
+  ),
+  formerKeyFiles: paths(
+    'Files with keys of before: what they sealed is sealed anew on the next start; then they can go.',
+  ),
+} as const;
