@@ -1,26 +1,24 @@
 /** The eIM's REST API /v1 as calls. Every failure is a CliError that says what to do. */
+
+import type { ConnectionList, ConnectionView } from '../rest/api/connections.ts';
 import type {
-  ApiErrorCode,
-  ConnectionList,
-  ConnectionView,
   DeviceAddition,
   DeviceBatchView,
   DeviceChange,
   DeviceList,
   DeviceView,
-  EuiccChange,
-  EuiccList,
-  EuiccView,
-  InfoView,
   NewDeviceView,
+} from '../rest/api/devices.ts';
+import type { ApiErrorCode } from '../rest/api/errors.ts';
+import type { EuiccChange, EuiccList, EuiccView } from '../rest/api/euiccs.ts';
+import type { InfoView } from '../rest/api/info.ts';
+import type {
   NotificationList,
   NotificationRetryView,
   NotificationView,
-  OrderList,
-  OrderView,
-  QuirkOverview,
-  QuirksOfEuicc,
-} from '../rest/api.ts';
+} from '../rest/api/notifications.ts';
+import type { OrderList, OrderView } from '../rest/api/orders.ts';
+import type { QuirkOverview, QuirksOfEuicc } from '../rest/api/quirks.ts';
 import { CliError, ExitCode } from './exit.ts';
 
 export interface ClientOptions {
@@ -177,7 +175,7 @@ export class Client {
     return this.#ask(`/v1/notifications/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
-  /** The eIM is believed to answer in the shape that rest/api.ts states: both are of one version. */
+  /** The eIM is believed to answer in the shape that rest/api/ states: both are of one version. */
   async #ask<Answer>(path: string, request: Request = {}): Promise<Answer> {
     const response = await this.#send(path, request);
     const body = await readJson(response);

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { concat, utf8 } from '../base/bytes.ts';
-import { ApiError, check } from '../rest/api.ts';
+import { ApiError, check } from '../rest/api/errors.ts';
 import { Client } from './client.ts';
 import { CliError, ExitCode } from './exit.ts';
 import { Output, type Streams } from './output.ts';

@@ -2,7 +2,9 @@
  * Devices from a file: CSV whose first line names the columns, a JSON array (or an object with one under `devices`), or
  * one JSON object a line. Complaints name line and field and never show what stands there: it may be a key.
  */
-import { ApiError, check, DeviceAddition } from '../rest/api.ts';
+
+import { DeviceAddition } from '../rest/api/devices.ts';
+import { ApiError, check } from '../rest/api/errors.ts';
 import { CliError, ExitCode } from './exit.ts';
 
 /** A device, and the line where it begins. */

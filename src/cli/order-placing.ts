@@ -1,6 +1,6 @@
 /** Placing an order from a command line, and what becomes of it while the command waits. */
 import { type Command, Option } from 'commander';
-import { OrderSubmission } from '../rest/api.ts';
+import { OrderSubmission } from '../rest/api/orders.ts';
 import { type Context, checkTyped, remote } from './context.ts';
 import { showOrder } from './order-table.ts';
 import { endOf, follow, secondsOf } from './order-wait.ts';

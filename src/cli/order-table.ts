@@ -1,6 +1,7 @@
 /** Orders for people. */
 import { members } from '../base/members.ts';
-import type { OrderView, ProfileView } from '../rest/api.ts';
+import type { ProfileView } from '../rest/api/euiccs.ts';
+import type { OrderView } from '../rest/api/orders.ts';
 import { dataFacts, textOf } from './data-facts.ts';
 import type { Cell, Output } from './output.ts';
 import { showProfiles } from './profile-table.ts';

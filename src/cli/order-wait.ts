@@ -1,6 +1,6 @@
 /** Waiting for an order: its history line by line as it grows, then the exit code of how it ended. */
 import { DurationError, parseDuration } from '../base/duration.ts';
-import type { HistoryView, OrderView } from '../rest/api.ts';
+import type { HistoryView, OrderView } from '../rest/api/orders.ts';
 import type { Client } from './client.ts';
 import { CliError, ExitCode } from './exit.ts';
 

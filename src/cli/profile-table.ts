@@ -1,5 +1,5 @@
 /** Profiles for people. */
-import type { ProfileView } from '../rest/api.ts';
+import type { ProfileView } from '../rest/api/euiccs.ts';
 import type { Output } from './output.ts';
 
 /** Profiles in a table. */

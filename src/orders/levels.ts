@@ -23,7 +23,7 @@ const wholeKeyId = 20;
 
 /**
  * Why a device of this level cannot take the order; undefined where it can. Where the level is only assumed, nothing is
- * beyond it. Throws BytesError or DerError where the request is none, which rest/api.ts leaves no room for.
+ * beyond it. Throws BytesError or DerError where the request is none, which rest/api/ leaves no room for.
  */
 export function beyondLevel(known: KnownLevel, request: OrderRequest): string | undefined {
   if (known.from === 'assumed') return undefined;

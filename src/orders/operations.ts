@@ -1,6 +1,6 @@
 /**
  * An order's operations as the messages that carry them (SGP.32 2.11.1). Each throws BadOrderError, BytesError or
- * DerError where the request is none, which the checks of rest/api.ts leave no room for.
+ * DerError where the request is none, which the checks of rest/api/ leave no room for.
  */
 import { hex } from '../base/bytes.ts';
 import { largestCounter } from '../fleet/euiccs.ts';

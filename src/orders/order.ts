@@ -20,7 +20,7 @@ import type { Infer } from '../messages/schema.ts';
 export const facilities = ['download', 'psmo', 'eco', 'edr', 'euicc'] as const;
 export type Facility = (typeof facilities)[number];
 
-/** An order's request in JSON, exactly as it was posted (member `order`); its shape is checked in rest/api.ts. */
+/** An order's request in JSON, exactly as it was posted (member `order`); its shape is checked in rest/api/. */
 export type OrderRequest =
   | { readonly download: DownloadRequest }
   | { readonly psmo: readonly PsmoRequest[] }

@@ -1,5 +1,5 @@
 /** /v1/dtls: the DTLS connections in memory. */
-import { ConnectionQuery, type ConnectionView } from './api.ts';
+import { ConnectionQuery, type ConnectionView } from './api/connections.ts';
 import type { Desk } from './desk.ts';
 import { notFound, ok, type Route, route } from './route.ts';
 import { connectionView } from './views.ts';

@@ -4,9 +4,6 @@ import { hex, toHex } from '../base/bytes.ts';
 import type { NewDevice } from '../fleet/device.ts';
 import type { Added } from '../fleet/devices.ts';
 import {
-  ApiError,
-  badInput,
-  check,
   coapsPort,
   DeviceAddition,
   DeviceBatch,
@@ -14,7 +11,8 @@ import {
   DeviceQuery,
   type DeviceResult,
   DeviceRotation,
-} from './api.ts';
+} from './api/devices.ts';
+import { ApiError, badInput, check } from './api/errors.ts';
 import type { Desk } from './desk.ts';
 import { deviceRefusal, errorBody } from './refusal.ts';
 import { notFound, ok, type Route, route } from './route.ts';

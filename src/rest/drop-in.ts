@@ -6,14 +6,9 @@
 import { z } from 'zod';
 import { toHex } from '../base/bytes.ts';
 import { type Facility, facilities, type OrderRequest } from '../orders/order.ts';
-import {
-  activationCode,
-  check,
-  efIccid,
-  eidText,
-  mostOperations,
-  refuseUnbuiltDownload,
-} from './api.ts';
+import { check } from './api/errors.ts';
+import { efIccid, eidText } from './api/ids.ts';
+import { activationCode, mostOperations, refuseUnbuiltDownload } from './api/orders.ts';
 import { hexText, oneOf } from './checks.ts';
 import type { Desk } from './desk.ts';
 import { dropInOutcome } from './drop-in-outcome.ts';

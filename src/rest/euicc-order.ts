@@ -7,7 +7,8 @@ import { hex, toHex } from '../base/bytes.ts';
 import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Outcome } from '../orders/order.ts';
-import { check, EuiccChange } from './api.ts';
+import { check } from './api/errors.ts';
+import { EuiccChange } from './api/euiccs.ts';
 import type { Desk } from './desk.ts';
 import { curveOf } from './euicc-key.ts';
 

@@ -1,5 +1,5 @@
 /** /v1/notifications: what eUICCs have to tell SM-DP+s that do not have it yet. */
-import { NotificationQuery, type NotificationRetryView } from './api.ts';
+import { NotificationQuery, type NotificationRetryView } from './api/notifications.ts';
 import type { Desk } from './desk.ts';
 import { notFound, ok, type Route, route } from './route.ts';
 import { notificationView } from './views.ts';

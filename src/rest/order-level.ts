@@ -3,7 +3,7 @@ import type { EuiccRecord } from '../fleet/euiccs.ts';
 import { levelOf } from '../fleet/protocol-level.ts';
 import { beyondLevel } from '../orders/levels.ts';
 import type { OrderRequest } from '../orders/order.ts';
-import { ApiError } from './api.ts';
+import { ApiError } from './api/errors.ts';
 
 /** Throws ApiError 409 where the eUICC's device cannot take the order; `field` names it in the request. */
 export function refuseBeyond(euicc: EuiccRecord, request: OrderRequest, field: string): void {

@@ -5,7 +5,7 @@ import { EimConfigurationData } from '../messages/eco.ts';
 import { eimKeyOf } from '../orders/eim-key.ts';
 import { isPackageRequest } from '../orders/operations.ts';
 import type { OrderRequest } from '../orders/order.ts';
-import { ApiError, badInput } from './api.ts';
+import { ApiError, badInput } from './api/errors.ts';
 import type { Desk } from './desk.ts';
 
 /**

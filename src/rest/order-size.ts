@@ -1,7 +1,7 @@
 /** How large an eUICC Package may become: said when it is ordered, not by the eUICC days later (sizeOverflow). */
 import { isPackageRequest, packageOctets } from '../orders/operations.ts';
 import type { OrderRequest } from '../orders/order.ts';
-import { badInput } from './api.ts';
+import { badInput } from './api/errors.ts';
 import type { Desk } from './desk.ts';
 
 /** Throws ApiError where the package of these operations would be longer than eUICCs are taken to hold. */

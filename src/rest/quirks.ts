@@ -1,14 +1,9 @@
 /** Known deviations from the standard: which devices were met with them, and what they are. */
 import type { QuirkMet, QuirkOfEum } from '../fleet/quirks.ts';
 import { type QuirkName, quirkNames, quirkOf } from '../messages/quirks.ts';
-import {
-  check,
-  eidText,
-  type QuirkOfEumView,
-  type QuirkOverview,
-  type QuirksOfEuicc,
-  type QuirkView,
-} from './api.ts';
+import { check } from './api/errors.ts';
+import { eidText } from './api/ids.ts';
+import type { QuirkOfEumView, QuirkOverview, QuirksOfEuicc, QuirkView } from './api/quirks.ts';
 import type { Desk } from './desk.ts';
 import { notFound, ok, type Route, route } from './route.ts';
 

@@ -10,7 +10,7 @@ import { PendingNotificationList } from '../messages/notifications.ts';
 import { readable } from '../messages/readable.ts';
 import { DeviceInfo, EUICCInfo1, EUICCInfo2 } from '../messages/rsp.ts';
 import { DerError } from '../messages/tlv.ts';
-import type { CertificateView } from './api.ts';
+import type { CertificateView } from './api/euiccs.ts';
 
 /** The members of a eUICC's data, by the names of IpaEuiccData. */
 const readers: Readonly<Record<string, (der: Uint8Array) => unknown>> = {

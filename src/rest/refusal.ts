@@ -3,7 +3,7 @@ import { DeviceError } from '../fleet/device.ts';
 import { CounterError } from '../fleet/euiccs.ts';
 import { TransitionError } from '../orders/order.ts';
 import { OrderError } from '../orders/orders.ts';
-import { ApiError, badInput, type ErrorBody } from './api.ts';
+import { ApiError, badInput, type ErrorBody } from './api/errors.ts';
 
 /** The refusal that an error is; undefined where it is our own fault. */
 export function refusalOf(error: unknown): ApiError | undefined {

@@ -1,6 +1,6 @@
 /** A route as a value: what it answers, and what it checks before. server.ts serves it, whoever tests calls it. */
 import type { z } from 'zod';
-import { ApiError, check } from './api.ts';
+import { ApiError, check } from './api/errors.ts';
 
 export interface RestRequest<Body = unknown, Query = unknown> {
   /** By name in the path: `/v1/orders/:id` → `id`; decoded. */

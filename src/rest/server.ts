@@ -12,7 +12,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopback } from '../base/address.ts';
 import type { Log } from '../base/log.ts';
-import { ApiError, type ApiErrorCode } from './api.ts';
+import { ApiError, type ApiErrorCode } from './api/errors.ts';
 import type { Desk } from './desk.ts';
 import { errorBody, refusalOf } from './refusal.ts';
 import type { Route } from './route.ts';

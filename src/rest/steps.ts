@@ -1,6 +1,7 @@
 /** The steps of a submission as one order: one eUICC Package, one data request, or one download. */
 import type { EcoRequest, Facility, OrderRequest, PsmoRequest } from '../orders/order.ts';
-import { ApiError, badInput, refuseUnbuiltDownload, type Step } from './api.ts';
+import { ApiError, badInput } from './api/errors.ts';
+import { refuseUnbuiltDownload, type Step } from './api/orders.ts';
 
 interface Wanted {
   readonly facility: Facility;

@@ -1,16 +1,11 @@
 /** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
 import { hex } from '../base/bytes.ts';
 import { takesInjection } from '../fleet/ipa-capabilities.ts';
-import {
-  check,
-  EuiccChange,
-  EuiccQuery,
-  eidText,
-  InfoQuery,
-  OrderQuery,
-  OrderSubmission,
-  WaitQuery,
-} from './api.ts';
+import { check } from './api/errors.ts';
+import { EuiccChange, EuiccQuery } from './api/euiccs.ts';
+import { eidText } from './api/ids.ts';
+import { InfoQuery } from './api/info.ts';
+import { OrderQuery, OrderSubmission, WaitQuery } from './api/orders.ts';
 import { connectionRoutes } from './connections.ts';
 import type { Desk } from './desk.ts';
 import { deviceRoutes } from './devices.ts';

@@ -10,16 +10,13 @@ import { levelOf } from '../fleet/protocol-level.ts';
 import { EimIdType } from '../messages/eco.ts';
 import { nameOf } from '../messages/primitives.ts';
 import type { Order, OrderRequest, Outcome } from '../orders/order.ts';
-import {
-  bothIccids,
-  type ConnectionView,
-  type DeviceView,
-  type EuiccView,
-  type InfoView,
-  type NotificationView,
-  type OrderView,
-  withBothIccids,
-} from './api.ts';
+import type { ConnectionView } from './api/connections.ts';
+import type { DeviceView } from './api/devices.ts';
+import type { EuiccView } from './api/euiccs.ts';
+import { bothIccids, withBothIccids } from './api/ids.ts';
+import type { InfoView } from './api/info.ts';
+import type { NotificationView } from './api/notifications.ts';
+import type { OrderView } from './api/orders.ts';
 import type { Info, Notification, PeerConnection } from './desk.ts';
 import { readableConfiguration, readableData, readableDataResult } from './readable-data.ts';
 

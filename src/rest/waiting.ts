@@ -1,7 +1,7 @@
 /** Requests that wait for an order to change: one listener for all, each with an end. */
 import type { Clock } from '../base/clock.ts';
 import type { Order } from '../orders/order.ts';
-import { ApiError } from './api.ts';
+import { ApiError } from './api/errors.ts';
 import type { Desk } from './desk.ts';
 import { versionOf } from './views.ts';
 

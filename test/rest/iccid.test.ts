@@ -1,7 +1,7 @@
 /** ICCIDs as operators give them: printed, or as the hex of EF.ICCID. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseAnyIccid } from '../../src/rest/api.ts';
+import { parseAnyIccid } from '../../src/rest/api/ids.ts';
 
 describe('an ICCID in either form', () => {
   const forms: Readonly<Record<string, readonly [given: string, efIccid: string]>> = {

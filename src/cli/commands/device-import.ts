@@ -1,7 +1,7 @@
 /** `eim device import`: devices by the thousand, out of a file. */
 import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { type DeviceAddition, type DeviceResult, mostInBatch } from '../../rest/api.ts';
+import { type DeviceAddition, type DeviceResult, mostInBatch } from '../../rest/api/devices.ts';
 import type { Client } from '../client.ts';
 import { type Context, readAll, remote } from '../context.ts';
 import { type DeviceLine, type Flaw, readDeviceFile } from '../device-file.ts';

@@ -9,7 +9,7 @@ import {
   DeviceRotation,
   type DeviceView,
   type NewDeviceView,
-} from '../../rest/api.ts';
+} from '../../rest/api/devices.ts';
 import { type Context, checkTyped, readAll, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import type { Output } from '../output.ts';

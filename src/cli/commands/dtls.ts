@@ -1,6 +1,6 @@
 /** `eim dtls`: the DTLS connections of devices. */
 import type { Command } from 'commander';
-import type { ConnectionView } from '../../rest/api.ts';
+import type { ConnectionView } from '../../rest/api/connections.ts';
 import { type Context, remote } from '../context.ts';
 
 interface ListOptions {

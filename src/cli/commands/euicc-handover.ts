@@ -11,7 +11,8 @@
  */
 import { type Command, Option } from 'commander';
 import { members } from '../../base/members.ts';
-import { eidText, OrderSubmission, type OrderView } from '../../rest/api.ts';
+import { eidText } from '../../rest/api/ids.ts';
+import { OrderSubmission, type OrderView } from '../../rest/api/orders.ts';
 import type { Client } from '../client.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
 import {

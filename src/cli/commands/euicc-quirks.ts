@@ -1,6 +1,6 @@
 /** `eim euicc quirks`: where devices do other than the standard has it. */
 import type { Command } from 'commander';
-import { eidText } from '../../rest/api.ts';
+import { eidText } from '../../rest/api/ids.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
 
 export function addQuirks(euicc: Command, context: Context): void {

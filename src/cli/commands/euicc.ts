@@ -1,6 +1,7 @@
 /** `eim euicc`: what the eIM knows of eUICCs. */
 import type { Command } from 'commander';
-import { EuiccChange, type EuiccView, eidText, type Sureness } from '../../rest/api.ts';
+import { EuiccChange, type EuiccView, type Sureness } from '../../rest/api/euiccs.ts';
+import { eidText } from '../../rest/api/ids.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
 import { dataFacts } from '../data-facts.ts';
 import { fileOrHex } from '../eim-configuration.ts';

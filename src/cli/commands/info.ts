@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { hex } from '../../base/bytes.ts';
-import type { InfoView } from '../../rest/api.ts';
+import type { InfoView } from '../../rest/api/info.ts';
 import { type Context, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
 

@@ -1,6 +1,6 @@
 /** `eim notification`: what eUICCs have to tell SM-DP+s that do not have it yet. */
 import type { Command } from 'commander';
-import type { NotificationView } from '../../rest/api.ts';
+import type { NotificationView } from '../../rest/api/notifications.ts';
 import { type Context, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
 

@@ -1,0 +1,154 @@
+/** Devices: what /v1 takes and what it answers. */
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
+import { z } from 'zod';
+import { addressText, parseAddress } from '../../base/address.ts';
+import { toHex } from '../../base/bytes.ts';
+import { hexText } from '../checks.ts';
+import type { ErrorBody } from './errors.ts';
+import { eidText } from './ids.ts';
+import { queryNumber } from './query.ts';
+
+/** The pin of a certificate: its SHA-256, in upper-case hex, of a PEM or as it is. */
+export const certificatePin: z.ZodType<string> = pin(
+  'a certificate',
+  (pem) => new X509Certificate(pem).raw,
+);
+
+/** The pin of a public key: the SHA-256 of its SubjectPublicKeyInfo. */
+export const publicKeyPin: z.ZodType<string> = pin('a public key', (pem) =>
+  createPublicKey(pem).export({ format: 'der', type: 'spki' }),
+);
+
+function pin(what: string, read: (pem: string) => Uint8Array): z.ZodType<string> {
+  return z
+    .string()
+    .max(16_384)
+    .transform((text, context) => {
+      const digits = text.replace(/[\s:]/g, '');
+      if (/^[0-9a-f]{64}$/i.test(digits)) return digits.toUpperCase();
+      try {
+        // A private key is a secret, which has no place here, though a public one could be made of it.
+        if (!text.includes('PRIVATE KEY')) {
+          return toHex(createHash('sha256').update(read(text)).digest());
+        }
+      } catch {
+        // Whatever OpenSSL says of it.
+      }
+      context.addIssue({
+        code: 'custom',
+        message: `must be ${what} in PEM, or its SHA-256 in hex (64 digits)`,
+      });
+      return z.NEVER;
+    });
+}
+
+/** RFC 7252 12.7. */
+export const coapsPort = 5684;
+
+/** Where a device listens: an IP address, with the port unless it is that of coaps. */
+const deviceAddress: z.ZodType<string> = z.string().transform((text, context) => {
+  const address = parseAddress(text, coapsPort);
+  if (address !== undefined) return addressText(address);
+  context.addIssue({
+    code: 'custom',
+    message: 'must be an IP address, with or without a port: 192.0.2.7:5684, [2001:db8::7]:5684',
+  });
+  return z.NEVER;
+});
+
+const psk = hexText(16, 64);
+const deviceName = z.string().min(1).max(128);
+
+/**
+ * POST /v1/devices; the PSK in hex, pins as PEM or as the hex of their SHA-256. Without an identity the first EID
+ * becomes it; without any credential a PSK is made.
+ */
+export const DeviceAddition = z.strictObject({
+  identity: deviceName.exactOptional(),
+  key: psk.exactOptional(),
+  certificates: z.array(certificatePin).max(8).exactOptional(),
+  publicKeys: z.array(publicKeyPin).max(8).exactOptional(),
+  /** Certificates below a configured anchor that name this device. */
+  chain: z.boolean().exactOptional(),
+  eids: z.array(eidText).max(64).exactOptional(),
+  note: z.string().max(256).exactOptional(),
+  /** Where it may be pushed to. */
+  address: deviceAddress.exactOptional(),
+});
+export type DeviceAddition = z.infer<typeof DeviceAddition>;
+
+/** Most devices of one batch. */
+export const mostInBatch = 500;
+
+/** POST /v1/devices/batch: each is checked for itself, and what is refused keeps none of the others out. */
+export const DeviceBatch = z.strictObject({
+  devices: z.array(z.unknown()).min(1).max(mostInBatch),
+  /** A device that is there already is replaced, and its connections end. */
+  replace: z.boolean().exactOptional(),
+  /** Nothing is added, only told. */
+  dryRun: z.boolean().exactOptional(),
+});
+
+/** PATCH /v1/devices/:identity: null takes the address away. */
+export const DeviceChange = z.strictObject({ address: deviceAddress.nullable() });
+export type DeviceChange = z.infer<typeof DeviceChange>;
+
+/** POST /v1/devices/:identity/rotate: without a key one is made. */
+export const DeviceRotation = z
+  .strictObject({
+    key: psk.exactOptional(),
+    /** The PSK of now is of no use any more, and connections end. */
+    dropOld: z.boolean().exactOptional(),
+  })
+  .optional();
+
+/** GET /v1/devices: those after a name, in the order of names. */
+export const DeviceQuery = z.strictObject({
+  after: z.string().max(128).exactOptional(),
+  limit: queryNumber(1, 1000).exactOptional(),
+});
+
+/** GET /v1/devices/:identity: without keys. */
+export interface DeviceView {
+  readonly identity: string;
+  readonly eids: readonly string[];
+  readonly added: string;
+  readonly note?: string;
+  /** `192.0.2.7:5684`: where it may be pushed to. */
+  readonly address?: string;
+  /** `rotating`: it has a new one and has not used it yet. */
+  readonly psk: 'none' | 'one' | 'rotating';
+  /** SHA-256 of pinned certificates, in hex. */
+  readonly certificates?: readonly string[];
+  /** SHA-256 of pinned keys (SubjectPublicKeyInfo), in hex. */
+  readonly publicKeys?: readonly string[];
+  readonly chain?: boolean;
+  /** Since then none of its credentials is taken. */
+  readonly revoked?: string;
+}
+
+/** POST /v1/devices, and …/rotate: the only answers that hold the key, in hex; absent where the device has none. */
+export interface NewDeviceView extends DeviceView {
+  readonly key?: string;
+}
+
+export interface DeviceList {
+  readonly devices: readonly DeviceView[];
+  /** As in OrderList. */
+  readonly next?: string;
+}
+
+/** POST /v1/devices/batch: one entry for each device, in order. */
+export interface DeviceBatchView {
+  readonly results: readonly DeviceResult[];
+}
+
+/** `unchanged`: it was there already, the same in every member. */
+export type DeviceResult =
+  | {
+      readonly status: 'added' | 'replaced' | 'unchanged';
+      readonly identity: string;
+      /** Only where it was made here. */
+      readonly key?: string;
+    }
+  | ({ readonly status: 'refused' } & ErrorBody['error']);

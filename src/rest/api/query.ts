@@ -1,0 +1,12 @@
+/** Members of queries that several lists have. */
+import { z } from 'zod';
+
+/** A number of a query, which is text there. */
+export const queryNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^[0-9]{1,9}$/, `must be a number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, {
+      error: `must be a number from ${least} to ${most}`,
+    });
