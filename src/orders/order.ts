@@ -16,9 +16,11 @@ import type { NotificationEvent } from '../messages/basic.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Infer } from '../messages/schema.ts';
 
-/** The facilities of the REST API; an order belongs to one. */
+/** The facilities of the drop-in REST API. */
 export const facilities = ['download', 'psmo', 'eco', 'edr', 'euicc'] as const;
-export type Facility = (typeof facilities)[number];
+export type DropInFacility = (typeof facilities)[number];
+/** An order belongs to one; `whole`: it is of several stages, one after the other, and /v1 alone knows it. */
+export type Facility = DropInFacility | 'whole';
 
 /** An order's request in JSON, exactly as it was posted (member `order`); its shape is checked in rest/api/. */
 export type OrderRequest =
@@ -26,12 +28,42 @@ export type OrderRequest =
   | { readonly psmo: readonly PsmoRequest[] }
   | { readonly eco: readonly EcoRequest[] }
   | { readonly edr: EdrRequest }
-  | { readonly euicc: unknown };
+  | { readonly euicc: unknown }
+  | { readonly whole: readonly StageRequest[] };
 
-export interface DownloadRequest {
-  /** SGP.22 4.1, without `LPA:`. */
-  readonly activationCode: string;
+/** A stage of a whole order: what travels in one eIM package. */
+export type StageRequest =
+  | { readonly download: DownloadRequest }
+  | { readonly psmo: readonly PsmoRequest[] }
+  | { readonly eco: readonly EcoRequest[] }
+  | { readonly edr: EdrRequest }
+  /** Enables the profile that the download before it installed. */
+  | { readonly enableInstalled: { readonly rollback?: boolean } }
+  | { readonly confirm: ConfirmRequest };
+
+/** The device is to come back, and to prove it by its eUICC's own word. */
+export interface ConfirmRequest {
+  /** In how many polls at the most. */
+  readonly polls: number;
+  /** Within how many milliseconds from when the stage before it was done. */
+  readonly within: number;
 }
+
+/** Where the profile is (SGP.32 2.11.1.3), and how it comes to the device. */
+export type DownloadRequest = DownloadSource & {
+  /** What is kept of the confirmation code: never the code in clear. */
+  readonly confirmationCode?: string;
+  /** Whether the eIM is to relay, or the device to go to the servers itself; absent: as the IPA can. */
+  readonly mode?: 'indirect' | 'direct';
+};
+
+export type DownloadSource =
+  /** SGP.22 4.1, without `LPA:`. */
+  | { readonly activationCode: string }
+  /** The SM-DP+ whose address the eUICC holds. */
+  | { readonly defaultSmdp: true }
+  /** An SM-DS, host or host:port; without an address the eUICC's root SM-DS. */
+  | { readonly smds: { readonly address?: string; readonly eventId?: string } };
 
 type NotificationEventName = Infer<typeof NotificationEvent>[number];
 

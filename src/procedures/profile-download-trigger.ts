@@ -1,23 +1,33 @@
 /** The trigger of a profile download (SGP.32 3.2.1, 2.11.1.3) with what the order asks for. */
 import { parseActivationCode } from '../messages/activation-code.ts';
-import { ProfileDownloadTriggerRequest } from '../messages/profile-download.ts';
+import {
+  type ProfileDownloadData,
+  ProfileDownloadTriggerRequest,
+} from '../messages/profile-download.ts';
 import type { DownloadRequest } from '../orders/order.ts';
 import type { BuiltPackage } from './eim.ts';
 
 /**
- * ProfileDownloadTriggerRequest (`BF54`) with the activation code: the IPA reads SM-DP+ and matchingId from it.
- * Throws ActivationCodeError.
+ * ProfileDownloadTriggerRequest (`BF54`): the IPA reads SM-DP+ and matchingId from the activation code, or the addresses
+ * of its servers from the eUICC. Throws ActivationCodeError.
  */
 export function buildDownloadTrigger(
   download: DownloadRequest,
   eimTransactionId: Uint8Array,
 ): BuiltPackage {
   const eimPackage = ProfileDownloadTriggerRequest.encode({
-    profileDownloadData: {
-      type: 'activationCode',
-      value: parseActivationCode(download.activationCode).text,
-    },
+    profileDownloadData: downloadData(download),
     eimTransactionId,
   });
   return { eimPackage, also: [] };
+}
+
+function downloadData(download: DownloadRequest): ProfileDownloadData {
+  if ('activationCode' in download) {
+    return { type: 'activationCode', value: parseActivationCode(download.activationCode).text };
+  }
+  if ('defaultSmdp' in download) return { type: 'contactDefaultSmdp', value: true };
+  // The EventID has no place here: it is the matchingId of the answer to InitiateAuthentication.
+  const { address } = download.smds;
+  return { type: 'contactSmds', value: address === undefined ? {} : { smdsAddress: address } };
 }

@@ -430,7 +430,8 @@ async function downloadOf(
 }
 
 function isUnderWay(order: Order): order is Download {
-  return order.state.at === 'work' && 'download' in order.request;
+  const { state, request } = order;
+  return state.at === 'work' && 'download' in request && 'activationCode' in request.download;
 }
 
 /** Whether the SM-DP+ gave this session the transactionId of another order's that is still under way. */

@@ -5,10 +5,11 @@
  */
 import { z } from 'zod';
 import { toHex } from '../base/bytes.ts';
-import { type Facility, facilities, type OrderRequest } from '../orders/order.ts';
+import { type DropInFacility, facilities, type OrderRequest } from '../orders/order.ts';
 import { check } from './api/errors.ts';
 import { efIccid, eidText } from './api/ids.ts';
-import { activationCode, mostOperations, refuseUnbuiltDownload } from './api/orders.ts';
+import { mostOperations, refuseUnbuiltDownload } from './api/orders.ts';
+import { activationCode } from './api/steps.ts';
 import { hexText, oneOf } from './checks.ts';
 import type { Desk } from './desk.ts';
 import { dropInOutcome } from './drop-in-outcome.ts';
@@ -60,7 +61,7 @@ export function dropInRoutes(desk: Desk): readonly Route[] {
   ];
 }
 
-function facilityRoutes(desk: Desk, facility: Facility): readonly Route[] {
+function facilityRoutes(desk: Desk, facility: DropInFacility): readonly Route[] {
   const find = async (id: string) => {
     const order = await desk.orders.get(id);
     return order?.facility === facility ? order : undefined;
@@ -101,7 +102,7 @@ function facilityRoutes(desk: Desk, facility: Facility): readonly Route[] {
 
 async function create(
   desk: Desk,
-  facility: Facility,
+  facility: DropInFacility,
   body: z.infer<typeof Envelope>,
 ): Promise<string> {
   const { eidValue: eid, order } = body;
@@ -114,7 +115,7 @@ async function create(
 }
 
 /** The order as it is kept: as it was posted, `LPA:` and misspelt names apart. */
-function request(facility: Exclude<Facility, 'euicc'>, order: unknown): OrderRequest {
+function request(facility: Exclude<DropInFacility, 'euicc'>, order: unknown): OrderRequest {
   switch (facility) {
     case 'download': {
       const wanted = check(DownloadOrder, order, 'order');
@@ -131,7 +132,7 @@ function request(facility: Exclude<Facility, 'euicc'>, order: unknown): OrderReq
   }
 }
 
-function created(facility: Facility, id: string): Reply {
+function created(facility: DropInFacility, id: string): Reply {
   return { status: 303, location: `/${facility}/lookup/${id}` };
 }
 

@@ -1,47 +1,96 @@
-/** The steps of a submission as one order: one eUICC Package, one data request, or one download. */
-import type { EcoRequest, Facility, OrderRequest, PsmoRequest } from '../orders/order.ts';
+/**
+ * The steps of a submission as one order. Operations on profiles travel together in one eUICC Package, as do those on
+ * eIMs; what cannot travel together becomes a whole order, a stage behind the other.
+ */
+import type {
+  DownloadRequest,
+  EcoRequest,
+  Facility,
+  OrderRequest,
+  StageRequest,
+} from '../orders/order.ts';
 import { ApiError, badInput } from './api/errors.ts';
-import { refuseUnbuiltDownload, type Step } from './api/orders.ts';
+import { refuseUnbuiltDownload } from './api/orders.ts';
+import type { Step } from './api/steps.ts';
 
 interface Wanted {
   readonly facility: Facility;
   readonly request: OrderRequest;
 }
 
-/** Throws ApiError where the steps cannot travel together. */
+/** Throws ApiError where the steps make no order. */
 export function requestOf(steps: readonly Step[]): Wanted {
-  const psmo: PsmoRequest[] = [];
-  const eco: EcoRequest[] = [];
-  for (const step of steps) {
-    if ('download' in step) return download(step, steps.length);
-    if ('edr' in step) {
-      if (steps.length === 1) return { facility: 'edr', request: step };
-      throw badInput('steps', 'a data request stands alone: order it, then the rest');
+  const stages = stagesOf(steps);
+  const [stage, ...more] = stages;
+  if (stage === undefined || more.length > 0) {
+    return { facility: 'whole', request: { whole: stages } };
+  }
+  if ('download' in stage) return { facility: 'download', request: stage };
+  if ('psmo' in stage) return { facility: 'psmo', request: stage };
+  if ('eco' in stage) return { facility: 'eco', request: stage };
+  if ('edr' in stage) return { facility: 'edr', request: stage };
+  throw badInput('steps', 'hold nothing that is to be confirmed');
+}
+
+/** One step after the other, each in the package of the one before where it fits there. */
+function stagesOf(steps: readonly Step[]): readonly StageRequest[] {
+  const isWhole = steps.some((step) => 'download' in step || 'edr' in step || 'confirm' in step);
+  const stages: StageRequest[] = [];
+  /** Whether a package goes on: what stands behind an enable waits for the device to have reported it. */
+  let open = false;
+  for (const [i, step] of steps.entries()) {
+    const stage = stageOf(step, steps, i);
+    const last = stages.at(-1);
+    if (open && last !== undefined && 'psmo' in last && 'psmo' in stage) {
+      stages[stages.length - 1] = { psmo: [...last.psmo, ...stage.psmo] };
+    } else if (open && last !== undefined && 'eco' in last && 'eco' in stage) {
+      stages[stages.length - 1] = { eco: [...last.eco, ...stage.eco] };
+    } else {
+      stages.push(stage);
     }
-    if (isEco(step)) eco.push(step);
-    else psmo.push(step);
+    open = !(isWhole && 'enable' in step);
   }
-  if (eco.length === 0) return { facility: 'psmo', request: { psmo } };
-  if (psmo.length === 0) return { facility: 'eco', request: { eco } };
-  throw badInput(
-    'steps',
-    'an eUICC Package has operations on profiles or on eIMs, never both: place two orders',
-  );
+  return stages;
 }
 
-function download(step: Extract<Step, { download: unknown }>, steps: number): Wanted {
-  if (steps > 1) {
-    throw new ApiError(
-      501,
-      'notBuilt',
-      'a download beside other steps is not built yet: order it alone, then the rest',
-      'steps',
-    );
+function stageOf(step: Step, steps: readonly Step[], at: number): StageRequest {
+  const field = `steps[${at}]`;
+  if ('download' in step) return { download: download(step.download, `${field}.download`) };
+  if ('edr' in step) return step;
+  if ('confirm' in step) {
+    if (at > 0) return step;
+    throw badInput(`${field}.confirm`, 'must stand behind what it confirms');
   }
-  refuseUnbuiltDownload(step.download.activationCode, 'steps[0].download.activationCode');
-  return { facility: 'download', request: step };
+  if ('enable' in step) return enable(step.enable, steps[at - 1], `${field}.enable.iccid`);
+  return isEco(step) ? { eco: [step] } : { psmo: [step] };
 }
 
-function isEco(step: Step): step is Extract<Step, EcoRequest> {
+function enable(
+  { iccid, ...rest }: Extract<Step, { enable: unknown }>['enable'],
+  before: Step | undefined,
+  field: string,
+): StageRequest {
+  if (iccid !== undefined) return { psmo: [{ enable: { iccid, ...rest } }] };
+  if (before !== undefined && 'download' in before) return { enableInstalled: rest };
+  throw badInput(field, 'may be left out right behind a download alone');
+}
+
+function download(wanted: DownloadRequest, field: string): DownloadRequest {
+  if (wanted.confirmationCode !== undefined) {
+    const complaint = 'giving a confirmation code is not built yet';
+    throw new ApiError(501, 'notBuilt', complaint, `${field}.confirmationCode`);
+  }
+  if ('activationCode' in wanted) {
+    refuseUnbuiltDownload(wanted.activationCode, `${field}.activationCode`);
+  }
+  return wanted;
+}
+
+type Operation = Exclude<
+  Step,
+  { download: unknown } | { edr: unknown } | { confirm: unknown } | { enable: unknown }
+>;
+
+function isEco(step: Operation): step is Extract<Operation, EcoRequest> {
   return 'addEim' in step || 'updateEim' in step || 'deleteEim' in step || 'listEim' in step;
 }

@@ -9,7 +9,7 @@ import { pollInterval } from '../fleet/poll-times.ts';
 import { levelOf } from '../fleet/protocol-level.ts';
 import { EimIdType } from '../messages/eco.ts';
 import { nameOf } from '../messages/primitives.ts';
-import type { Order, OrderRequest, Outcome } from '../orders/order.ts';
+import type { Order, OrderRequest, Outcome, StageRequest } from '../orders/order.ts';
 import type { ConnectionView } from './api/connections.ts';
 import type { DeviceView } from './api/devices.ts';
 import type { EuiccView } from './api/euiccs.ts';
@@ -56,14 +56,25 @@ export function versionOf(order: Order): string {
 function steps(request: OrderRequest): readonly object[] {
   if ('psmo' in request) return request.psmo;
   if ('eco' in request) return request.eco;
+  if ('whole' in request) return request.whole.flatMap(stageSteps);
   return [request];
+}
+
+function stageSteps(stage: StageRequest): readonly object[] {
+  if ('psmo' in stage) return stage.psmo;
+  if ('eco' in stage) return stage.eco;
+  if ('enableInstalled' in stage) return [{ enable: stage.enableInstalled }];
+  return [stage];
 }
 
 function readableStep(step: object): Readonly<Record<string, unknown>> {
   return readable(
     Object.fromEntries(
       Object.entries(step).map(([name, value]) => {
-        const { eimConfigurationData } = members(value);
+        const { eimConfigurationData, confirmationCode } = members(value);
+        if (confirmationCode !== undefined) {
+          return [name, { ...members(value), confirmationCode: 'given' }];
+        }
         const isDer = typeof eimConfigurationData === 'string';
         return [name, isDer ? readableConfiguration(eimConfigurationData) : value];
       }),

@@ -195,12 +195,11 @@ describe('operations that /v1 refuses', () => {
   const added = { eimId: 'e', eimFqdn: 'f', counterValue: 1, eimPublicKey: keyPem };
   const cases: readonly (readonly [string, readonly object[], field: string, RegExp])[] = [
     [
-      'a PSMO beside an eCO',
-      [{ getRAT: {} }, { listEim: {} }],
-      'steps',
-      /profiles or on eIMs, never both/,
+      'a confirmation of nothing',
+      [{ confirm: {} }, { getRAT: {} }],
+      'steps[0].confirm',
+      /behind what it confirms/,
     ],
-    ['a data request beside a PSMO', [{ getRAT: {} }, { edr: {} }], 'steps', /stands alone/],
     ['a tag that no IPA answers', [{ edr: { tagList: 'BF2D' } }], 'steps[0].edr.tagList', /BF2D/],
     ['a tag that is cut off', [{ edr: { tagList: '84BF' } }], 'steps[0].edr.tagList', /cut off/],
     ['data without a name', [{ edr: { tagList: ['imei'] } }], 'steps[0].edr.tagList', /"imei"/],

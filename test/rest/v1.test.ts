@@ -244,7 +244,43 @@ describe('/v1/orders: bad input stores nothing', () => {
         501,
         'steps[0].download.activationCode',
       ],
-      ['a download beside others', { eid, steps: [download, { enable: { iccid } }] }, 501, 'steps'],
+      [
+        'a download from two places',
+        { eid, steps: [{ download: { activationCode, defaultSmdp: true } }] },
+        400,
+        'steps[0].download.defaultSmdp',
+      ],
+      ['a download from nowhere', { eid, steps: [{ download: {} }] }, 400, 'steps[0].download'],
+      [
+        'an SM-DS that is a URL',
+        { eid, steps: [{ download: { smds: { address: 'https://smds.example' } } }] },
+        400,
+        'steps[0].download.smds.address',
+      ],
+      [
+        'an EventID of other characters',
+        { eid, steps: [{ download: { smds: { eventId: 'A$B' } } }] },
+        400,
+        'steps[0].download.smds.eventId',
+      ],
+      [
+        'an enable without an ICCID and without a download before it',
+        { eid, steps: [download, { getRAT: {} }, { enable: {} }] },
+        400,
+        'steps[2].enable.iccid',
+      ],
+      [
+        'a confirmation within no length of time',
+        { eid, steps: [download, { confirm: { within: 'soon' } }] },
+        400,
+        'steps[1].confirm.within',
+      ],
+      [
+        'a confirmation in no poll',
+        { eid, steps: [download, { confirm: { polls: 0 } }] },
+        400,
+        'steps[1].confirm.polls',
+      ],
     ];
   const told: readonly (readonly [what: string, body: object, message: RegExp])[] = [
     [

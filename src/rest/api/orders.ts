@@ -1,14 +1,10 @@
 /** Orders: what /v1 takes and what it answers. */
 import { z } from 'zod';
 import { parseActivationCode } from '../../messages/activation-code.ts';
-import { oneOf, parsed } from '../checks.ts';
-import { ecos, namedDataRequest, psmos } from '../operations.ts';
 import { ApiError } from './errors.ts';
-import { anyIccid, eidText } from './ids.ts';
+import { eidText } from './ids.ts';
 import { queryNumber } from './query.ts';
-
-/** An activation code, without `LPA:` afterwards. */
-export const activationCode: z.ZodType<string> = parsed((text) => parseActivationCode(text).text);
+import { Step } from './steps.ts';
 
 /** Refuses a download that needs what this eIM cannot give yet. Throws ApiError 501. */
 export function refuseUnbuiltDownload(code: string, field: string): void {
@@ -20,15 +16,6 @@ export function refuseUnbuiltDownload(code: string, field: string): void {
     field,
   );
 }
-
-/** One step of an order, as /v1 takes it. */
-export const Step = oneOf({
-  download: z.strictObject({ activationCode }),
-  ...psmos(anyIccid),
-  ...ecos,
-  edr: namedDataRequest,
-});
-export type Step = z.infer<typeof Step>;
 
 /** Most operations of one order. */
 export const mostOperations = 32;
@@ -45,7 +32,7 @@ export type OrderSubmission = z.infer<typeof OrderSubmission>;
 /** GET /v1/orders: newest first. */
 export const OrderQuery = z.strictObject({
   eid: eidText.exactOptional(),
-  facility: z.enum(['download', 'psmo', 'eco', 'edr', 'euicc']).exactOptional(),
+  facility: z.enum(['download', 'psmo', 'eco', 'edr', 'euicc', 'whole']).exactOptional(),
   state: z.enum(['new', 'work', 'done']).exactOptional(),
   /** Id of the order to go on after. */
   after: z.string().max(64).exactOptional(),

@@ -1,0 +1,105 @@
+/** The steps that an order is made of, as /v1 takes them. */
+import { z } from 'zod';
+import { DurationError, parseDuration } from '../../base/duration.ts';
+import { parseActivationCode } from '../../messages/activation-code.ts';
+import { parseSmdpAddress, SmdpAddressError } from '../../messages/smdp-address.ts';
+import type { DownloadSource } from '../../orders/order.ts';
+import { oneOf, parsed } from '../checks.ts';
+import { ecos, namedDataRequest, psmos } from '../operations.ts';
+import { anyIccid } from './ids.ts';
+
+/** An activation code, without `LPA:` afterwards. */
+export const activationCode: z.ZodType<string> = parsed((text) => parseActivationCode(text).text);
+
+/** Host, or host:port, of an SM-DS. */
+const serverAddress = z.string().transform((text, context) => {
+  try {
+    return parseSmdpAddress(text).text;
+  } catch (error) {
+    if (!(error instanceof SmdpAddressError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
+  }
+});
+
+/** EventID of an SM-DS: the matchingId at the SM-DP+ (SGP.22 4.1.1). */
+const eventId = z
+  .string()
+  .regex(/^[A-Za-z0-9._~-]{1,128}$/, "must be of letters, digits, '-', '.', '_' and '~'");
+
+const sources = ['activationCode', 'defaultSmdp', 'smds'] as const;
+
+/** A download: its source is exactly one of three. */
+const download = z
+  .strictObject({
+    activationCode: activationCode.exactOptional(),
+    /** The SM-DP+ whose address the eUICC holds. */
+    defaultSmdp: z.literal(true).exactOptional(),
+    /** Without an address: the eUICC's root SM-DS; without an event: the first that it has. */
+    smds: z
+      .strictObject({ address: serverAddress.exactOptional(), eventId: eventId.exactOptional() })
+      .exactOptional(),
+    /** Never kept or told in clear. */
+    confirmationCode: z.string().min(1).max(255).exactOptional(),
+    mode: z.enum(['indirect', 'direct']).exactOptional(),
+  })
+  .transform(({ confirmationCode, mode, ...source }, context) => {
+    const given = sources.filter((name) => source[name] !== undefined);
+    const { activationCode: code, smds } = source;
+    if (given.length !== 1) {
+      const path = given.slice(1, 2);
+      context.addIssue({
+        code: 'custom',
+        path,
+        message: `must be exactly one of ${sources.join(', ')}`,
+      });
+      return z.NEVER;
+    }
+    const wanted: DownloadSource =
+      code !== undefined
+        ? { activationCode: code }
+        : smds !== undefined
+          ? { smds }
+          : { defaultSmdp: true };
+    return {
+      ...wanted,
+      ...(confirmationCode === undefined ? {} : { confirmationCode }),
+      ...(mode === undefined ? {} : { mode }),
+    };
+  });
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+/** Milliseconds, of a text such as `2h`. */
+const within = z.string().transform((text, context) => {
+  try {
+    const length = parseDuration(text);
+    if (length >= minute && length <= 90 * day) return length;
+    context.addIssue({ code: 'custom', message: 'must be from 1m to 90d' });
+  } catch (error) {
+    if (!(error instanceof DurationError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+  return z.NEVER;
+});
+
+/** That the device comes back, and proves it, in so many polls and so long at the most. */
+const confirm = z
+  .strictObject({ polls: z.int().min(1).max(100).exactOptional(), within: within.exactOptional() })
+  .transform((wanted) => ({ polls: 3, within: day, ...wanted }));
+
+/** One step of an order, as /v1 takes it. */
+export const Step = oneOf({
+  download,
+  ...psmos(anyIccid),
+  /** Without an ICCID: the profile that the download before it installed. */
+  enable: z.strictObject({
+    iccid: anyIccid.exactOptional(),
+    rollback: z.boolean().exactOptional(),
+  }),
+  ...ecos,
+  edr: namedDataRequest,
+  confirm,
+});
+export type Step = z.infer<typeof Step>;
