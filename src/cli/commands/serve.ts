@@ -46,7 +46,8 @@ Examples:
       const flags = flagsOf(options);
       const { config, made } = await configured(() => loadConfig({ file, env, flags }));
       if (made) context.stderr.write(`made ${file}: every setting is in it, with its default\n`);
-      const { serve, weaknesses } = await import('../../main.ts');
+      const { serve } = await import('../../main.ts');
+      const { weaknesses } = await import('../../weaknesses.ts');
       // Whatever log.level is.
       for (const text of weaknesses(config)) context.stderr.write(`WARNING: ${text}\n`);
       const service = await configured(() => serve(config));

@@ -1,0 +1,9 @@
+/** What the configuration switches off. */
+import type { Config } from './config.ts';
+
+/** What this configuration switches off that would keep others out: `eim serve` and `eim info` say it, for people. */
+export function weaknesses({ es9 }: Config): readonly string[] {
+  const insecure =
+    'es9.insecure: TLS certificates of SM-DP+s and SM-DSs are not checked; this is for a lab alone';
+  return es9.insecure ? [insecure] : [];
+}
