@@ -20,6 +20,11 @@ export interface OrderSettings {
    * monthly report finds it.
    */
   readonly expired: number;
+  /**
+   * How long what happened to orders is kept for readers of the stream, in milliseconds. Default 7 days: over a long
+   * weekend without its reader nothing is missed.
+   */
+  readonly eventsKept: number;
   /** Milliseconds between two looks at the deadlines. Default 1 minute: they are days. */
   readonly sweepEvery: number;
   /** Most orders of one EID that are not done; the next is refused. Default 256, so that a loop in a script shows. */
@@ -30,6 +35,7 @@ export const orderSettings: OrderSettings = {
   noShow: 30 * day,
   stuck: 14 * day,
   expired: 30 * day,
+  eventsKept: 7 * day,
   sweepEvery: minute,
   mostOpen: 256,
 };

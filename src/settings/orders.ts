@@ -14,6 +14,11 @@ export const orders = {
     'An order that was fetched so long ago, and had no result, ends as stuckOrder; the next has its turn.',
   ),
   expired: setting(duration, '30d', 'An order that is done is kept for so long, then deleted.'),
+  eventsKept: setting(
+    duration,
+    '7d',
+    'How long the events of orders are kept for readers of /v1/events that were away.',
+  ),
   mostOpen: setting(count, 256, 'Most orders of one EID that are not done; the next is refused.'),
   packageLimit: setting(
     count,
