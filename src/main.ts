@@ -27,6 +27,7 @@ import { Quirks } from './fleet/quirks.ts';
 import { type IntroductionChange, loadIdentity, read, type TlsTrust } from './identity.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
+import { resealCodes } from './orders/confirmation-codes.ts';
 import { Orders } from './orders/orders.ts';
 import { pemFiles } from './pem-files.ts';
 import type { Eim } from './procedures/eim.ts';
@@ -111,8 +112,10 @@ export async function serve(
         'devices with certificates or public keys cannot prove them: set dtls.clientAuthentication',
       );
     }
+    await resealCodes(store, box);
     const orders = new Orders({
       store,
+      box,
       clock,
       random,
       log: logging.room('orders'),

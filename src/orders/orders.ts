@@ -8,10 +8,13 @@
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type Random, systemRandom } from '../base/random.ts';
+import type { SecretBox } from '../base/secret-box.ts';
 import { Serial } from '../base/serial.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Change, Store } from '../store/store.ts';
+import { hashCcOf, takeCodes } from './confirmation-codes.ts';
 import { lateOrders } from './deadlines.ts';
+import { OrderEvents } from './events.ts';
 import {
   apply,
   type Deadline,
@@ -63,6 +66,8 @@ export interface NewOrder {
   /** See Order. */
   readonly push?: boolean;
   readonly byEim?: string;
+  /** What is committed with it. */
+  readonly also?: (order: Order) => readonly Change[];
 }
 
 export interface Finish {
@@ -93,6 +98,8 @@ export interface OrdersOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random?: Random;
+  /** Seals confirmation codes. */
+  readonly box: SecretBox;
   readonly settings?: Partial<OrderSettings>;
 }
 
@@ -110,10 +117,13 @@ const mostIdle = 100_000;
 
 export class Orders {
   readonly settings: OrderSettings;
+  /** What happened to orders, numbered. */
+  readonly events: OrderEvents;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #random: Random;
+  readonly #box: SecretBox;
   /** Read-modify-write, one at a time for each EID. */
   readonly #serial = new Serial();
   readonly #listeners = new Set<OrderListener>();
@@ -128,11 +138,13 @@ export class Orders {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#random = options.random ?? systemRandom;
+    this.#box = options.box;
     this.settings = { ...orderSettings, ...options.settings };
+    this.events = new OrderEvents(options.store);
   }
 
   /** Accepts an order. Throws OrderError `full` where this EID has too many. */
-  async submit({ eid, facility, request, push, byEim }: NewOrder): Promise<Order> {
+  async submit({ eid, facility, request, push, byEim, also }: NewOrder): Promise<Order> {
     return this.#serial.run(eid, async () => {
       const open = await this.#store.list(queue, {
         prefix: euiccKey(eid, ''),
@@ -144,16 +156,19 @@ export class Orders {
           `eUICC ${eid} has ${open.length} open orders: wait for them, or cancel some`,
         );
       }
+      await this.events.ready();
       const newest = await this.#newestNumber();
       // From here to the commit without waiting: orders reach the store in the order of their numbers.
       const number = Math.max(this.#lastNumber ?? 0, newest) + 1;
       this.#lastNumber = number;
       const now = this.#clock.now();
+      const id = uuidV4(this.#random);
+      const kept = takeCodes(this.#box, id, request);
       const order: Order = {
-        id: uuidV4(this.#random),
+        id,
         eid,
         facility,
-        request,
+        request: kept.request,
         ...(push === true ? { push } : {}),
         ...(byEim === undefined ? {} : { byEim }),
         state: { at: 'new' },
@@ -167,7 +182,12 @@ export class Orders {
           },
         ],
       };
-      await this.#store.commit(additions(numberText(number), order));
+      await this.#store.commit([
+        ...additions(numberText(number), order),
+        ...kept.changes,
+        ...this.events.additions(order, 'changed', now),
+        ...(also?.(order) ?? []),
+      ]);
       this.#accepted++;
       this.#idle.delete(eid);
       this.#log.info('order submitted', { id: order.id, eid, facility });
@@ -276,6 +296,11 @@ export class Orders {
     return eid === undefined || order?.eid === eid ? order : undefined;
   }
 
+  /** See hashCcOf. */
+  hashCc(id: string, stage: number, transactionId: Uint8Array): Promise<Uint8Array | undefined> {
+    return hashCcOf(this.#store, this.#box, id, stage, transactionId);
+  }
+
   /**
    * Adds a line to the history; `detail` is for people and holds no secret. An order that is done stays as it is:
    * then the line goes to the log alone.
@@ -303,14 +328,16 @@ export class Orders {
     return this.#change(id, { type: 'cancelled', reason });
   }
 
-  /** Removes an order and every trace of it, in whatever state; false where there is none. */
+  /** Removes an order and every trace of it but its events, in whatever state; false where there is none. */
   async delete(id: string): Promise<boolean> {
     const found = await this.#find(id);
     if (found === undefined) return false;
     return this.#serial.run(found.order.eid, async () => {
       const order = await this.#store.get(orders, found.number);
       if (order === undefined) return false;
-      await this.#store.commit(removals(found.number, order));
+      await this.events.ready();
+      const gone = this.events.additions(order, 'deleted', this.#clock.now());
+      await this.#store.commit([...removals(found.number, order), ...gone]);
       this.#log.info('order deleted', { id, eid: order.eid, state: order.state.at });
       this.#tell(order, 'deleted');
       return true;
@@ -319,6 +346,7 @@ export class Orders {
 
   /** Ends what is late, deletes what was done long ago (see OrderSettings). */
   async sweep(): Promise<Swept> {
+    await this.events.sweep(this.#clock.now() - this.settings.eventsKept);
     return {
       noShow: await this.#sweep('new', this.settings.noShow, (id) => this.#overdue(id, 'no-show')),
       stuck: await this.#sweep('work', this.settings.stuck, (id) => this.#overdue(id, 'stuck')),
@@ -366,9 +394,15 @@ export class Orders {
     return this.#serial.run(found.order.eid, async () => {
       const before = await this.#store.get(orders, number);
       if (before === undefined) throw unknown(id);
-      const after = apply(before, event, this.#clock.now());
+      const now = this.#clock.now();
+      const after = apply(before, event, now);
       await check(number, before);
-      await this.#store.commit([...changes(number, before, after), ...also]);
+      await this.events.ready();
+      await this.#store.commit([
+        ...changes(number, before, after),
+        ...this.events.additions(after, 'changed', now),
+        ...also,
+      ]);
       const { eid, state } = after;
       if (state.at === 'done')
         this.#log.info('order finished', { id, eid, success: state.success });

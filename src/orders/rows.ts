@@ -13,6 +13,7 @@
 import { toHex } from '../base/bytes.ts';
 import type { Eid } from '../messages/ids.ts';
 import { type Change, put, remove, table } from '../store/store.ts';
+import { dropCodes } from './confirmation-codes.ts';
 import type { Order, OrderState } from './order.ts';
 
 export const orders = table<Order>('order');
@@ -68,7 +69,9 @@ export function changes(number: string, before: Order, after: Order): Change[] {
   const list: Change[] = [put(orders, number, after)];
   const [old, fresh] = [sinceKey(before, number), sinceKey(after, number)];
   if (old !== fresh) list.push(remove(since, old), put(since, fresh, true));
-  if (after.state.at === 'done') list.push(remove(queue, euiccKey(after.eid, number)));
+  if (after.state.at === 'done') {
+    list.push(remove(queue, euiccKey(after.eid, number)), ...dropCodes(after));
+  }
   // Kept until the order is deleted: a result may come twice, or late.
   if (before.state.at === 'new' && after.state.at === 'work') {
     list.push(put(packages, packageKey(after.state.dispatch.eimTransactionId), number));
@@ -92,6 +95,7 @@ export function removals(number: string, order: Order): Change[] {
     remove(ofEuicc, key),
     remove(queue, key),
     remove(since, sinceKey(order, number)),
+    ...dropCodes(order),
   ];
   const dispatch = dispatchOf(order.state);
   if (dispatch !== undefined) {

@@ -8,9 +8,10 @@ import { toHex } from '../base/bytes.ts';
 import { type DropInFacility, facilities, type OrderRequest } from '../orders/order.ts';
 import { check } from './api/errors.ts';
 import { efIccid, eidText } from './api/ids.ts';
-import { mostOperations, refuseUnbuiltDownload } from './api/orders.ts';
-import { activationCode } from './api/steps.ts';
+import { mostOperations } from './api/orders.ts';
+import { activationCode, confirmationCode } from './api/steps.ts';
 import { hexText, oneOf } from './checks.ts';
+import { checkConfirmation } from './confirmation.ts';
 import type { Desk } from './desk.ts';
 import { dropInOutcome } from './drop-in-outcome.ts';
 import { runEuiccOrder } from './euicc-order.ts';
@@ -22,7 +23,13 @@ import { ok, type Reply, type Route, route } from './route.ts';
 /** `none`, in the Erlang external term format: what clients decode `debuginfo` as. */
 const debuginfo = '8377046E6F6E65';
 
-const DownloadOrder = z.strictObject({ download: z.strictObject({ activationCode }) });
+/** confirmationCode is this eIM's addition: the drop-in API has no other way to give one. */
+const DownloadOrder = z.strictObject({
+  download: z.strictObject({
+    activationCode,
+    confirmationCode: confirmationCode.exactOptional(),
+  }),
+});
 
 const psmo = psmos(efIccid);
 
@@ -119,8 +126,7 @@ function request(facility: Exclude<DropInFacility, 'euicc'>, order: unknown): Or
   switch (facility) {
     case 'download': {
       const wanted = check(DownloadOrder, order, 'order');
-      const { activationCode: code } = wanted.download;
-      refuseUnbuiltDownload(code, 'order.download.activationCode');
+      checkConfirmation(wanted.download, 'order.download');
       return wanted;
     }
     case 'psmo':

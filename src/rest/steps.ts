@@ -2,16 +2,10 @@
  * The steps of a submission as one order. Operations on profiles travel together in one eUICC Package, as do those on
  * eIMs; what cannot travel together becomes a whole order, a stage behind the other.
  */
-import type {
-  DownloadRequest,
-  EcoRequest,
-  Facility,
-  OrderRequest,
-  StageRequest,
-} from '../orders/order.ts';
-import { ApiError, badInput } from './api/errors.ts';
-import { refuseUnbuiltDownload } from './api/orders.ts';
+import type { EcoRequest, Facility, OrderRequest, StageRequest } from '../orders/order.ts';
+import { badInput } from './api/errors.ts';
 import type { Step } from './api/steps.ts';
+import { checkConfirmation } from './confirmation.ts';
 
 interface Wanted {
   readonly facility: Facility;
@@ -55,7 +49,10 @@ function stagesOf(steps: readonly Step[]): readonly StageRequest[] {
 
 function stageOf(step: Step, steps: readonly Step[], at: number): StageRequest {
   const field = `steps[${at}]`;
-  if ('download' in step) return { download: download(step.download, `${field}.download`) };
+  if ('download' in step) {
+    checkConfirmation(step.download, `${field}.download`);
+    return step;
+  }
   if ('edr' in step) return step;
   if ('confirm' in step) {
     if (at > 0) return step;
@@ -73,17 +70,6 @@ function enable(
   if (iccid !== undefined) return { psmo: [{ enable: { iccid, ...rest } }] };
   if (before !== undefined && 'download' in before) return { enableInstalled: rest };
   throw badInput(field, 'may be left out right behind a download alone');
-}
-
-function download(wanted: DownloadRequest, field: string): DownloadRequest {
-  if (wanted.confirmationCode !== undefined) {
-    const complaint = 'giving a confirmation code is not built yet';
-    throw new ApiError(501, 'notBuilt', complaint, `${field}.confirmationCode`);
-  }
-  if ('activationCode' in wanted) {
-    refuseUnbuiltDownload(wanted.activationCode, `${field}.activationCode`);
-  }
-  return wanted;
 }
 
 type Operation = Exclude<

@@ -134,7 +134,7 @@ export class EimProcess {
     const eim: Eim = {
       id: eimId,
       store,
-      orders: new Orders({ store, clock, random, log: log('orders') }),
+      orders: new Orders({ store, clock, random, box: testBox(), log: log('orders') }),
       euiccs: new Euiccs({ store, clock, log: log('fleet') }),
       devices,
       quirks: new Quirks({ store, clock, log: log('fleet') }),

@@ -17,6 +17,7 @@ import { Orders } from '../../src/orders/orders.ts';
 import { LevelStore } from '../../src/store/level.ts';
 import { Euicc } from '../../tools/lab/euicc/euicc.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
+import { testBox } from '../support/box.ts';
 import { newFolder } from '../support/folders.ts';
 
 const certs = fileURLToPath(new URL('../../certs/lab/', import.meta.url));
@@ -94,6 +95,7 @@ export async function startEim(test: TestContext, auth: Auth): Promise<RunningEi
     try {
       const orders = new Orders({
         store,
+        box: testBox(),
         clock: systemClock,
         random: systemRandom,
         log: silentLog(),

@@ -5,13 +5,14 @@ import { silentLog } from '../../src/base/log.ts';
 import { Orders } from '../../src/orders/orders.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { eid, otherEid } from '../rest/running.ts';
+import { testBox } from '../support/box.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { seededRandom } from '../support/seeded.ts';
 
 const request = { psmo: [{ listProfileInfo: {} }] } as const;
 
 function opened(store = new MemoryStore(), clock = new HandClock()) {
-  const options = { store, clock, log: silentLog(), random: seededRandom(3) };
+  const options = { store, clock, log: silentLog(), random: seededRandom(3), box: testBox() };
   return {
     store,
     clock,

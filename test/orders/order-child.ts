@@ -10,12 +10,13 @@ import { Euiccs } from '../../src/fleet/euiccs.ts';
 import type { Eid } from '../../src/messages/ids.ts';
 import { Orders } from '../../src/orders/orders.ts';
 import { LevelStore } from '../../src/store/level.ts';
+import { testBox } from '../support/box.ts';
 import { eidOfNumber, enable, success } from './support.ts';
 
 const [, , folder = ''] = process.argv;
 const store = await LevelStore.open(folder);
 const options = { store, clock: systemClock, log: silentLog() };
-const orders = new Orders({ ...options, settings: { mostOpen: 1_000_000 } });
+const orders = new Orders({ ...options, box: testBox(), settings: { mostOpen: 1_000_000 } });
 const euiccs = new Euiccs(options);
 
 async function submitForever(eid: Eid): Promise<never> {

@@ -6,6 +6,7 @@ import { type OrderFilter, Orders } from '../../src/orders/orders.ts';
 import { LevelStore } from '../../src/store/level.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { put, StoreError, table } from '../../src/store/store.ts';
+import { testBox } from '../support/box.ts';
 import { newFolder } from '../support/folders.ts';
 import {
   bench,
@@ -19,6 +20,7 @@ import {
   success,
 } from './support.ts';
 
+const box = testBox();
 const beside = table<number>('beside');
 
 function transactionId(number: number): { eimTransactionId: Uint8Array } {
@@ -347,7 +349,7 @@ describe('watchers', () => {
     const { store, clock } = bench();
     const lines: string[] = [];
     const log = makeLog('orders', ({ event }) => lines.push(event), new Drops());
-    const orders = new Orders({ store, clock, log });
+    const orders = new Orders({ store, clock, log, box });
     const heard: string[] = [];
     orders.onChange(() => {
       throw new Error('no');
@@ -364,7 +366,7 @@ describe('the log of orders', () => {
     const { store, clock } = bench();
     const lines: LogLine[] = [];
     const log = makeLog('orders', (line) => lines.push(line));
-    const orders = new Orders({ store, clock, log, settings: { noShow: 1000 } });
+    const orders = new Orders({ store, clock, log, box, settings: { noShow: 1000 } });
     const [good, bad, late] = [
       await orders.submit(enable),
       await orders.submit(download),
@@ -390,7 +392,7 @@ describe('the log of orders', () => {
     const { store, clock } = bench();
     const lines: string[] = [];
     const log = makeLog('orders', ({ event }) => lines.push(event));
-    const orders = new Orders({ store, clock, log });
+    const orders = new Orders({ store, clock, log, box });
     const { id } = await orders.submit(download);
     await orders.fetched(id, dispatch());
     await orders.note(id, 'a line');
@@ -478,6 +480,7 @@ describe('deadlines', () => {
     const { id } = await orders.submit(download);
     const short = new Orders({
       ...{ store: new MemoryStore(), clock, log: makeLog('orders', () => {}) },
+      box,
       settings: { noShow: 90_000, sweepEvery: 60_000 },
     });
     const late = await short.submit(download);
@@ -583,6 +586,7 @@ describe('a restart', () => {
       store: again,
       clock: bench().clock,
       log: makeLog('orders', () => {}),
+      box,
     }).submit(download);
     assert.deepEqual(
       (await later.list({ eid })).map(({ id }) => id),

@@ -6,6 +6,7 @@ import { type NewOrder, Orders } from '../../src/orders/orders.ts';
 import type { OrderSettings } from '../../src/orders/settings.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
+import { testBox } from '../support/box.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { seededRandom } from '../support/seeded.ts';
 
@@ -67,7 +68,7 @@ export function bench(
   return {
     store,
     clock,
-    orders: new Orders({ store, clock, log: silentLog(), random, settings }),
+    orders: new Orders({ store, clock, log: silentLog(), random, box: testBox(), settings }),
   };
 }
 

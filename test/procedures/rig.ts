@@ -96,7 +96,7 @@ export class Rig {
     this.#eim = {
       id: 'eIM',
       store,
-      orders: new Orders({ ...common, random }),
+      orders: new Orders({ ...common, random, box: testBox() }),
       euiccs: new Euiccs({ ...common, defaults: this.#options.defaults ?? {} }),
       devices: await Devices.open({ ...common, box: testBox() }),
       quirks: new Quirks(common),

@@ -454,9 +454,9 @@ describe('drop-in: bad input stores nothing', () => {
       'an activation code that asks for a confirmation code',
       'download',
       { eidValue: eid, order: { download: { activationCode: `${activationCode}$$1` } } },
-      501,
-      'order.download.activationCode',
-      /confirmation code, and giving one is not built yet/,
+      400,
+      'order.download.confirmationCode',
+      /is missing: the activation code asks for one/,
     ],
     [
       'a PSMO among eCOs',

@@ -136,7 +136,7 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
   const store = new MemoryStore();
   const common = { store, clock: systemClock, log: silentLog() };
   const desk = {
-    orders: new Orders({ ...common, random: seededRandom(1) }),
+    orders: new Orders({ ...common, random: seededRandom(1), box: testBox() }),
     euiccs: new Euiccs(common),
     quirks: new Quirks(common),
     devices: await Devices.open({ ...common, box: testBox() }),

@@ -241,8 +241,29 @@ describe('/v1/orders: bad input stores nothing', () => {
       [
         'an activation code that asks for a confirmation code',
         { eid, steps: [{ download: { activationCode: `${activationCode}$$1` } }] },
-        501,
-        'steps[0].download.activationCode',
+        400,
+        'steps[0].download.confirmationCode',
+      ],
+      [
+        'a confirmation code for a device that is on its own',
+        {
+          eid,
+          steps: [{ download: { activationCode, confirmationCode: '1234', mode: 'direct' } }],
+        },
+        400,
+        'steps[0].download.confirmationCode',
+      ],
+      [
+        'an empty confirmation code',
+        { eid, steps: [{ download: { activationCode, confirmationCode: '' } }] },
+        400,
+        'steps[0].download.confirmationCode',
+      ],
+      [
+        'a confirmation code with a line break',
+        { eid, steps: [{ download: { activationCode, confirmationCode: '12\n34' } }] },
+        400,
+        'steps[0].download.confirmationCode',
       ],
       [
         'a download from two places',

@@ -1,21 +1,8 @@
 /** Orders: what /v1 takes and what it answers. */
 import { z } from 'zod';
-import { parseActivationCode } from '../../messages/activation-code.ts';
-import { ApiError } from './errors.ts';
 import { eidText } from './ids.ts';
 import { queryNumber } from './query.ts';
 import { Step } from './steps.ts';
-
-/** Refuses a download that needs what this eIM cannot give yet. Throws ApiError 501. */
-export function refuseUnbuiltDownload(code: string, field: string): void {
-  if (!parseActivationCode(code).confirmationCodeRequired) return;
-  throw new ApiError(
-    501,
-    'notBuilt',
-    'the activation code asks for a confirmation code, and giving one is not built yet',
-    field,
-  );
-}
 
 /** Most operations of one order. */
 export const mostOperations = 32;

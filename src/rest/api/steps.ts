@@ -11,6 +11,14 @@ import { anyIccid } from './ids.ts';
 /** An activation code, without `LPA:` afterwards. */
 export const activationCode: z.ZodType<string> = parsed((text) => parseActivationCode(text).text);
 
+/** As its user would type it (SGP.22 3.1.1.3): never kept or told in clear. */
+export const confirmationCode = z
+  .string()
+  .regex(
+    /^[^\p{C}\p{Z}](?:[^\p{C}]{0,126}[^\p{C}\p{Z}])?$/u,
+    'must be 1 to 128 printable characters',
+  );
+
 /** Host, or host:port, of an SM-DS. */
 const serverAddress = z.string().transform((text, context) => {
   try {
@@ -39,8 +47,7 @@ const download = z
     smds: z
       .strictObject({ address: serverAddress.exactOptional(), eventId: eventId.exactOptional() })
       .exactOptional(),
-    /** Never kept or told in clear. */
-    confirmationCode: z.string().min(1).max(255).exactOptional(),
+    confirmationCode: confirmationCode.exactOptional(),
     mode: z.enum(['indirect', 'direct']).exactOptional(),
   })
   .transform(({ confirmationCode, mode, ...source }, context) => {
