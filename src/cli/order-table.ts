@@ -1,9 +1,9 @@
 /** Orders for people. */
 import { members } from '../base/members.ts';
-import type { ProfileView } from '../rest/api/euiccs.ts';
 import type { OrderView } from '../rest/api/orders.ts';
+import type { ProfileView } from '../rest/api/profiles.ts';
 import { dataFacts, textOf } from './data-facts.ts';
-import type { Cell, Output } from './output.ts';
+import { type Cell, type Output, prose } from './output.ts';
 import { showProfiles } from './profile-table.ts';
 
 /** One order: as a document with --json, otherwise its facts, its profiles if it lists some, and its history. */
@@ -30,6 +30,7 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
     ['changed', order.changed],
     ['deliveries', order.deliveries === undefined ? undefined : String(order.deliveries)],
   ]);
+  if (output.csv) return;
   const profiles = profilesOf(order);
   if (profiles !== undefined) {
     output.line('');
@@ -39,7 +40,7 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
   if (history) {
     output.line('');
     output.table(
-      ['at', 'event', 'detail'],
+      ['at', 'event', prose('detail')],
       order.history.map(({ at, event, detail }) => [at, event, detail ?? '']),
     );
   }
@@ -47,8 +48,9 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
 
 export function showOrders(output: Output, orders: readonly OrderView[]): void {
   output.table(
-    ['order', 'eid', 'what', 'state', 'submitted'],
+    ['order', 'eid', prose('what'), 'state', 'submitted'],
     orders.map((order) => [order.id, order.eid, whatOf(order), shortState(order), order.submitted]),
+    'no such orders',
   );
 }
 

@@ -1,11 +1,11 @@
 /** Profiles for people. */
-import type { ProfileView } from '../rest/api/euiccs.ts';
-import type { Output } from './output.ts';
+import type { ProfileView } from '../rest/api/profiles.ts';
+import { type Output, prose } from './output.ts';
 
 /** Profiles in a table. */
 export function showProfiles(output: Output, profiles: readonly ProfileView[]): void {
   output.table(
-    ['iccid', 'state', 'class', 'name', 'provider', 'isd-p aid'],
+    ['iccid', 'state', 'class', prose('name'), prose('provider'), 'isd-p aid'],
     profiles.map(
       ({ iccid, state, class: kind, nickname, name, serviceProviderName, isdpAid, fallback }) => [
         iccid,

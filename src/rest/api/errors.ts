@@ -1,20 +1,24 @@
 /** The errors of the REST API, and the check of what comes in. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { inWords } from '../../base/complaints.ts';
 
 /** The codes of errors: what scripts may rely on, where wording may change. */
-export type ApiErrorCode =
-  | 'badInput'
-  | 'unauthorized'
-  | 'forbidden'
-  | 'notFound'
-  | 'methodNotAllowed'
-  | 'conflict'
-  | 'tooLarge'
-  | 'unsupportedMediaType'
-  | 'notBuilt'
-  | 'busy'
-  | 'internal';
+const codes = [
+  'badInput',
+  'unauthorized',
+  'forbidden',
+  'notFound',
+  'methodNotAllowed',
+  'conflict',
+  'keyReused',
+  'tooLarge',
+  'unsupportedMediaType',
+  'tooManyRequests',
+  'notBuilt',
+  'busy',
+  'internal',
+] as const;
+export type ApiErrorCode = (typeof codes)[number];
 
 /** A request that is not granted; server.ts turns it into `{ error: { code, message, field? } }` with its status. */
 export class ApiError extends Error {
@@ -23,9 +27,18 @@ export class ApiError extends Error {
   readonly code: ApiErrorCode;
   /** The member of the request that is wrong, such as `steps[0].enable.iccid`. */
   readonly field: string | undefined;
+  /** Seconds after which it may be tried again. */
+  readonly retryAfter: number | undefined;
 
-  constructor(status: number, code: ApiErrorCode, complaint: string, field?: string) {
+  constructor(
+    status: number,
+    code: ApiErrorCode,
+    complaint: string,
+    field?: string,
+    retryAfter?: number,
+  ) {
     super(complaint);
+    this.retryAfter = retryAfter;
     this.status = status;
     this.code = code;
     this.field = field;
@@ -33,13 +46,16 @@ export class ApiError extends Error {
 }
 
 /** The body of every error answer. */
-export interface ErrorBody {
-  readonly error: {
-    readonly code: ApiErrorCode;
-    readonly message: string;
-    readonly field?: string;
-  };
-}
+export const ErrorBody = z.strictObject({
+  error: z.strictObject({
+    code: z.enum(codes),
+    /** For people: what is wrong, and what to do. */
+    message: z.string(),
+    /** The member of the request that is wrong, such as `steps[0].enable.iccid`. */
+    field: z.string().exactOptional(),
+  }),
+});
+export type ErrorBody = z.infer<typeof ErrorBody>;
 
 /** The value that `schema` makes of `input`. Throws ApiError 400 that names the field, below `at`. */
 export function check<Value>(schema: z.ZodType<Value>, input: unknown, at = ''): Value {

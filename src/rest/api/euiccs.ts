@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { Sureness, Topic } from '../../fleet/knowledge.ts';
 import { euiccKey } from '../euicc-key.ts';
-import { type BothIccids, eidText } from './ids.ts';
+import { eidText } from './ids.ts';
+import type { ProfileView } from './profiles.ts';
 import { queryNumber } from './query.ts';
 
 /** GET /v1/euiccs: those after an EID, in the order of EIDs. */
@@ -123,17 +124,6 @@ export interface CertificateView {
   readonly notAfter: string;
   /** Hex. */
   readonly der: string;
-}
-
-export interface ProfileView extends BothIccids {
-  readonly isdpAid?: string;
-  readonly state?: string;
-  readonly class?: string;
-  readonly name?: string;
-  readonly serviceProviderName?: string;
-  readonly nickname?: string;
-  readonly fallback?: boolean;
-  readonly fallbackAllowed?: boolean;
 }
 
 export interface EuiccList {

@@ -1,5 +1,6 @@
 /** Orders: what /v1 takes and what it answers. */
 import { z } from 'zod';
+import { ErrorBody } from './errors.ts';
 import { eidText } from './ids.ts';
 import { queryNumber } from './query.ts';
 import { Step } from './steps.ts';
@@ -33,46 +34,71 @@ export const WaitQuery = z.strictObject({
   since: z.string().max(64).exactOptional(),
 });
 
+const history = z.strictObject({
+  at: z.iso.datetime(),
+  event: z.string(),
+  detail: z.string().exactOptional(),
+});
+export type HistoryView = z.infer<typeof history>;
+
 /** GET /v1/orders/:id. Times are ISO 8601, UTC. */
-export interface OrderView {
-  readonly id: string;
-  readonly eid: string;
-  readonly facility: string;
+export const OrderView = z.strictObject({
+  id: z.string(),
+  eid: z.string(),
+  facility: z.string(),
   /** As in the submission, ICCIDs in both forms. */
-  readonly steps: readonly Readonly<Record<string, unknown>>[];
+  steps: z.array(z.record(z.string(), z.unknown())),
   /** Only where it is to be pushed. */
-  readonly push?: true;
+  push: z.literal(true).exactOptional(),
   /** Only where the eIM asks of itself: why. */
-  readonly byEim?: string;
+  byEim: z.string().exactOptional(),
   /** Only in the answer to POST: why what was asked for may not come about. */
-  readonly warning?: string;
-  readonly state: 'new' | 'work' | 'done';
+  warning: z.string().exactOptional(),
+  state: z.enum(['new', 'work', 'done']),
   /** Only when done. */
-  readonly success?: boolean;
+  success: z.boolean().exactOptional(),
   /** Only where its result is that of a consumer eUICC, which no signature proves. */
-  readonly unproven?: true;
+  unproven: z.literal(true).exactOptional(),
   /** One entry for each operation: `{ "enableResult": "ok" }`; [] until done. */
-  readonly outcome: readonly Readonly<Record<string, unknown>>[];
+  outcome: z.array(z.record(z.string(), z.unknown())),
   /** Why it ended so, for people; '' until done. */
-  readonly reason: string;
-  readonly submitted: string;
+  reason: z.string(),
+  submitted: z.iso.datetime(),
   /** Of the last change of state. */
-  readonly changed: string;
+  changed: z.iso.datetime(),
   /** How often its eIM package left for the device; only in work. */
-  readonly deliveries?: number;
-  readonly history: readonly HistoryView[];
+  deliveries: z.int().exactOptional(),
+  history: z.array(history),
   /** Another one after each change; for `since`. */
-  readonly version: string;
-}
+  version: z.string(),
+});
+export type OrderView = z.infer<typeof OrderView>;
 
-export interface HistoryView {
-  readonly at: string;
-  readonly event: string;
-  readonly detail?: string;
-}
-
-export interface OrderList {
-  readonly orders: readonly OrderView[];
+export const OrderList = z.strictObject({
+  orders: z.array(OrderView),
   /** There may be more: ask again with `after` set to this. */
-  readonly next?: string;
-}
+  next: z.string().exactOptional(),
+});
+export type OrderList = z.infer<typeof OrderList>;
+
+/** Most orders of one batch. */
+export const mostOrdersInBatch = 500;
+
+/** POST /v1/orders/batch: each is checked for itself, and what is refused keeps none of the others out. */
+export const OrderBatch = z.strictObject({
+  orders: z.array(z.unknown()).min(1).max(mostOrdersInBatch),
+  /** Nothing is ordered, only told. */
+  dryRun: z.boolean().exactOptional(),
+});
+
+/** Of one order of a batch: it, `accepted` where it would be (dryRun), or why it is refused. */
+export const OrderResult = z.union([
+  z.strictObject({ order: OrderView }),
+  z.strictObject({ accepted: z.literal(true) }),
+  ErrorBody,
+]);
+export type OrderResult = z.infer<typeof OrderResult>;
+
+/** POST /v1/orders/batch: one entry for each order, in order. */
+export const OrderBatchView = z.strictObject({ results: z.array(OrderResult) });
+export type OrderBatchView = z.infer<typeof OrderBatchView>;

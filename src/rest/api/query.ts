@@ -5,7 +5,7 @@ import { z } from 'zod';
 export const queryNumber = (least: number, most: number) =>
   z
     .string()
-    .regex(/^[0-9]{1,9}$/, `must be a number from ${least} to ${most}`)
+    .regex(/^[0-9]{1,15}$/, `must be a number from ${least} to ${most}`)
     .transform(Number)
     .refine((value) => value >= least && value <= most, {
       error: `must be a number from ${least} to ${most}`,

@@ -1,0 +1,51 @@
+/** Tokens: who may call the REST API, and for what. */
+import { z } from 'zod';
+import { queryNumber } from './query.ts';
+
+/** Each may all that the one before may: look; order; change who is trusted (devices, tokens, facts of eUICCs). */
+export const Role = z.enum(['read', 'operate', 'admin']);
+export type Role = z.infer<typeof Role>;
+
+/** POST /v1/tokens. */
+export const TokenAddition = z.strictObject({
+  /** What it is for. */
+  name: z.string().min(1).max(128),
+  role: Role,
+  /** From then on it is not taken any more; absent: never. */
+  expires: z.iso
+    .datetime({ offset: true, error: 'must be a time as 2027-01-31T00:00:00Z' })
+    .exactOptional(),
+});
+export type TokenAddition = z.infer<typeof TokenAddition>;
+
+/** GET /v1/tokens: those after an id, in the order of ids. */
+export const TokenQuery = z.strictObject({
+  role: Role.exactOptional(),
+  after: z.string().max(64).exactOptional(),
+  limit: queryNumber(1, 1000).exactOptional(),
+});
+
+/** GET /v1/tokens: without its secret. */
+export const TokenView = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  role: Role,
+  added: z.iso.datetime(),
+  expires: z.iso.datetime().exactOptional(),
+  /** Only where it is past its time. */
+  expired: z.literal(true).exactOptional(),
+  /** To the minute; absent where it was never used. */
+  lastUsed: z.iso.datetime().exactOptional(),
+});
+export type TokenView = z.infer<typeof TokenView>;
+
+/** POST /v1/tokens: the only answer that holds the secret. */
+export const NewTokenView = TokenView.extend({ token: z.string() });
+export type NewTokenView = z.infer<typeof NewTokenView>;
+
+export const TokenList = z.strictObject({
+  tokens: z.array(TokenView),
+  /** There may be more: ask again with `after` set to this. */
+  next: z.string().exactOptional(),
+});
+export type TokenList = z.infer<typeof TokenList>;
