@@ -24,3 +24,12 @@ export function parseDuration(text: string): number {
   }
   return Number(number) * factor;
 }
+
+/** Milliseconds as a whole number with the largest unit that fits: `2h`. */
+export function writeDuration(milliseconds: number): string {
+  let text = `${milliseconds}ms`;
+  for (const [unit, length] of Object.entries(units)) {
+    if (milliseconds > 0 && milliseconds % length === 0) text = `${milliseconds / length}${unit}`;
+  }
+  return text;
+}

@@ -168,8 +168,16 @@ export interface HistoryEntry {
   readonly detail?: string;
 }
 
+/** How far a stage of a whole order got. */
+export interface StageProgress {
+  readonly state: OrderState;
+  /** Milliseconds since 1970: when its turn came, absent before; when `state.at` last changed. */
+  readonly began?: number;
+  readonly changed: number;
+}
+
 export interface Order {
-  /** UUID v4. */
+  /** UUID v4; that of a stage (whole.ts): the order's, a dot and its number. */
   readonly id: string;
   readonly eid: Eid;
   readonly facility: Facility;
@@ -179,14 +187,21 @@ export interface Order {
   /** It is the eIM's own question, and why it asks; absent where the operator ordered. */
   readonly byEim?: string;
   readonly state: OrderState;
-  /** Milliseconds since 1970: when it was submitted, when `state.at` last changed. */
+  /** Of a whole order, one for each entry of its request. */
+  readonly stages?: readonly StageProgress[];
+  /** How often its package is handed out at the most, where the order says so. */
+  readonly mostDeliveries?: number;
+  /** Milliseconds since 1970: when it was submitted, when `state.at` (of a stage, if it has some) last changed. */
   readonly submitted: number;
   readonly changed: number;
   readonly history: readonly HistoryEntry[];
 }
 
-/** How an order can be late: `new` for longer than noShow, or `work` for longer than stuck (see OrderSettings). */
-export type Deadline = 'no-show' | 'stuck';
+/**
+ * How an order can be late: `new` for longer than noShow, or `work` for longer than stuck (see OrderSettings); in a
+ * confirmation, for longer than that may take (see whole.ts).
+ */
+export type Deadline = 'no-show' | 'stuck' | 'unconfirmed';
 
 export type OrderEvent =
   | { readonly type: 'fetched'; readonly dispatch: Dispatch }
@@ -309,13 +324,18 @@ export function apply(order: Order, event: OrderEvent, now: number): Order {
   };
 }
 
-function withLine(history: readonly HistoryEntry[], line: HistoryEntry): readonly HistoryEntry[] {
+/** The history with one line more: the first stays, and the newest. */
+export function withLine(
+  history: readonly HistoryEntry[],
+  line: HistoryEntry,
+): readonly HistoryEntry[] {
   const whole = [...history, line];
   if (whole.length <= longestHistory) return whole;
   return [...whole.slice(0, 1), ...whole.slice(1 - longestHistory)];
 }
 
-function historyLine(before: OrderState, event: OrderEvent, now: number): HistoryEntry {
+/** The line that tells of an event. */
+export function historyLine(before: OrderState, event: OrderEvent, now: number): HistoryEntry {
   const name = event.type === 'noted' ? event.event : eventText(event);
   const detail = detailOf(before, event);
   return { at: now, event: name, ...(detail === undefined ? {} : { detail: cut(detail) }) };

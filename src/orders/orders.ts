@@ -5,6 +5,7 @@
  * Nothing is held in memory but the number of the last order, so a restart keeps every order where it was. The rows
  * are drawn in rows.ts.
  */
+import { equal } from '../base/bytes.ts';
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type Random, systemRandom } from '../base/random.ts';
@@ -13,7 +14,7 @@ import { Serial } from '../base/serial.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Change, Store } from '../store/store.ts';
 import { hashCcOf, takeCodes } from './confirmation-codes.ts';
-import { lateOrders } from './deadlines.ts';
+import { dueOrders, lateOrders } from './deadlines.ts';
 import { OrderEvents } from './events.ts';
 import {
   apply,
@@ -43,6 +44,16 @@ import {
 } from './rows.ts';
 import { durationText, type OrderSettings, orderSettings } from './settings.ts';
 import { uuidV4 } from './uuid.ts';
+import {
+  applyToStage,
+  currentStage,
+  dispatchOf,
+  firstStages,
+  isWhole,
+  overdueReason,
+  splitId,
+  stageOrder,
+} from './whole.ts';
 
 /**
  * An order that cannot be had: `unknown` (never was, or deleted meanwhile) or `full` (too many open for this EID).
@@ -110,6 +121,7 @@ export interface Swept {
   readonly deleted: number;
 }
 
+const none = new Uint8Array();
 /** Rows read at a time where a list may be long. */
 const page = 256;
 /** EIDs that are known to have nothing to do; beyond, all are looked up again. */
@@ -164,6 +176,7 @@ export class Orders {
       const now = this.#clock.now();
       const id = uuidV4(this.#random);
       const kept = takeCodes(this.#box, id, request);
+      const stages = firstStages(kept.request, now);
       const order: Order = {
         id,
         eid,
@@ -172,6 +185,7 @@ export class Orders {
         ...(push === true ? { push } : {}),
         ...(byEim === undefined ? {} : { byEim }),
         state: { at: 'new' },
+        ...(stages === undefined ? {} : { stages }),
         submitted: now,
         changed: now,
         history: [
@@ -196,8 +210,10 @@ export class Orders {
     });
   }
 
+  /** The order; of the id of a stage, the stage as an order of its own. */
   async get(id: string): Promise<Order | undefined> {
-    return (await this.#find(id))?.order;
+    const found = await this.#find(id);
+    return found && seenAs(found.order, found.stage);
   }
 
   /** Orders in order of arrival. */
@@ -230,7 +246,10 @@ export class Orders {
     return this.#idle.has(eid);
   }
 
-  /** The order of this EID that is in work, else the oldest new one; never of facility euicc. */
+  /**
+   * The order of this EID that is in work, else the oldest new one; never of facility euicc. Of a whole order, the stage
+   * whose turn it is.
+   */
   async next(eid: Eid): Promise<Order | undefined> {
     if (this.#idle.has(eid)) return undefined;
     for (let tries = 0; tries < 8; tries++) {
@@ -242,7 +261,9 @@ export class Orders {
       }
       const order = await this.#store.get(orders, number);
       // Where it ended between the two reads, another is next.
-      if (order !== undefined && order.state.at !== 'done') return order;
+      if (order !== undefined && order.state.at !== 'done') {
+        return isWhole(order) ? seenAs(order, currentStage(order)) : order;
+      }
     }
     throw new Error(`the queue of eUICC ${eid} does not fit its orders`);
   }
@@ -283,8 +304,8 @@ export class Orders {
   }
 
   /**
-   * The order for which an eIM package left, also when it is done; undefined where nobody knows the package, or it
-   * was for another EID. Without `eid` (an IPA may leave it out) the eimTransactionId alone decides.
+   * The order, or the stage of one, for which an eIM package left, also when it is done; undefined where nobody knows
+   * the package, or it was for another EID. Without `eid` (an IPA may leave it out) the eimTransactionId alone decides.
    */
   async byTransaction(
     eid: Eid | undefined,
@@ -293,12 +314,18 @@ export class Orders {
     const number = await this.#store.get(packages, packageKey(eimTransactionId));
     if (number === undefined) return undefined;
     const order = await this.#store.get(orders, number);
-    return eid === undefined || order?.eid === eid ? order : undefined;
+    if (order === undefined || (eid !== undefined && order.eid !== eid)) return undefined;
+    if (!isWhole(order)) return order;
+    const at = order.stages.findIndex(({ state }) =>
+      equal(dispatchOf(state)?.eimTransactionId ?? none, eimTransactionId),
+    );
+    return at < 0 ? undefined : stageOrder(order, at);
   }
 
   /** See hashCcOf. */
   hashCc(id: string, stage: number, transactionId: Uint8Array): Promise<Uint8Array | undefined> {
-    return hashCcOf(this.#store, this.#box, id, stage, transactionId);
+    const { orderId, stage: own = stage } = splitId(id);
+    return hashCcOf(this.#store, this.#box, orderId, own, transactionId);
   }
 
   /**
@@ -331,7 +358,7 @@ export class Orders {
   /** Removes an order and every trace of it but its events, in whatever state; false where there is none. */
   async delete(id: string): Promise<boolean> {
     const found = await this.#find(id);
-    if (found === undefined) return false;
+    if (found === undefined || found.stage !== undefined) return false;
     return this.#serial.run(found.order.eid, async () => {
       const order = await this.#store.get(orders, found.number);
       if (order === undefined) return false;
@@ -347,6 +374,7 @@ export class Orders {
   /** Ends what is late, deletes what was done long ago (see OrderSettings). */
   async sweep(): Promise<Swept> {
     await this.events.sweep(this.#clock.now() - this.settings.eventsKept);
+    await this.#sweepDue();
     return {
       noShow: await this.#sweep('new', this.settings.noShow, (id) => this.#overdue(id, 'no-show')),
       stuck: await this.#sweep('work', this.settings.stuck, (id) => this.#overdue(id, 'stuck')),
@@ -390,12 +418,14 @@ export class Orders {
   ): Promise<Order> {
     const found = await this.#find(id);
     if (found === undefined) throw unknown(id);
-    const { number } = found;
+    const { number, stage } = found;
     return this.#serial.run(found.order.eid, async () => {
       const before = await this.#store.get(orders, number);
       if (before === undefined) throw unknown(id);
       const now = this.#clock.now();
-      const after = apply(before, event, now);
+      const after = isWhole(before)
+        ? applyToStage(before, stage, event, now)
+        : apply(before, event, now);
       await check(number, before);
       await this.events.ready();
       await this.#store.commit([
@@ -408,7 +438,7 @@ export class Orders {
         this.#log.info('order finished', { id, eid, success: state.success });
       else this.#log.debug(`order ${event.type}`, { id, eid, state: state.at });
       this.#tell(after, 'changed');
-      return after;
+      return seenAs(after, stage) ?? after;
     });
   }
 
@@ -424,11 +454,19 @@ export class Orders {
     return first === undefined ? undefined : numberOf(first[0]);
   }
 
-  async #find(id: string): Promise<{ number: string; order: Order } | undefined> {
-    const number = await this.#store.get(numbers, id);
+  /** An order by its id, or by that of one of its stages. */
+  async #find(
+    id: string,
+  ): Promise<
+    { readonly number: string; readonly order: Order; readonly stage?: number } | undefined
+  > {
+    const { orderId, stage } = splitId(id);
+    const number = await this.#store.get(numbers, orderId);
     if (number === undefined) return undefined;
     const order = await this.#store.get(orders, number);
-    return order === undefined ? undefined : { number, order };
+    if (order === undefined) return undefined;
+    if (stage === undefined) return { number, order };
+    return seenAs(order, stage) === undefined ? undefined : { number, order, stage };
   }
 
   async #ofEuicc(
@@ -448,6 +486,18 @@ export class Orders {
         return [number, await this.#store.get(orders, number)] as const;
       }),
     );
+  }
+
+  /** Ends the orders whose stage has a deadline of its own, which is over. */
+  async #sweepDue(): Promise<void> {
+    for await (const order of dueOrders(this.#store, this.#clock.now())) {
+      const reason = overdueReason(order);
+      try {
+        await this.#change(order.id, { type: 'overdue', deadline: 'unconfirmed', reason });
+      } catch (error) {
+        if (!(error instanceof TransitionError || error instanceof OrderError)) throw error;
+      }
+    }
   }
 
   async #overdue(id: string, deadline: Deadline): Promise<void> {
@@ -492,6 +542,12 @@ export class Orders {
       }
     }
   }
+}
+
+/** The order, or one of its stages; undefined where it has none such. */
+function seenAs(order: Order, stage: number | undefined): Order | undefined {
+  if (stage === undefined) return order;
+  return isWhole(order) ? stageOrder(order, stage) : undefined;
 }
 
 function unknown(id: string): OrderError {

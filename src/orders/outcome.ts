@@ -89,6 +89,7 @@ const good: Readonly<Record<string, readonly string[]>> = {
   deleteEimResult: ['ok', 'lastEimDeleted'],
   updateEimResult: ['ok'],
   euiccUpdateResult: ['ok'],
+  confirmResult: ['ok'],
 };
 
 /** Entries that are an object, and the member whose word says that it is a success. */

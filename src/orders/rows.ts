@@ -7,14 +7,16 @@
  *   order-of-euicc!<eid>/<number>       true: orders of an EID
  *   order-queue!<eid>/<number>          true: those not done, without facility euicc; the first is in work or next
  *   order-package!<eimTransactionId>    the number of the order that this eIM package left for
- *   order-since!<at>/<changed>/<number> true: orders by state and age, for the deadlines
+ *   order-since!<at>/<changed>/<number> true: orders by state and age (of the stage whose turn it is), for the deadlines
+ *   order-due!<time>/<number>           true: orders whose stage has a deadline of its own
  * ```
  */
 import { toHex } from '../base/bytes.ts';
 import type { Eid } from '../messages/ids.ts';
 import { type Change, put, remove, table } from '../store/store.ts';
 import { dropCodes } from './confirmation-codes.ts';
-import type { Order, OrderState } from './order.ts';
+import type { Order } from './order.ts';
+import { ageOf, dispatchesOf, dueOf } from './whole.ts';
 
 export const orders = table<Order>('order');
 export const numbers = table<string>('order-id');
@@ -22,6 +24,7 @@ export const ofEuicc = table<true>('order-of-euicc');
 export const queue = table<true>('order-queue');
 export const packages = table<string>('order-package');
 export const since = table<true>('order-since');
+export const due = table<true>('order-due');
 
 /** Digits enough for every order and for milliseconds until the year 33658. */
 const digits = 15;
@@ -39,8 +42,20 @@ export function numberOf(key: string): string {
   return key.slice(key.indexOf('/') + 1);
 }
 
-function sinceKey({ state, changed }: Order, number: string): string {
-  return `${state.at}/${String(changed).padStart(digits, '0')}/${number}`;
+function sinceKey(order: Order, number: string): string {
+  const { at, changed } = ageOf(order);
+  return `${at}/${String(changed).padStart(digits, '0')}/${number}`;
+}
+
+function dueKey(order: Order, number: string): string | undefined {
+  const time = dueOf(order);
+  return time === undefined ? undefined : `${String(time).padStart(digits, '0')}/${number}`;
+}
+
+/** What a key of `due` says; the time in milliseconds since 1970. */
+export function readDueKey(key: string): { time: number; number: string } {
+  const [time, number = ''] = key.split('/');
+  return { time: Number(time), number };
 }
 
 /** What a key of `since` says. */
@@ -72,18 +87,15 @@ export function changes(number: string, before: Order, after: Order): Change[] {
   if (after.state.at === 'done') {
     list.push(remove(queue, euiccKey(after.eid, number)), ...dropCodes(after));
   }
+  const [formerDue, freshDue] = [dueKey(before, number), dueKey(after, number)];
+  if (formerDue !== freshDue) {
+    if (formerDue !== undefined) list.push(remove(due, formerDue));
+    if (freshDue !== undefined) list.push(put(due, freshDue, true));
+  }
   // Kept until the order is deleted: a result may come twice, or late.
-  if (before.state.at === 'new' && after.state.at === 'work') {
-    list.push(put(packages, packageKey(after.state.dispatch.eimTransactionId), number));
-  }
-  if (before.state.at === 'work' && after.state.at === 'work') {
-    const [former, fresh] = [before.state, after.state].map(({ dispatch }) =>
-      packageKey(dispatch.eimTransactionId),
-    );
-    if (former !== undefined && fresh !== undefined && former !== fresh) {
-      list.push(remove(packages, former), put(packages, fresh, number));
-    }
-  }
+  const [former, left] = [packageKeys(before), packageKeys(after)];
+  for (const key of former) if (!left.has(key)) list.push(remove(packages, key));
+  for (const key of left) if (!former.has(key)) list.push(put(packages, key, number));
   return list;
 }
 
@@ -97,13 +109,13 @@ export function removals(number: string, order: Order): Change[] {
     remove(since, sinceKey(order, number)),
     ...dropCodes(order),
   ];
-  const dispatch = dispatchOf(order.state);
-  if (dispatch !== undefined) {
-    list.push(remove(packages, packageKey(dispatch.eimTransactionId)));
-  }
+  const time = dueKey(order, number);
+  if (time !== undefined) list.push(remove(due, time));
+  for (const left of packageKeys(order)) list.push(remove(packages, left));
   return list;
 }
 
-function dispatchOf(state: OrderState) {
-  return state.at === 'new' ? undefined : state.dispatch;
+/** The keys of what left for the device. */
+function packageKeys(order: Order): ReadonlySet<string> {
+  return new Set(dispatchesOf(order).map(({ eimTransactionId }) => packageKey(eimTransactionId)));
 }

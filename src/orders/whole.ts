@@ -12,8 +12,9 @@
  * for may depend on what came of those before it.
  */
 import { members } from '../base/members.ts';
-import { iccidDigits, IdError, parseIccid } from '../messages/ids.ts';
+import { IdError, iccidDigits, parseIccid } from '../messages/ids.ts';
 import {
+  type Dispatch,
   type HistoryEntry,
   historyLine,
   type Order,
@@ -71,6 +72,12 @@ export function currentStage({ state, stages }: WholeOrder): number | undefined 
   return at < 0 ? undefined : at;
 }
 
+/** Whether one stage is done and the next has not left yet. */
+export function hasStageToBegin(order: Order): boolean {
+  const at = isWhole(order) ? currentStage(order) : undefined;
+  return at !== undefined && at > 0 && order.stages?.[at]?.state.at === 'new';
+}
+
 /** What the deadlines count: the stage whose turn it is, else the order. */
 export function ageOf(order: Order): {
   readonly at: OrderState['at'];
@@ -91,10 +98,15 @@ export function dueOf(order: Order): number | undefined {
   return began + request.confirm.within;
 }
 
+/** What left for the device. */
+export function dispatchOf(state: OrderState): Dispatch | undefined {
+  return state.at === 'new' ? undefined : state.dispatch;
+}
+
 /** What left for the device, of whichever stage. */
-export function dispatchesOf({ state, stages }: Order) {
+export function dispatchesOf({ state, stages }: Order): readonly Dispatch[] {
   const states = stages === undefined ? [state] : stages.map((stage) => stage.state);
-  return states.flatMap((one) => (one.at === 'new' ? [] : (one.dispatch ?? [])));
+  return states.map(dispatchOf).filter((dispatch) => dispatch !== undefined);
 }
 
 /** The stage as an order of its own; undefined where there is none. */
@@ -201,7 +213,7 @@ export function stepWhole(
 function wholeState({ request }: WholeOrder, stages: readonly StageProgress[]): OrderState {
   const ended = stages.map(({ state }) => state).filter((state) => state.at === 'done');
   const dispatch = stages
-    .map(({ state }) => (state.at === 'new' ? undefined : state.dispatch))
+    .map(({ state }) => dispatchOf(state))
     .findLast((one) => one !== undefined);
   const last = ended.at(-1);
   if (last === undefined || (last.success && ended.length < stages.length)) {

@@ -162,8 +162,9 @@ const mostOfOwn = 4;
 async function again(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
   if (order.state.at !== 'work') throw new Error(`order ${order.id} is ${order.state.at}`);
   const { dispatch } = order.state;
-  const most = order.byEim === undefined ? eim.settings.maxDeliveries : mostOfOwn;
-  if (dispatch.deliveries >= Math.min(most, eim.settings.maxDeliveries)) {
+  const { byEim, mostDeliveries = byEim === undefined ? Number.POSITIVE_INFINITY : mostOfOwn } =
+    order;
+  if (dispatch.deliveries >= Math.min(mostDeliveries, eim.settings.maxDeliveries)) {
     await eim.orders.finish(order.id, {
       success: false,
       outcome: [procedureError('stuckOrder')],
@@ -214,6 +215,11 @@ async function build(eim: Eim, order: Order, eimTransactionId: Uint8Array): Prom
     return buildEuiccPackage(eim, order.eid, request, eimTransactionId);
   }
   if ('edr' in request) return buildDataRequest(request.edr, eimTransactionId, level);
+  if ('whole' in request) {
+    throw new BadOrderError(
+      'the download before it told no ICCID of what it installed: order the enable with its ICCID',
+    );
+  }
   throw new BadOrderError(`this eIM cannot carry out a ${order.facility} order of this shape`);
 }
 

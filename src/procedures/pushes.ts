@@ -7,6 +7,7 @@ import type { EuiccRecord } from '../fleet/euiccs.ts';
 import { takesInjection } from '../fleet/ipa-capabilities.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Order } from '../orders/order.ts';
+import { hasStageToBegin, splitId } from '../orders/whole.ts';
 import type { Eim } from './eim.ts';
 import { noteOrder } from './end-order.ts';
 import { pushOrder, type Route } from './transfer-eim-package.ts';
@@ -56,7 +57,8 @@ export class Pushes {
 
   #changed(order: Order): void {
     const { eid, state, push, history } = order;
-    if (state.at === 'done' && this.#behind.has(eid)) this.#wantLater(eid);
+    const isNextDue = state.at === 'done' || (push === true && hasStageToBegin(order));
+    if (isNextDue && this.#behind.has(eid)) this.#wantLater(eid);
     else if (state.at === 'new' && push === true && history.length === 1) this.#submitted(order);
   }
 
@@ -82,7 +84,7 @@ export class Pushes {
   async #noteTurn(eid: Eid, id: string): Promise<void> {
     const { eim } = this.#options;
     const first = await eim.orders.next(eid);
-    if (first === undefined || first.id === id) return;
+    if (first === undefined || splitId(first.id).orderId === id) return;
     await noteOrder(eim, id, 'push waits', 'another order of this eUICC is before it');
   }
 

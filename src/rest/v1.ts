@@ -1,6 +1,7 @@
 /** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
 import { hex } from '../base/bytes.ts';
 import { takesInjection } from '../fleet/ipa-capabilities.ts';
+import { knownRequests } from '../orders/whole.ts';
 import { check } from './api/errors.ts';
 import { EuiccChange, EuiccQuery } from './api/euiccs.ts';
 import { eidText } from './api/ids.ts';
@@ -53,10 +54,13 @@ function orderRoutes(desk: Desk, waiting: Waiting, waitLimit: number): readonly 
       body: OrderSubmission,
       answer: async ({ body: { eid, steps, push = false } }) => {
         const wanted = requestOf(steps);
-        refuseOverlong(desk, wanted.request, 'steps');
+        const requests = knownRequests(wanted.request);
+        for (const request of requests) refuseOverlong(desk, request, 'steps');
         const euicc = await desk.euiccs.ensure(eid);
-        refuseBeyond(euicc, wanted.request, 'steps');
-        refuseUnsignable(desk, euicc, wanted.request, 'steps');
+        for (const request of requests) {
+          refuseBeyond(euicc, request, 'steps');
+          refuseUnsignable(desk, euicc, request, 'steps');
+        }
         const order = await desk.orders.submit({ eid, ...wanted, push });
         const warning = push && takesInjection(euicc) === false ? { warning: noInjection } : {};
         const location = `/v1/orders/${order.id}`;

@@ -1,7 +1,6 @@
 /** What the eIM keeps, as /v1 answers it: times as ISO 8601, octets as hex, ICCIDs in both forms. */
 import { addressText } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
-import { members } from '../base/members.ts';
 import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import { counterWarning, type EuiccRecord, largestCounter } from '../fleet/euiccs.ts';
 import type { Origin } from '../fleet/knowledge.ts';
@@ -9,16 +8,17 @@ import { pollInterval } from '../fleet/poll-times.ts';
 import { levelOf } from '../fleet/protocol-level.ts';
 import { EimIdType } from '../messages/eco.ts';
 import { nameOf } from '../messages/primitives.ts';
-import type { Order, OrderRequest, Outcome, StageRequest } from '../orders/order.ts';
+import type { Order } from '../orders/order.ts';
 import type { ConnectionView } from './api/connections.ts';
 import type { DeviceView } from './api/devices.ts';
 import type { EuiccView } from './api/euiccs.ts';
-import { bothIccids, withBothIccids } from './api/ids.ts';
+import { bothIccids } from './api/ids.ts';
 import type { InfoView } from './api/info.ts';
 import type { NotificationView } from './api/notifications.ts';
 import type { OrderView } from './api/orders.ts';
 import type { Info, Notification, PeerConnection } from './desk.ts';
-import { readableConfiguration, readableData, readableDataResult } from './readable-data.ts';
+import { readableOutcome, stepViews } from './order-steps.ts';
+import { readableData } from './readable-data.ts';
 
 export function orderView(order: Order): OrderView {
   const { state } = order;
@@ -26,7 +26,7 @@ export function orderView(order: Order): OrderView {
     id: order.id,
     eid: order.eid,
     facility: order.facility,
-    steps: steps(order.request).map(readableStep),
+    steps: [...stepViews(order)],
     ...(order.push === true ? { push: true } : {}),
     ...(order.byEim === undefined ? {} : { byEim: order.byEim }),
     state: state.at,
@@ -51,45 +51,6 @@ export function versionOf(order: Order): string {
   const deliveries = order.state.at === 'work' ? order.state.dispatch.deliveries : 0;
   const last = order.history.at(-1)?.at ?? order.submitted;
   return [order.state.at, order.changed, order.history.length, last, deliveries].join('-');
-}
-
-function steps(request: OrderRequest): readonly object[] {
-  if ('psmo' in request) return request.psmo;
-  if ('eco' in request) return request.eco;
-  if ('whole' in request) return request.whole.flatMap(stageSteps);
-  return [request];
-}
-
-function stageSteps(stage: StageRequest): readonly object[] {
-  if ('psmo' in stage) return stage.psmo;
-  if ('eco' in stage) return stage.eco;
-  if ('enableInstalled' in stage) return [{ enable: stage.enableInstalled }];
-  return [stage];
-}
-
-function readableStep(step: object): Readonly<Record<string, unknown>> {
-  return readable(
-    Object.fromEntries(
-      Object.entries(step).map(([name, value]) => {
-        const { eimConfigurationData, confirmationCode } = members(value);
-        if (confirmationCode !== undefined) {
-          return [name, { ...members(value), confirmationCode: 'given' }];
-        }
-        const isDer = typeof eimConfigurationData === 'string';
-        return [name, isDer ? readableConfiguration(eimConfigurationData) : value];
-      }),
-    ),
-  );
-}
-
-function readableOutcome(outcome: Outcome): Readonly<Record<string, unknown>> {
-  const { euiccDataResult, ...rest } = outcome;
-  if (euiccDataResult === undefined) return readable(outcome);
-  return readable({ ...rest, euiccDataResult: readableDataResult(euiccDataResult) });
-}
-
-function readable(value: object): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(withBothIccids(value) ?? {}));
 }
 
 export function notificationView(notification: Notification): NotificationView {
