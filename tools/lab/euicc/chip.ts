@@ -27,6 +27,10 @@ export interface EuiccOptions {
   readonly random: Random;
   /** Octets of profiles that a fresh eUICC has room for (default 1 MiB). */
   readonly freeMemory?: number;
+  /** The root SM-DS that it is made with (default the one of SGP.26). */
+  readonly rootDsAddress?: string;
+  /** The default SM-DP+ that it is made with (default none). */
+  readonly defaultDpAddress?: string;
   /** Profile Policy Rules that the Rules Authorisation Table lets profiles have (default both). */
   readonly allowedRules?: readonly ('ppr1' | 'ppr2')[];
   /** Most eIMs that may be associated (default 8). */

@@ -84,6 +84,8 @@ export class Euicc {
   /** A eUICC fresh from the factory; `restore` gives it a life lived before. Throws ChainError for bad certificates. */
   constructor(options: EuiccOptions) {
     const state = freshState(options.eid, options.freeMemory ?? defaultFreeMemory);
+    if (options.rootDsAddress !== undefined) state.rootDsAddress = options.rootDsAddress;
+    if (options.defaultDpAddress !== undefined) state.defaultDpAddress = options.defaultDpAddress;
     this.#chip = new Chip(options, state);
   }
 

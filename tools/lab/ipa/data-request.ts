@@ -17,10 +17,16 @@ class Refused extends Error {
   }
 }
 
-/** What the IPA can do besides what it always can: bit 5 of ipaFeatures. */
-export interface IpaFeatures {
-  readonly minimizeEsipaBytes?: boolean;
-}
+/** ipaFeatures (SGP.32 2.11.1.2), in the order of their bits from 0. */
+const featureNames = [
+  'directRspServerCommunication',
+  'indirectRspServerCommunication',
+  'eimDownloadDataHandling',
+  'eimCtxParams1Generation',
+  'eimProfileMetadataVerification',
+  'minimizeEsipaBytes',
+] as const;
+export type IpaFeatures = Readonly<Partial<Record<(typeof featureNames)[number], boolean>>>;
 
 /** A source of data: its field as IpaEuiccData has it, undefined where there is nothing. */
 type Source = (card: Card, request: Uint8Array, features: IpaFeatures) => Uint8Array | undefined;
@@ -47,7 +53,7 @@ const echoTag = 0x87;
 export function answerDataRequest(
   card: Card,
   request: Uint8Array,
-  features: IpaFeatures = {},
+  features: IpaFeatures = { indirectRspServerCommunication: true },
 ): Uint8Array {
   try {
     const wanted = wantedTags(request);
@@ -65,10 +71,20 @@ export function answerDataRequest(
   }
 }
 
-/** ipaFeatures: indirectRspServerCommunication, and what it has besides; ipaSupportedProtocols: ipaRetrieveCoaps. */
-function capabilities({ minimizeEsipaBytes = false }: IpaFeatures): Uint8Array {
-  const features = hex(minimizeEsipaBytes ? '0244' : '0640');
-  return tlv(0xa8, tlv(0x80, features), tlv(0x81, hex('0640')));
+/** ipaFeatures [0], and ipaSupportedProtocols [1]: ipaRetrieveCoaps. */
+function capabilities(features: IpaFeatures): Uint8Array {
+  return tlv(0xa8, tlv(0x80, bits(features)), tlv(0x81, hex('0640')));
+}
+
+/** A named BIT STRING's contents, in as few octets as it takes. */
+function bits(features: IpaFeatures): Uint8Array {
+  const last = featureNames.findLastIndex((name) => features[name] === true);
+  if (last < 0) return Uint8Array.of(0);
+  const octet = featureNames.reduce(
+    (sum, name, i) => sum | (features[name] === true ? 0x80 >> i : 0),
+    0,
+  );
+  return Uint8Array.of(7 - last, octet);
 }
 
 /** The tags asked for, and that of the echo. Throws Refused for one that IpaEuiccData does not have. */

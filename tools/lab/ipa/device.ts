@@ -11,6 +11,7 @@ import { type LinkProfile, linkProfiles } from '../link/profiles.ts';
 import { type Relay, type RelayCounts, startRelay } from '../link/relay.ts';
 import type { BlockWatch } from './blocks.ts';
 import type { Card } from './card.ts';
+import type { DownloadHabits } from './habits.ts';
 import { Ipa } from './ipa.ts';
 import { openNodeCoapStack } from './node-coap-stack.ts';
 import { openOwnStack } from './own-stack.ts';
@@ -34,6 +35,8 @@ export interface DeviceOptions {
   readonly watch?: BlockWatch;
   /** What its IPA does wrong. Default: nothing. */
   readonly faults?: ReadonlySet<Fault>;
+  /** How its IPA downloads. Default: through the eIM. */
+  readonly habits?: DownloadHabits;
   /** Whether its IPA tells the eIM as little as it needs (minimizeEsipaBytes). Default: no. */
   readonly minimizes?: boolean;
   /** Whether it takes what the eIM pushes; on its own stack alone. Default: no. */
@@ -63,6 +66,7 @@ export class Device {
       card: options.card,
       onStep: options.onStep,
       ...(options.faults === undefined ? {} : { faults: options.faults }),
+      ...(options.habits === undefined ? {} : { habits: options.habits }),
       minimizes: options.minimizes ?? false,
       esipa: {
         exchange: (name, request) => this.#counted(name, undefined, () => this.#exchange(request)),

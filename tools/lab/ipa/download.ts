@@ -1,166 +1,156 @@
 /**
- * Indirect profile download as the IPA lives it (SGP.32 3.2.2): the eIM stands between it and the SM-DP+.
+ * One profile download as the IPA lives it (SGP.22 3.1.2, 3.1.3; SGP.32 3.2): the eUICC on one side, on the other an
+ * SM-DP+ or SM-DS, behind the eIM or reached by the device itself.
  *
  * ```
- *   IPA                        eIM              SM-DP+
- *    │ InitiateAuthentication   │ ES9+            │
- *    │ AuthenticateClient       │ ES9+            │
- *    │ GetBoundProfilePackage   │ ES9+            │
- *    │ HandleNotification       │ ES9+            │
+ *   eUICC                     IPA                         server
+ *    │ GetEuiccChallenge       │ InitiateAuthentication    │
+ *    │ AuthenticateServer      │ AuthenticateClient        │   an SM-DS answers with events, and that is the end
+ *    │ PrepareDownload         │ GetBoundProfilePackage    │
+ *    │ LoadBoundProfilePackage │                           │
  * ```
  */
-import { concat, equal, fromUtf8, utf8 } from '../../../src/base/bytes.ts';
-import { readAll, readOnly, tlv } from '../../../src/messages/tlv.ts';
+import { createHash } from 'node:crypto';
+import { concat, fromUtf8, utf8 } from '../../../src/base/bytes.ts';
+import { CancelSessionReason } from '../../../src/messages/rsp.ts';
+import { readOnly, tlv } from '../../../src/messages/tlv.ts';
+import { registeredIdOf } from '../../../src/trust/certificate.ts';
 import { piecesOf } from '../bsp/pieces.ts';
-import {
-  type Card,
-  child,
-  findChild,
-  IpaError,
-  removeFromList,
-  seqNumberOf,
-  smallInteger,
-} from './card.ts';
-import type { Esipa } from './ipa.ts';
+import { type Card, child, findChild, IpaError, smallInteger } from './card.ts';
+import type { CancelReason, DownloadHabits } from './habits.ts';
+import { metadataFits, rulesAllowed } from './profile-checks.ts';
+import { type Initiated, type Offer, Refused, type RspServer } from './rsp-server.ts';
 import type { OnStep } from './steps.ts';
 
 export interface DownloadOptions {
   readonly card: Card;
-  readonly esipa: Esipa;
+  readonly server: RspServer;
   readonly onStep: OnStep;
-  /** ProfileDownloadTriggerRequest, `BF54…`. */
-  readonly trigger: Uint8Array;
+  readonly habits: DownloadHabits;
+  /** What the server must call itself, and the OID that it must have; where this is not the eIM's to check. */
+  readonly address?: string;
+  readonly smdpOid?: string;
+  readonly matchingId: string;
 }
 
-/** CancelSessionReason (SGP.22 5.7.14). */
-const CancelReason = { metadataMismatch: 4, undefinedReason: 127 } as const;
+export type Downloaded =
+  /** ProfileInstallationResult `BF37…`, good or bad. */
+  | { readonly type: 'result'; readonly result: Uint8Array }
+  | { readonly type: 'events'; readonly triggers: readonly Uint8Array[] }
+  | { readonly type: 'cancelled'; readonly reason: CancelReason };
 
-/** The eIM or the SM-DP+ refused a step of this download. */
-class Refused extends Error {}
-
-/**
- * Carries the download out. Returns undefined where the eIM has heard the end of it (by notification or cancelled
- * session), else the profileDownloadError for a ProfileDownloadTriggerResult.
- */
-export async function download(options: DownloadOptions): Promise<Uint8Array | undefined> {
-  const activationCode = activationCodeOf(options.trigger);
-  if (activationCode === undefined) return undefinedDownloadError();
-  const [, smdpAddress = '', matchingId = ''] = activationCode.split('$');
-  const eimTransactionId = findChild(options.trigger, 0x82);
-  let transactionId: Uint8Array | undefined;
-  try {
-    const authenticated = await authenticate(
-      options,
-      smdpAddress,
-      matchingId,
-      eimTransactionId?.raw,
+/** Throws Refused where the server, or the eIM before it, does. */
+export async function download(options: DownloadOptions): Promise<Downloaded> {
+  const { card, server, onStep } = options;
+  const { transactionId, answer } = await authenticate(options);
+  if (answer.type === 'events') return answer;
+  const giveUp = async (reason: CancelReason): Promise<Downloaded> => {
+    const cancelled = card.transmit(
+      tlv(0xbf41, tlv(0x80, transactionId), tlv(0x81, Uint8Array.of(CancelSessionReason[reason]))),
     );
-    transactionId = authenticated.transactionId;
-    const boundProfilePackage = await prepare(options, transactionId, authenticated.answer);
-    const result = load(options, boundProfilePackage);
-    await notify(options, result);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    options.onStep({ from: 'IPA', to: 'IPA', what: 'download', result: error.message });
-    return undefinedDownloadError();
+    const result = `${arm(cancelled)}: ${reason}`;
+    onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.CancelSession', result });
+    await server.cancelSession(transactionId, cancelled);
+    return { type: 'cancelled', reason };
+  };
+  const complaint = complaintOf(options, answer);
+  if (complaint !== undefined) return giveUp(complaint);
+  const prepared = card.transmit(prepareCommand(options, transactionId, answer));
+  onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.PrepareDownload', result: arm(prepared) });
+  const boundProfilePackage = await server.getBoundProfilePackage(transactionId, prepared);
+  const { profileMetadata } = answer;
+  if (profileMetadata !== undefined && !metadataFits(profileMetadata, boundProfilePackage)) {
+    return giveUp('metadataMismatch');
   }
+  if (options.habits.cancels === 'loadBppExecutionError') return giveUp('loadBppExecutionError');
+  return { type: 'result', result: load(options, boundProfilePackage) };
 }
 
-function activationCodeOf(trigger: Uint8Array): string | undefined {
-  const data = findChild(trigger, 0xa0);
-  const code = data === undefined ? undefined : readOnly(data.value);
-  return code?.tag === 0x80 ? fromUtf8(code.value) : undefined;
-}
-
-/** Steps 1 to 3: InitiateAuthentication, the card's AuthenticateServer, AuthenticateClient. */
-async function authenticate(
-  { card, esipa, onStep }: DownloadOptions,
-  smdpAddress: string,
-  matchingId: string,
-  eimTransactionId: Uint8Array | undefined,
-): Promise<{ transactionId: Uint8Array; answer: Uint8Array }> {
-  const challenge = child(card.transmit(tlv(0xbf2e)), 0x80, 'GetEuiccChallenge').value;
+/** Common mutual authentication: InitiateAuthentication, the card's AuthenticateServer, AuthenticateClient. */
+async function authenticate(options: DownloadOptions) {
+  const { card, server, onStep } = options;
+  const euiccChallenge = child(card.transmit(tlv(0xbf2e)), 0x80, 'GetEuiccChallenge').value;
   const euiccInfo1 = card.transmit(tlv(0xbf20));
-  const initiated = ok(
-    await esipa.exchange(
-      'InitiateAuthentication',
-      tlv(
-        0xbf39,
-        tlv(0x81, challenge),
-        tlv(0x83, utf8(smdpAddress)),
-        euiccInfo1,
-        ...(eimTransactionId === undefined ? [] : [tlv(0x82, readOnly(eimTransactionId).value)]),
-      ),
-    ),
-    'InitiateAuthentication',
-  );
-  const serverSigned1 = child(initiated, 0x30, 'initiateAuthenticationOkEsipa');
-  const transactionId = child(serverSigned1.raw, 0x80, 'serverSigned1').value;
-  const serverAddress = fromUtf8(child(serverSigned1.raw, 0x83, 'serverSigned1').value);
-  if (serverAddress.toLowerCase() !== smdpAddress.toLowerCase()) {
-    throw new Refused(
-      `the SM-DP+ calls itself ${serverAddress}, the activation code ${smdpAddress}`,
-    );
-  }
-  const certificate = lastOf(initiated, 0x30);
+  const initiated = await server.initiateAuthentication({ euiccChallenge, euiccInfo1 });
+  checkServer(options, initiated);
   const authenticated = card.transmit(
     tlv(
       0xbf38,
-      serverSigned1.raw,
-      child(initiated, 0x5f37, 'initiateAuthenticationOkEsipa').raw,
-      child(initiated, 0x04, 'initiateAuthenticationOkEsipa').raw,
-      certificate,
-      contextParameters(matchingId),
+      initiated.serverSigned1,
+      initiated.serverSignature1,
+      initiated.euiccCiPKIdToBeUsed,
+      initiated.serverCertificate,
+      initiated.ctxParams1 ?? contextParameters(options.matchingId || (initiated.matchingId ?? '')),
     ),
   );
-  onStep({
-    from: 'IPA',
-    to: 'eUICC',
-    what: 'ES10b.AuthenticateServer',
-    result: arm(authenticated),
-  });
-  const answer = ok(
-    await esipa.exchange(
-      'AuthenticateClient',
-      tlv(0xbf3b, tlv(0x80, transactionId), authenticated),
-    ),
-    'AuthenticateClient',
-  );
+  const result = arm(authenticated);
+  onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.AuthenticateServer', result });
+  const { transactionId } = initiated;
+  const answer = await server.authenticateClient(transactionId, authenticated);
   return { transactionId, answer };
 }
 
-/** Steps 4 and 5: the card's PrepareDownload, GetBoundProfilePackage. */
-async function prepare(
-  { card, esipa, onStep }: DownloadOptions,
-  transactionId: Uint8Array,
-  answer: Uint8Array,
-): Promise<Uint8Array> {
-  const hashCc = findChild(answer, 0x04);
-  const prepared = card.transmit(
-    tlv(
-      0xbf21,
-      child(answer, 0x30, 'authenticateClientOkDPEsipa').raw,
-      child(answer, 0x5f37, 'authenticateClientOkDPEsipa').raw,
-      ...(hashCc === undefined ? [] : [hashCc.raw]),
-      lastOf(answer, 0x30),
-    ),
-  );
-  onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.PrepareDownload', result: arm(prepared) });
-  const bound = ok(
-    await esipa.exchange('GetBoundProfilePackage', tlv(0xbf3a, tlv(0x80, transactionId), prepared)),
-    'GetBoundProfilePackage',
-  );
-  const boundProfilePackage = child(bound, 0xbf36, 'getBoundProfilePackageOkEsipa').raw;
-  const announced = findChild(answer, 0xbf25);
-  if (announced !== undefined && !metadataFits(announced.raw, boundProfilePackage)) {
-    await cancel({ card, esipa, onStep }, transactionId, CancelReason.metadataMismatch);
-    throw new Refused('the metadata in the bound profile package is not what was announced');
+/** SGP.22 3.0.1: the server is the one that was asked for. */
+function checkServer({ address, smdpOid }: DownloadOptions, initiated: Initiated): void {
+  if (address !== undefined) {
+    const signed = child(initiated.serverSigned1, 0x83, 'serverSigned1').value;
+    const serverAddress = fromUtf8(signed);
+    if (serverAddress.toLowerCase() !== address.toLowerCase()) {
+      throw new Refused(`the server calls itself ${serverAddress}, the order ${address}`);
+    }
   }
-  return boundProfilePackage;
+  if (smdpOid !== undefined && registeredIdOf(initiated.serverCertificate) !== smdpOid) {
+    throw new Refused(`the server has another OID than the activation code, ${smdpOid}`);
+  }
 }
 
-/** Step 6: the card takes the package piece by piece and answers with its ProfileInstallationResult, good or bad. */
+/** Why the IPA gives up what it is offered; undefined where it goes on. */
+function complaintOf({ card, habits }: DownloadOptions, offer: Offer): CancelReason | undefined {
+  const { cancels, leavesMetadata = false, confirmationCode, direct } = habits;
+  if (cancels !== undefined && cancels !== 'loadBppExecutionError') return cancels;
+  const { profileMetadata, hashCc } = offer;
+  if (profileMetadata !== undefined && !leavesMetadata && !rulesAllowed(card, profileMetadata)) {
+    return 'pprNotAllowed';
+  }
+  // Nobody here knows the code: another time, perhaps. Through the eIM it is the eIM's to know.
+  const unknown = hashCc === undefined && confirmationCode === undefined && direct !== undefined;
+  return unknown && asksForCode(offer) ? 'postponed' : undefined;
+}
+
+function asksForCode({ smdpSigned2 }: Offer): boolean {
+  return child(smdpSigned2, 0x01, 'smdpSigned2').value[0] !== 0;
+}
+
+/** PrepareDownload, with the hash of the confirmation code where one is due. */
+function prepareCommand(
+  { habits: { confirmationCode } }: DownloadOptions,
+  transactionId: Uint8Array,
+  offer: Offer,
+): Uint8Array {
+  const own =
+    confirmationCode !== undefined && asksForCode(offer)
+      ? tlv(0x04, hashOf(confirmationCode, transactionId))
+      : undefined;
+  const hashCc = offer.hashCc ?? own;
+  return tlv(
+    0xbf21,
+    offer.smdpSigned2,
+    offer.smdpSignature2,
+    ...(hashCc === undefined ? [] : [hashCc]),
+    offer.smdpCertificate,
+  );
+}
+
+/** hashCc (SGP.22 3.1.3): SHA-256(SHA-256(code) ‖ transactionId). */
+function hashOf(code: string, transactionId: Uint8Array): Uint8Array {
+  return sha256(concat(sha256(utf8(code)), transactionId));
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(bytes).digest());
+}
+
+/** The card takes the package piece by piece and answers with its ProfileInstallationResult, good or bad. */
 function load({ card, onStep }: DownloadOptions, boundProfilePackage: Uint8Array): Uint8Array {
   for (const piece of piecesOf(boundProfilePackage)) {
     const answer = card.transmit(piece);
@@ -174,58 +164,11 @@ function load({ card, onStep }: DownloadOptions, boundProfilePackage: Uint8Array
   throw new IpaError('the eUICC took the whole package and said nothing');
 }
 
-/** Step 7: the result to the eIM, which takes it to the SM-DP+; the card may forget it once the eIM has it. */
-async function notify({ card, esipa }: DownloadOptions, result: Uint8Array): Promise<void> {
-  await esipa.exchange('HandleNotification', tlv(0xbf3d, tlv(0xa0, result)));
-  removeFromList(card, seqNumberOf(result));
-}
-
-async function cancel(
-  { card, esipa, onStep }: Pick<DownloadOptions, 'card' | 'esipa' | 'onStep'>,
-  transactionId: Uint8Array,
-  reason: number,
-): Promise<void> {
-  const cancelled = card.transmit(
-    tlv(0xbf41, tlv(0x80, transactionId), tlv(0x81, Uint8Array.of(reason))),
-  );
-  onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.CancelSession', result: arm(cancelled) });
-  await esipa.exchange(
-    'CancelSession',
-    tlv(0xbf41, tlv(0x80, transactionId), tlv(0xa1, readOnly(cancelled).value)),
-  );
-}
-
-/** Whether StoreMetadata in the package (segments 88, each with 8 octets of MAC) is what was announced. */
-function metadataFits(announced: Uint8Array, boundProfilePackage: Uint8Array): boolean {
-  const segments = readAll(child(boundProfilePackage, 0xa1, 'boundProfilePackage').value);
-  const stored = concat(...segments.map(({ value }) => value.subarray(0, value.length - 8)));
-  return equal(stored, announced);
-}
-
-/** The contents' TLV of the answer's success arm `A0`; throws Refused where it is an error. */
-function ok(answer: Uint8Array, what: string): Uint8Array {
-  const outcome = readOnly(readOnly(answer, what).value, what);
-  if (outcome.tag === 0xa0) return outcome.raw;
-  throw new Refused(`the eIM answers ${what} with error ${smallInteger(outcome.value)}`);
-}
-
-function lastOf(parent: Uint8Array, tag: number): Uint8Array {
-  const all = readAll(readOnly(parent).value).filter((one) => one.tag === tag);
-  const last = all.at(-1);
-  if (last === undefined) throw new IpaError(`no ${tag.toString(16)} where a certificate is due`);
-  return last.raw;
-}
-
 /** ctxParams1 for common authentication (SGP.22 5.7.13): matchingId where there is one, and an empty-handed device. */
 function contextParameters(matchingId: string): Uint8Array {
   const tac = Uint8Array.of(0x35, 0x29, 0x06, 0x11);
   const deviceInfo = tlv(0xa1, tlv(0x80, tac), tlv(0xa1));
   return tlv(0xa0, ...(matchingId === '' ? [] : [tlv(0x80, utf8(matchingId))]), deviceInfo);
-}
-
-/** profileDownloadError with undefinedError (SGP.32 2.11.2.3). */
-function undefinedDownloadError(): Uint8Array {
-  return tlv(0x30, tlv(0x80, Uint8Array.of(127)));
 }
 
 function arm(answer: Uint8Array): string {

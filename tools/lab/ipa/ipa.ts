@@ -13,13 +13,13 @@ import {
   pendingNotifications,
   pendingPackageResults,
   removeFromList,
-  seqNumberOf,
   seqNumberOfResult,
   smallInteger,
 } from './card.ts';
 import { answerDataRequest, type IpaFeatures } from './data-request.ts';
-import { download } from './download.ts';
+import type { DownloadHabits } from './habits.ts';
 import { minimizing } from './minimize.ts';
+import { Notifier } from './notify.ts';
 import {
   isOldPackage,
   newDataRequest,
@@ -29,6 +29,7 @@ import {
   oldTagListRefused,
 } from './old-shapes.ts';
 import type { OnStep } from './steps.ts';
+import { carryOutTrigger } from './trigger.ts';
 
 /** ESipa as the IPA uses it: a request's DER there, the answer's DER back (empty where the function has none). */
 export interface Esipa {
@@ -43,6 +44,8 @@ export interface IpaOptions {
   readonly unreachable?: () => boolean;
   /** Whether it tells the eIM as little as it needs (minimizeEsipaBytes). Default: no. */
   readonly minimizes?: boolean;
+  /** How it downloads. Default: through its eIM, and as its eIM says. */
+  readonly habits?: DownloadHabits;
   /** What it does wrong; looked at whenever it could. Default: nothing. */
   readonly faults?: ReadonlySet<Fault>;
 }
@@ -67,6 +70,8 @@ export class Ipa {
   readonly #faults: ReadonlySet<Fault>;
   readonly #eid: Uint8Array;
   readonly #features: IpaFeatures;
+  readonly #habits: DownloadHabits;
+  readonly #notifier: Notifier;
   /** The cause to be told with the next poll. */
   #stateChangeCause: number | undefined;
 
@@ -77,8 +82,11 @@ export class Ipa {
     this.#onStep = onStep;
     this.#unreachable = unreachable;
     this.#eid = eidOfCard(card);
-    this.#features = { minimizeEsipaBytes: options.minimizes ?? false };
-    this.#esipa = options.minimizes ? minimizing(esipa, this.#eid) : esipa;
+    const { habits = {}, minimizes = false } = options;
+    this.#habits = habits;
+    this.#features = featuresOf(habits, minimizes);
+    this.#esipa = minimizes ? minimizing(esipa, this.#eid) : esipa;
+    this.#notifier = new Notifier({ card, esipa: this.#esipa, onStep, habits });
   }
 
   /** The next poll says that the eUICC's state has changed, and why (notifyStateChange). */
@@ -94,7 +102,10 @@ export class Ipa {
       switch (eimPackage.tag) {
         case 0x02: {
           const code = smallInteger(eimPackage.value);
-          if (code === noEimPackageAvailable) return handled;
+          if (code === noEimPackageAvailable) {
+            if (this.#notifier.isDirect) await this.#notifier.deliverAll();
+            return handled;
+          }
           throw new IpaError(`the eIM answers GetEimPackage with eimPackageError ${code}`);
         }
         case 0xbf51:
@@ -180,11 +191,8 @@ export class Ipa {
   }
 
   /** Delivers what the card still holds: notifications whose delivery was cut short (SGP.32 3.7). */
-  async deliverNotifications(): Promise<void> {
-    for (const notification of pendingNotifications(this.#card)) {
-      await this.#esipa.exchange('HandleNotification', tlv(0xbf3d, tlv(0xa0, notification)));
-      removeFromList(this.#card, seqNumberOf(notification));
-    }
+  deliverNotifications(): Promise<void> {
+    return this.#notifier.deliverAll();
   }
 
   /** Sends the results that the card still holds: those whose acknowledgement never came. */
@@ -250,17 +258,25 @@ export class Ipa {
   }
 
   async #download(trigger: Uint8Array): Promise<void> {
-    const result = await download({
+    const done = await carryOutTrigger({
       card: this.#card,
       esipa: this.#esipa,
       onStep: this.#onStep,
+      habits: this.#habits,
       trigger,
     });
+    if (done.type === 'result') await this.#notifier.deliver(done.result);
     this.#immediateEnable();
-    if (result === undefined) return;
+    // Of an indirect download that went to its end the eIM knows already.
+    const isNews = done.type === 'error' || this.#habits.direct !== undefined;
+    if (done.type === 'told' || !isNews) return;
     const eimTransactionId = findChild(trigger, 0x82);
     await this.#provide(
-      tlv(0xbf54, ...(eimTransactionId === undefined ? [] : [eimTransactionId.raw]), result),
+      tlv(
+        0xbf54,
+        ...(eimTransactionId === undefined ? [] : [eimTransactionId.raw]),
+        done.type === 'error' ? done.error : done.result,
+      ),
     );
   }
 
@@ -271,6 +287,18 @@ export class Ipa {
     this.#onStep({ from: 'IPA', to: 'eUICC', what: 'ES10b.ImmediateEnable', result: 'ok' });
     this.#stateChangeCause = immediateEnableProfile;
   }
+}
+
+/** What the IPA can do, as it tells it (ipaFeatures). */
+function featuresOf(habits: DownloadHabits, minimizes: boolean): IpaFeatures {
+  return {
+    directRspServerCommunication: habits.direct !== undefined,
+    indirectRspServerCommunication: habits.direct === undefined,
+    eimDownloadDataHandling: habits.leavesDownloadData ?? false,
+    eimCtxParams1Generation: habits.leavesCtxParams1 ?? false,
+    eimProfileMetadataVerification: habits.leavesMetadata ?? false,
+    minimizeEsipaBytes: minimizes,
+  };
 }
 
 /** EimPackageResultResponseError to a package; v1.0 has the code alone. */

@@ -1,8 +1,9 @@
-/** Requests that a server of the lab sends to another: JSON over HTTPS, with a certificate on both sides. */
+/** Requests that a part of the lab sends to a server: JSON over HTTPS; servers prove themselves with a certificate too. */
 import { X509Certificate } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
-import { concat, fromUtf8, utf8 } from '../../../src/base/bytes.ts';
+import type { Address } from '../../../src/base/address.ts';
+import { BytesError, concat, fromUtf8, utf8 } from '../../../src/base/bytes.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import { parseSmdpAddress, SmdpAddressError } from '../../../src/messages/smdp-address.ts';
 import { readCertificate } from '../../../src/trust/certificate.ts';
@@ -12,15 +13,27 @@ import type { LabCredential } from '../pki/lab-pki.ts';
 /** No answer, or none that can be read. */
 export class PeerError extends Error {
   override readonly name = 'PeerError';
+  /** Where the answer was one that is no success. */
+  readonly status: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { readonly status?: number } = {}) {
+    super(message, options);
+    this.status = options.status;
+  }
 }
 
 export interface JsonClientOptions {
-  readonly credential: LabCredential;
+  /** What it proves itself with; a device has none. */
+  readonly credential?: LabCredential;
   /** DER of the CIs that servers must chain to. */
   readonly cis: readonly Uint8Array[];
   readonly clock: Clock;
   /** Milliseconds for a whole answer. Default 10 s. */
   readonly timeout?: number;
+  /** Octets of an answer. Default 64 KiB. */
+  readonly bodyLimit?: number;
+  /** Where a host leads instead of where DNS says; its certificate is still to be that of its name. */
+  readonly hosts?: Readonly<Record<string, Address>>;
 }
 
 export interface PeerRequest {
@@ -36,9 +49,13 @@ export interface PeerRequest {
 export interface PeerAnswer {
   /** `subject/reason` of a function that failed. */
   readonly refusal?: string;
+  /** The body as it came. */
+  readonly body: Uint8Array;
+  /** What the JSON object has. */
+  readonly members: Readonly<Record<string, unknown>>;
 }
 
-const bodyLimit = 64 * 1024;
+const usualBodyLimit = 64 * 1024;
 
 export class JsonClient {
   readonly #options: JsonClientOptions;
@@ -47,17 +64,18 @@ export class JsonClient {
     this.#options = options;
   }
 
-  /** Posts, and reads the functionExecutionStatus; 204 is success. Throws PeerError. */
+  /** Posts, and reads the functionExecutionStatus; an empty answer is success. Throws PeerError. */
   async post(request: PeerRequest): Promise<PeerAnswer> {
     const { status, body } = await this.#exchange(request);
-    if (status === 204) return {};
-    if (status !== 200) throw new PeerError(`HTTP ${status}`);
-    return outcomeOf(body);
+    if (status !== 200 && status !== 204) throw new PeerError(`HTTP ${status}`, { status });
+    return body.length === 0 ? { body, members: {} } : outcomeOf(body);
   }
 
   #exchange({ address, path, body, role }: PeerRequest) {
-    const { credential, cis, clock, timeout = 10_000 } = this.#options;
+    const { credential, cis, clock, timeout = 10_000, hosts = {} } = this.#options;
+    const { bodyLimit = usualBodyLimit } = this.#options;
     const { host, port } = targetOf(address);
+    const to = hosts[host] ?? { address: host, port };
     return new Promise<{ status: number; body: Uint8Array }>((resolve, reject) => {
       const fail = (why: string) => {
         cancel();
@@ -67,23 +85,23 @@ export class JsonClient {
       const outgoing = httpsRequest({
         agent: false,
         method: 'POST',
-        host,
-        port,
+        host: to.address,
+        port: to.port,
         path,
         headers: {
+          Host: address,
           'Content-Type': 'application/json;charset=UTF-8',
           'X-Admin-Protocol': 'gsma/rsp/v2.5.0',
         },
         minVersion: 'TLSv1.2',
-        key: credential.key.export({ format: 'pem', type: 'pkcs8' }),
-        cert: pem(credential.certificate),
+        ...(credential && {
+          key: credential.key.export({ format: 'pem', type: 'pkcs8' }),
+          cert: pem(credential.certificate),
+        }),
         ca: cis.map(pem),
         ...(isIP(host) === 0 && { servername: host }),
-        ...(role !== undefined && {
-          // Called once the chain was found good; what it returns ends the connection.
-          checkServerIdentity: (_name, { raw }) =>
-            identityComplaint(new Uint8Array(raw), host, role),
-        }),
+        // Called once the chain was found good; what it returns ends the connection.
+        checkServerIdentity: (_name, { raw }) => identityComplaint(new Uint8Array(raw), host, role),
       });
       const cancel = clock.after(timeout, () => fail(`no answer within ${timeout / 1000} s`));
       outgoing.on('error', (error) => fail(error.message));
@@ -116,10 +134,15 @@ function targetOf(address: string) {
 }
 
 /** What is wrong with a server's certificate besides its chain. */
-function identityComplaint(der: Uint8Array, host: string, role: string): Error | undefined {
+function identityComplaint(
+  der: Uint8Array,
+  host: string,
+  role: string | undefined,
+): Error | undefined {
   const certificate = new X509Certificate(der);
   const named = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host);
   if (named === undefined) return new Error(`the certificate is not that of ${host}`);
+  if (role === undefined) return undefined;
   try {
     if (readCertificate(der).policies.includes(role)) return undefined;
   } catch (error) {
@@ -129,17 +152,21 @@ function identityComplaint(der: Uint8Array, host: string, role: string): Error |
 }
 
 function outcomeOf(body: Uint8Array): PeerAnswer {
-  let value: unknown;
+  const members = membersOf(body);
+  const at = (from: unknown, name: string): unknown => Reflect.get(Object(from), name);
+  const status = at(at(members, 'header'), 'functionExecutionStatus');
+  if (/^Executed/i.test(String(at(status, 'status')))) return { body, members };
+  const data = at(status, 'statusCodeData');
+  return { refusal: `${at(data, 'subjectCode')}/${at(data, 'reasonCode')}`, body, members };
+}
+
+function membersOf(body: Uint8Array): Readonly<Record<string, unknown>> {
   try {
-    value = JSON.parse(fromUtf8(body));
+    return { ...Object(JSON.parse(fromUtf8(body))) };
   } catch (cause) {
+    if (!(cause instanceof SyntaxError || cause instanceof BytesError)) throw cause;
     throw new PeerError('the answer is no JSON', { cause });
   }
-  const at = (from: unknown, name: string): unknown => Reflect.get(Object(from), name);
-  const status = at(at(value, 'header'), 'functionExecutionStatus');
-  if (String(at(status, 'status')).startsWith('Executed')) return {};
-  const data = at(status, 'statusCodeData');
-  return { refusal: `${at(data, 'subjectCode')}/${at(data, 'reasonCode')}` };
 }
 
 function pem(certificate: Uint8Array): string {
