@@ -5,17 +5,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { Command, CommanderError } from 'commander';
-import { addDecode } from '../src/cli/commands/decode.ts';
-import { addDevice } from '../src/cli/commands/device.ts';
-import { addDtls } from '../src/cli/commands/dtls.ts';
-import { addEuicc } from '../src/cli/commands/euicc.ts';
-import { addInfo } from '../src/cli/commands/info.ts';
-import { addNotification } from '../src/cli/commands/notification.ts';
-import { addOrder } from '../src/cli/commands/order.ts';
-import { addServe } from '../src/cli/commands/serve.ts';
-import { withCommonOptions } from '../src/cli/context.ts';
+import { type Command, CommanderError } from 'commander';
 import { exitCodeHelp } from '../src/cli/exit.ts';
+import { makeProgram } from '../src/cli/program.ts';
 import { environmentName, settingKeys } from '../src/config.ts';
 import { parseActivationCode } from '../src/messages/activation-code.ts';
 import { parseEid } from '../src/messages/ids.ts';
@@ -54,24 +46,16 @@ const invocations = pages.flatMap((from) =>
 
 /** `eim` with commands that do nothing. */
 function eim(): Command {
-  const program = withCommonOptions(new Command('eim').version('0', '-V, --version'))
-    .exitOverride()
-    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
   const { stdin, stdout, stderr } = process;
-  const context = { stdin, stdout, stderr, env: {}, now: Date.now };
-  for (const add of [
-    addServe,
-    addInfo,
-    addOrder,
-    addDevice,
-    addEuicc,
-    addDtls,
-    addNotification,
-    addDecode,
-  ])
-    add(program, context);
+  const program = makeProgram({ stdin, stdout, stderr, env: {}, now: Date.now });
+  silence(program);
   idle(program);
   return program;
+}
+
+function silence(command: Command): void {
+  command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  command.commands.forEach(silence);
 }
 
 function idle(command: Command): void {

@@ -18,19 +18,35 @@ import type {
   NotificationView,
 } from '../rest/api/notifications.ts';
 import type { OrderList, OrderView } from '../rest/api/orders.ts';
+import type { ProfileList } from '../rest/api/profiles.ts';
 import type { QuirkOverview, QuirksOfEuicc } from '../rest/api/quirks.ts';
+import type { NewTokenView, TokenAddition, TokenList } from '../rest/api/tokens.ts';
 import { CliError, ExitCode } from './exit.ts';
+import { type ServerSentEvent, serverSentEvents } from './server-sent-events.ts';
 
 export interface ClientOptions {
   /** `http://127.0.0.1:8080`, or https. */
   readonly url: string;
   readonly token?: string | undefined;
+  /** Ends every request. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An order as it is posted: checked before with OrderSubmission. */
 export interface PostedOrder {
   readonly eid: string;
   readonly steps: readonly unknown[];
+  readonly push?: boolean;
+}
+
+/** Events from a place on. */
+export interface EventStart {
+  /** Of one order. */
+  readonly order?: string | undefined;
+  /** Of the orders of one eUICC. */
+  readonly eid?: string | undefined;
+  /** The id of the last event that is known. */
+  readonly after?: string | undefined;
 }
 
 export interface PostedBatch {
@@ -49,11 +65,13 @@ interface Request {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export class Client {
   readonly #url: string;
   readonly #token: string | undefined;
+  readonly #signal: AbortSignal | undefined;
 
   /** Throws CliError where the URL is none. */
   constructor(options: ClientOptions) {
@@ -66,6 +84,7 @@ export class Client {
     }
     this.#url = options.url.replace(/\/+$/, '');
     this.#token = options.token;
+    this.#signal = options.signal;
   }
 
   info(query: Request['query'] = {}): Promise<InfoView> {
@@ -74,6 +93,24 @@ export class Client {
 
   submit(order: PostedOrder): Promise<OrderView> {
     return this.#ask('/v1/orders', { method: 'POST', body: order });
+  }
+
+  /** Events as they happen, until the eIM ends the stream or the signal does. */
+  async *events(
+    { order, eid, after }: EventStart,
+    signal: AbortSignal,
+  ): AsyncGenerator<ServerSentEvent> {
+    const path =
+      order === undefined ? '/v1/events' : `/v1/orders/${encodeURIComponent(order)}/events`;
+    const headers = {
+      accept: 'text/event-stream',
+      ...(after === undefined ? {} : { 'last-event-id': after }),
+    };
+    const response = await this.#send(path, { query: { eid }, headers }, signal);
+    if (!response.ok) throw this.#refused(response.status, await readJson(response));
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+    if (response.body === null || !isStream) throw this.#noEim();
+    yield* serverSentEvents(response.body);
   }
 
   orders(query: Request['query'] = {}): Promise<OrderList> {
@@ -147,6 +184,22 @@ export class Client {
     return this.#ask(`/v1/euiccs/${encodeURIComponent(eid)}/quirks`);
   }
 
+  profiles(query: Request['query'] = {}): Promise<ProfileList> {
+    return this.#ask('/v1/profiles', { query });
+  }
+
+  tokens(query: Request['query'] = {}): Promise<TokenList> {
+    return this.#ask('/v1/tokens', { query });
+  }
+
+  createToken(token: TokenAddition): Promise<NewTokenView> {
+    return this.#ask('/v1/tokens', { method: 'POST', body: token });
+  }
+
+  revokeToken(id: string): Promise<void> {
+    return this.#ask(`/v1/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
   connections(query: Request['query'] = {}): Promise<ConnectionList> {
     return this.#ask('/v1/dtls', { query });
   }
@@ -186,12 +239,16 @@ export class Client {
     throw this.#refused(response.status, body);
   }
 
-  async #send(path: string, { method = 'GET', body, query = {} }: Request): Promise<Response> {
+  async #send(
+    path: string,
+    { method = 'GET', body, query = {}, headers: more = {} }: Request,
+    signal = this.#signal,
+  ): Promise<Response> {
     const url = new URL(this.#url + path);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const headers = new Headers({ accept: 'application/json' });
+    const headers = new Headers({ accept: 'application/json', ...more });
     if (this.#token !== undefined) headers.set('authorization', `Bearer ${this.#token}`);
     if (body !== undefined) headers.set('content-type', 'application/json');
     try {
@@ -200,12 +257,14 @@ export class Client {
         headers,
         redirect: 'error',
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
+      signal?.throwIfAborted();
       throw new CliError(
         ExitCode.unreachable,
         `the eIM at ${this.#url} cannot be reached (${why(cause)})`,
-        'start it with `eim serve`, or name another with --url or EIM_URL',
+        unreachableHint(why(cause)),
         { cause },
       );
     }
@@ -223,10 +282,18 @@ export class Client {
         return new CliError(
           ExitCode.notAllowed,
           complaint,
-          "give the eIM's token (its setting rest.token) with --token or EIM_TOKEN",
+          this.#token === undefined
+            ? "give the eIM's token (its setting rest.token, or one of eim token create) with --token or EIM_TOKEN"
+            : 'the eIM does not know this token, or it is past its time: look at --token, EIM_TOKEN and rest.token',
         );
       case 'forbidden':
-        return new CliError(ExitCode.notAllowed, complaint);
+        return new CliError(
+          ExitCode.notAllowed,
+          complaint,
+          this.#token === undefined
+            ? undefined
+            : 'ask for a token with a higher role (eim token create)',
+        );
       case 'badInput':
       case 'notFound':
       case 'notBuilt':
@@ -267,6 +334,15 @@ async function readJson(response: Response): Promise<unknown> {
 
 function member(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/** What to do where there is no connection, by what the system says. */
+function unreachableHint(reason: string): string {
+  if (/CERT|SIGNED|ALTNAME/.test(reason)) {
+    return "its TLS certificate is not trusted: name its CA with NODE_EXTRA_CA_CERTS=<file>, or correct the host's name";
+  }
+  if (/ENOTFOUND|EAI_AGAIN/.test(reason)) return 'no such host: look at --url or EIM_URL';
+  return 'start it with `eim serve`, or name another with --url or EIM_URL';
 }
 
 /** fetch hides the reason in its cause. */

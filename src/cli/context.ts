@@ -1,11 +1,14 @@
 /** What every command is given: the options all share, the client they make, and where to show results. */
-import type { Command } from 'commander';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { type Command, Option } from 'commander';
 import type { z } from 'zod';
 import { concat, utf8 } from '../base/bytes.ts';
 import { ApiError, check } from '../rest/api/errors.ts';
-import { Client } from './client.ts';
+import { type FoundConfig, readCliConfig } from './cli-config.ts';
+import { Client, type ClientOptions } from './client.ts';
 import { CliError, ExitCode } from './exit.ts';
-import { Output, type Streams } from './output.ts';
+import { type Format, formats, Output, type Streams } from './output.ts';
 
 export interface Context extends Streams {
   readonly stdin: NodeJS.ReadStream;
@@ -27,28 +30,62 @@ export function withCommonOptions(program: Command): Command {
       '--token <token>',
       'bearer token (or EIM_TOKEN, which other users of this machine cannot see)',
     )
-    .option('--json', 'JSON on standard output, for scripts')
+    .addOption(
+      new Option('-o, --output <format>', 'what the result is shown as (or EIM_OUTPUT)').choices(
+        formats,
+      ),
+    )
+    .option('--json', 'the same as --output json')
     .option('--no-color', 'no colour (or NO_COLOR)');
 }
 
-/** The client and the output that the common options ask for. */
+interface CommonOptions {
+  readonly url?: string;
+  readonly token?: string;
+  readonly output?: Format;
+  readonly json?: true;
+  readonly color?: boolean;
+}
+
+/** The client and the output that the common options ask for, else the environment, else the CLI's file. */
 export function remote(context: Context, command: Command): Remote {
-  const { url, token } = command.optsWithGlobals<{ url?: string; token?: string }>();
+  const config = readCliConfig(context.env);
+  const shown = outputOf(context, command, config);
+  if (config.isOpen) shown.note(`warning: others may read the token in ${config.path}: chmod 600`);
   return {
-    client: new Client({
-      url: url ?? context.env.EIM_URL ?? defaultUrl,
-      token: token ?? (context.env.EIM_TOKEN || undefined),
-    }),
-    output: output(context, command),
+    client: new Client(addressOf(context, command.optsWithGlobals<CommonOptions>(), config)),
+    output: shown,
+  };
+}
+
+/** Where the eIM is, and the token it wants. */
+export function addressOf(
+  { env }: Context,
+  { url, token }: Pick<CommonOptions, 'url' | 'token'>,
+  config: FoundConfig = readCliConfig(env),
+): ClientOptions {
+  return {
+    url: url ?? (env.EIM_URL || config.url || defaultUrl),
+    token: token ?? (env.EIM_TOKEN || config.token),
   };
 }
 
 export function output(context: Context, command: Command): Output {
-  const { json = false, color = true } = command.optsWithGlobals<{
-    json?: boolean;
-    color?: boolean;
-  }>();
-  return new Output(context, { json, colour: color });
+  return outputOf(context, command, readCliConfig(context.env));
+}
+
+function outputOf(context: Context, command: Command, config: FoundConfig): Output {
+  const { json = false, output, color = true } = command.optsWithGlobals<CommonOptions>();
+  if (json && output !== undefined && output !== 'json') {
+    throw new CliError(ExitCode.badInput, `give --json or --output ${output}, not both`);
+  }
+  const named = context.env.EIM_OUTPUT || undefined;
+  const preset = formats.find((one) => one === named);
+  if (named !== undefined && preset === undefined) {
+    throw new CliError(ExitCode.badInput, `EIM_OUTPUT: must be one of ${formats.join(', ')}`);
+  }
+  const format = json ? 'json' : (output ?? preset ?? config.output ?? 'table');
+  return new Output(context, { format, colour: color });
 }
 
 /**
@@ -84,6 +121,25 @@ export async function readAll(
     if (length > longest) break;
   }
   return parts.join('').trim();
+}
+
+/** The first line of standard input; at a terminal it is asked for, and not shown as it is typed. */
+export async function readSecret(
+  { stdin, stderr }: Context,
+  what: string,
+  longest: number,
+): Promise<string> {
+  if (!stdin.isTTY) return (await readAll(stdin, longest)).split(/\r?\n/, 1)[0] ?? '';
+  stderr.write(`${what}: `);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: silent, terminal: true });
+  try {
+    for await (const line of lines) return line;
+    throw new CliError(ExitCode.badInput, `no ${what} was given`);
+  } finally {
+    lines.close();
+    stderr.write('\n');
+  }
 }
 
 /** Standard input, whole, as octets. */

@@ -11,6 +11,8 @@ export const ExitCode = {
   timedOut: 5,
   /** The token is missing or wrong. */
   notAllowed: 6,
+  /** By Ctrl-C, while it followed something: 128 + SIGINT, as shells have it. */
+  interrupted: 130,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -22,7 +24,8 @@ Exit codes:
   3  the eIM cannot be reached
   4  the order failed (with --wait, and order watch)
   5  the order is not done in the time given
-  6  the token is missing or wrong
+  6  the token is missing or wrong, or its role may not do this
+  130  stopped by Ctrl-C
 `;
 
 /** Ends the command: what went wrong, and what to do about it. */

@@ -21,7 +21,6 @@ const gap = 2;
 const indent = 4;
 /** Free text narrower than this reads badly: the row is folded instead. */
 const leastText = 24;
-const mostRowsMeasured = 5000;
 
 /** The lines of a table that is at most `width` columns wide, as far as its longest word allows. */
 export function tableLines(
@@ -54,12 +53,26 @@ export function factLines(
   );
 }
 
-/** What a text takes of a line: two columns for wide characters, none for those that join others. */
+/** Parts of one line, two spaces between them; what does not fit goes below, indented. */
+export function flowLines(parts: readonly string[], width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && displayWidth(last) + gap + displayWidth(part) <= width) {
+      lines[lines.length - 1] = `${last}${' '.repeat(gap)}${part}`;
+    } else if (last === undefined) lines.push(part);
+    else lines.push(...wordLines(part, width - indent).map((one) => `${' '.repeat(indent)}${one}`));
+  }
+  return lines;
+}
+
+/** What a text takes of a line: one column a character, two for wide ones, none for those that join others. */
 export function displayWidth(text: string): number {
-  // The measure of what lays the cells out.
-  const table = plainTable();
-  table.push([{ content: text }]);
-  return text === '' ? 0 : table.width - gap;
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  // A box drawn around the text is as wide as the text.
+  const box = new Table({ style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
+  box.push([text]);
+  return box.width - 2;
 }
 
 function widthsOf(
@@ -67,14 +80,8 @@ function widthsOf(
   rows: readonly (readonly LaidCell[])[],
 ): readonly number[] {
   return columns.map((_, i) => {
-    const cells = new Set(rows.slice(0, mostRowsMeasured).map((row) => row[i]?.text ?? ''));
-    return Math.max(0, ...[...cells].map(quickWidth));
+    return rows.reduce((most, row) => Math.max(most, displayWidth(row[i]?.text ?? '')), 0);
   });
-}
-
-/** Most cells are ASCII, one column a character. */
-function quickWidth(text: string): number {
-  return /^[\x20-\x7e]*$/.test(text) ? text.length : displayWidth(text);
 }
 
 function total(widths: readonly number[]): number {
@@ -151,7 +158,7 @@ function renderedRows(
       row
         .map((cell, i) => {
           const text = cells[i]?.[line] ?? '';
-          const blank = Math.max(0, (widths[i] ?? 0) - quickWidth(text));
+          const blank = Math.max(0, (widths[i] ?? 0) - displayWidth(text));
           return `${text === '' ? '' : cell.paint(text)}${' '.repeat(blank)}`;
         })
         .join(' '.repeat(gap))
@@ -162,27 +169,13 @@ function renderedRows(
 
 /** A text broken between words into lines of at most `width`; a word that is longer has a line of its own. */
 function wordLines(text: string, width: number): readonly string[] {
-  if (quickWidth(text) <= width) return [text];
+  if (displayWidth(text) <= width) return [text];
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
-    if (last !== undefined && quickWidth(last) + 1 + quickWidth(word) <= width) {
+    if (last !== undefined && displayWidth(last) + 1 + displayWidth(word) <= width) {
       lines[lines.length - 1] = `${last} ${word}`;
     } else lines.push(word);
   }
   return lines;
-}
-
-/** No lines: fits a terminal of 80 columns better, and `awk`. */
-function plainTable(): Table.Table {
-  const names = ['top', 'bottom', 'left', 'mid', 'right'];
-  const edges = ['', '-mid', '-left', '-right'];
-  const chars = Object.fromEntries([
-    ...names.flatMap((name) => edges.map((edge) => [`${name}${edge}`, ''])),
-    ['middle', ''],
-  ]);
-  return new Table({
-    chars,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': gap },
-  });
 }

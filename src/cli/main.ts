@@ -3,46 +3,11 @@
  * `eim`: the operator's commands. All but `serve` speak HTTP with a running eIM. Results go to standard output,
  * everything else to standard error; exit.ts has the exit codes.
  */
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { addDecode } from './commands/decode.ts';
-import { addDevice } from './commands/device.ts';
-import { addDtls } from './commands/dtls.ts';
-import { addEuicc } from './commands/euicc.ts';
-import { addInfo } from './commands/info.ts';
-import { addNotification } from './commands/notification.ts';
-import { addOrder } from './commands/order.ts';
-import { addServe } from './commands/serve.ts';
-import { type Context, withCommonOptions } from './context.ts';
-import { CliError, ExitCode, exitCodeHelp } from './exit.ts';
+import { CommanderError } from 'commander';
+import type { Context } from './context.ts';
+import { CliError, ExitCode } from './exit.ts';
 import { clean } from './output.ts';
-
-function makeProgram(context: Context): Command {
-  const program = withCommonOptions(
-    new Command('eim')
-      .description('eSIM IoT remote manager (eIM, GSMA SGP.32) over CoAP/DTLS')
-      .version(version(), '-V, --version', 'the version')
-      .exitOverride()
-      .showHelpAfterError('(eim --help lists the commands, eim <command> --help its options)')
-      .configureHelp({ showGlobalOptions: true })
-      .addHelpText('after', exitCodeHelp),
-  );
-  addServe(program, context);
-  addInfo(program, context);
-  addOrder(program, context);
-  addDevice(program, context);
-  addEuicc(program, context);
-  addDtls(program, context);
-  addNotification(program, context);
-  addDecode(program, context);
-  return program;
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const { version } = JSON.parse(text) as { version: string };
-  return version;
-}
+import { makeProgram } from './program.ts';
 
 /** The exit code. */
 async function run(argv: readonly string[], context: Context): Promise<number> {
@@ -55,6 +20,7 @@ async function run(argv: readonly string[], context: Context): Promise<number> {
       return error.exitCode === 0 ? ExitCode.ok : ExitCode.badInput;
     }
     const { complaint, hint, exitCode } = explained(error);
+    if (complaint === '') return exitCode;
     const lines = complaint.split('\n').map(clean);
     context.stderr.write(`eim: ${lines.join('\n     ')}\n`);
     if (hint !== undefined) context.stderr.write(`     ${clean(hint)}\n`);

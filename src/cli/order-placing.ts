@@ -39,7 +39,7 @@ export type Place = <Options>(
   name: string,
   about: string,
   steps: (options: Options) => readonly object[] | Promise<readonly object[]>,
-  example: string,
+  example: string | readonly string[],
   options?: Readonly<Record<string, string>>,
 ) => Command;
 
@@ -51,19 +51,16 @@ export function placing(order: Command, context: Context): Place {
       .requiredOption('--eid <eid>', 'EID of the eUICC, 32 digits')
       .addOption(waitOption())
       .option('--push', 'bring it to the device where that can be reached, before it polls')
-      .addHelpText('after', `\nExample:\n  ${example}`)
+      .addHelpText('after', examplesText([example].flat()))
       .action(async (options: PlaceOptions & Parameters<typeof steps>[0], command: Command) => {
         const { client, output } = remote(context, command);
         const seconds = options.wait === undefined ? undefined : secondsOf(options.wait, '--wait');
-        const submission = checkTyped(
-          OrderSubmission,
-          {
-            eid: options.eid,
-            steps: await steps(options),
-            ...(options.push ? { push: true } : {}),
-          },
-          { ...optionNames, ...names },
-        );
+        const submission = {
+          eid: options.eid,
+          steps: await steps(options),
+          ...(options.push ? { push: true } : {}),
+        };
+        checkTyped(OrderSubmission, submission, { ...optionNames, ...names });
         const placed = await client.submit(submission);
         if (placed.warning !== undefined) output.note(`warning: ${placed.warning}`);
         if (seconds === undefined) {
@@ -78,4 +75,10 @@ export function placing(order: Command, context: Context): Place {
         showOrder(output, done);
         endOf(done);
       });
+}
+
+/** Below a command's help. */
+export function examplesText(examples: readonly string[]): string {
+  const title = examples.length === 1 ? 'Example' : 'Examples';
+  return `\n${title}:\n${examples.map((one) => `  ${one}`).join('\n')}`;
 }

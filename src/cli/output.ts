@@ -1,14 +1,19 @@
 /**
- * What a command shows: its result on standard output (a table, or JSON with --json), everything else on standard
- * error. Colour only on a terminal, and never with NO_COLOR.
+ * What a command shows: its result on standard output (a table, JSON or CSV), everything else on standard error. A table
+ * fits the terminal it goes to; elsewhere lines are as long as they are. Colour only on a terminal, and never with
+ * NO_COLOR.
  */
-import Table from 'cli-table3';
+import { csvLines } from './csv.ts';
+import { type Column, factLines, flowLines, type LaidCell, tableLines } from './layout.ts';
 
 export interface Streams {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
+
+export const formats = ['table', 'json', 'csv'] as const;
+export type Format = (typeof formats)[number];
 
 export type Colour = 'red' | 'green' | 'yellow' | 'dim';
 
@@ -20,64 +25,127 @@ export interface Cell {
   readonly colour?: Colour;
 }
 
+/** A column of free text: may be broken between words where the terminal is narrow. */
+export function prose(heading: string): Column {
+  return { heading, text: true };
+}
+
+/** What terminals are wide that do not say. */
+const usualWidth = 80;
+
 export class Output {
-  readonly json: boolean;
+  readonly format: Format;
   readonly #streams: Streams;
   readonly #colour: boolean;
+  readonly #width: number;
 
-  constructor(streams: Streams, options: { readonly json: boolean; readonly colour: boolean }) {
+  constructor(streams: Streams, options: { readonly format: Format; readonly colour: boolean }) {
+    const { stdout, env } = streams;
     this.#streams = streams;
-    this.json = options.json;
-    const { NO_COLOR, FORCE_COLOR } = streams.env;
-    const wanted = set(FORCE_COLOR) ? FORCE_COLOR !== '0' : streams.stdout.isTTY;
+    this.format = options.format;
+    const { NO_COLOR, FORCE_COLOR, TERM } = env;
+    const wanted = set(FORCE_COLOR) ? FORCE_COLOR !== '0' : stdout.isTTY && TERM !== 'dumb';
     this.#colour = options.colour && !set(NO_COLOR) && wanted;
+    this.#width = stdout.isTTY ? stdout.columns || usualWidth : Number.POSITIVE_INFINITY;
+  }
+
+  get json(): boolean {
+    return this.format === 'json';
+  }
+
+  get csv(): boolean {
+    return this.format === 'csv';
   }
 
   /** The result, as a document: two spaces deep, or one line where more follow. */
   document(value: unknown, lines: 'many' | 'one' = 'many'): void {
-    this.#write(JSON.stringify(value, null, lines === 'many' ? 2 : 0));
+    this.#write(`${JSON.stringify(value, null, lines === 'many' ? 2 : 0)}\n`);
   }
 
   /** A line of the result. */
   line(text: string): void {
-    this.#write(clean(text));
+    this.#write(`${clean(text)}\n`);
   }
 
-  /** Rows under headings. */
-  table(headings: readonly string[], rows: readonly (readonly (string | Cell)[])[]): void {
-    const table = plainTable();
-    table.push(headings.map((heading) => this.#paint(heading.toUpperCase(), 'dim')));
-    for (const row of rows) table.push(row.map((cell) => this.#cell(cell)));
-    this.#write(trimmed(table.toString()));
+  /** A line of several parts that breaks between them where the terminal is narrow. */
+  flow(parts: readonly string[]): void {
+    this.#lines(flowLines(parts.map(clean), this.#width));
+  }
+
+  /** A row of CSV that stands for itself, where rows come one by one. */
+  row(cells: readonly string[]): void {
+    this.#write(csvLines([cells.map(clean)]));
+  }
+
+  /** Rows under headings; where there are none, CSV has the headings alone, and people are told. */
+  table(
+    headings: readonly (string | Column)[],
+    rows: readonly (readonly (string | Cell)[])[],
+    nothing?: string,
+  ): void {
+    const columns = headings.map((one) => (typeof one === 'string' ? { heading: one } : one));
+    if (this.csv) {
+      this.row(columns.map(({ heading }) => memberName(heading)));
+      this.#write(csvLines(rows.map((row) => row.map((cell) => clean(textOf(cell))))));
+      return;
+    }
+    if (rows.length === 0 && nothing !== undefined) {
+      this.note(nothing);
+      return;
+    }
+    const head = columns.map(({ heading }) => this.#laid(heading.toUpperCase(), 'dim'));
+    const body = rows.map((row) => row.map((cell) => this.#cell(cell)));
+    this.#lines(tableLines(columns, [head, ...body], this.#width));
   }
 
   /** Names and what they stand for; what is undefined is left out. */
   facts(facts: readonly (readonly [name: string, value: string | Cell | undefined])[]): void {
-    const table = plainTable();
-    for (const [name, value] of facts) {
-      if (value !== undefined) table.push([this.#paint(name, 'dim'), this.#cell(value)]);
+    const known = facts.flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    );
+    if (this.csv) {
+      this.row(['name', 'value']);
+      for (const [name, value] of known) this.row([memberName(name), textOf(value)]);
+      return;
     }
-    this.#write(trimmed(table.toString()));
+    this.#lines(
+      factLines(
+        known.map(([name, value]) => [this.#laid(name, 'dim'), this.#cell(value)]),
+        this.#width,
+      ),
+    );
   }
 
-  /** For people alone: on standard error, and not with --json. */
+  /** What was done to what: `removed meter-7`. */
+  done(what: string, name: string): void {
+    if (this.json) this.document({ [what]: name });
+    else if (this.csv) this.facts([[what, name]]);
+    else this.line(`${what} ${name}`);
+  }
+
+  /** For people alone: on standard error, and not where the result is for a program. */
   note(text: string): void {
-    if (!this.json) this.#streams.stderr.write(`${clean(text)}\n`);
+    if (this.format === 'table') this.#streams.stderr.write(`${clean(text)}\n`);
   }
 
   #write(text: string): void {
-    this.#streams.stdout.write(`${text}\n`);
+    this.#streams.stdout.write(text);
   }
 
-  #cell(cell: string | Cell): string {
-    if (typeof cell === 'string') return clean(cell);
-    return cell.colour === undefined
-      ? clean(cell.text)
-      : this.#paint(clean(cell.text), cell.colour);
+  #lines(lines: readonly string[]): void {
+    this.#write(lines.map((line) => `${line}\n`).join(''));
   }
 
-  #paint(text: string, colour: Colour): string {
-    return this.#colour ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text;
+  #cell(cell: string | Cell): LaidCell {
+    return typeof cell === 'string' ? this.#laid(cell) : this.#laid(cell.text, cell.colour);
+  }
+
+  #laid(text: string, colour?: Colour): LaidCell {
+    const isPainted = this.#colour && colour !== undefined;
+    return {
+      text: clean(text),
+      paint: (part) => (isPainted ? `\u001b[${codes[colour]}m${part}\u001b[0m` : part),
+    };
   }
 }
 
@@ -85,36 +153,18 @@ function set(variable: string | undefined): boolean {
   return variable !== undefined && variable !== '';
 }
 
+function textOf(cell: string | Cell): string {
+  return typeof cell === 'string' ? cell : cell.text;
+}
+
+/** `last contact` → `lastContact`, as members of /v1 are named. */
+function memberName(heading: string): string {
+  return heading
+    .replace(/[^A-Za-z0-9 ]/g, '')
+    .replace(/ +(\S)/g, (_, first: string) => first.toUpperCase());
+}
+
 /** Text from devices and SM-DP+s must not command the terminal. */
 export function clean(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '�');
-}
-
-function trimmed(text: string): string {
-  return text.replace(/ +$/gm, '');
-}
-
-/** No lines: fits a terminal of 80 columns better, and `awk`. */
-function plainTable(): Table.Table {
-  const none = '';
-  return new Table({
-    chars: {
-      top: none,
-      'top-mid': none,
-      'top-left': none,
-      'top-right': none,
-      bottom: none,
-      'bottom-mid': none,
-      'bottom-left': none,
-      'bottom-right': none,
-      left: none,
-      'left-mid': none,
-      mid: none,
-      'mid-mid': none,
-      right: none,
-      'right-mid': none,
-      middle: none,
-    },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-  });
 }

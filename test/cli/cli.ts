@@ -4,6 +4,13 @@ import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
+/** Of the outside only what a process needs: neither EIM_… nor NO_COLOR nor cli.yaml of whoever runs the tests. */
+export const bareEnv: Readonly<Record<string, string | undefined>> = {
+  PATH: process.env.PATH,
+  HOME: process.env.HOME,
+  XDG_CONFIG_HOME: fileURLToPath(new URL('none', import.meta.url)),
+};
+
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -26,8 +33,7 @@ export interface CommandOptions {
 export function start(args: readonly string[], options: CommandOptions = {}): RunningCommand {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
     cwd: options.cwd,
-    // Of the outside only what a process needs: neither EIM_… nor NO_COLOR of whoever runs the tests.
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
+    env: { ...bareEnv, ...options.env },
   });
   let stdout = '';
   let stderr = '';

@@ -1,10 +1,8 @@
-/** `eim order` and `eim euicc` within this process: the same commands, without the second that a process of their own takes. */
+/** `eim` within this process: the same commands, without the second that a process of their own takes. */
 import { PassThrough } from 'node:stream';
-import { Command, CommanderError } from 'commander';
-import { addEuicc } from '../../src/cli/commands/euicc.ts';
-import { addOrder } from '../../src/cli/commands/order.ts';
-import { withCommonOptions } from '../../src/cli/context.ts';
+import { CommanderError } from 'commander';
 import { CliError, ExitCode } from '../../src/cli/exit.ts';
+import { makeProgram } from '../../src/cli/program.ts';
 import type { Ended } from './cli.ts';
 
 export async function commandHere(
@@ -12,16 +10,11 @@ export async function commandHere(
   env: Readonly<Record<string, string>>,
 ): Promise<Ended> {
   const [out, error] = [new PassThrough(), new PassThrough()];
-  const program = withCommonOptions(new Command('eim'))
-    .exitOverride()
-    .configureOutput({ writeErr: (text) => error.write(text) });
   const { stdin } = process;
   const context = { stdin, stdout: stream(out), stderr: stream(error), env, now: Date.now };
-  addOrder(program, context);
-  addEuicc(program, context);
   let code: number = ExitCode.ok;
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await makeProgram(context).parseAsync(args, { from: 'user' });
   } catch (thrown) {
     if (thrown instanceof CliError) error.write(thrown.message);
     else if (!(thrown instanceof CommanderError)) throw thrown;

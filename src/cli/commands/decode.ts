@@ -51,6 +51,7 @@ Examples:
       const octets = await octetsOf(given, context);
       const decoded = decodeOrComplain(octets, { as: options.as, keys, associationToken });
       if (shown.json) return shown.document(jsonOf(decoded));
+      if (shown.csv) return showRows(shown, decoded);
       for (const message of decoded.messages) print(shown, message, options.whole === true);
       for (const { signature, covers, verdict, why } of decoded.signatures) {
         shown.line(`${signature} over ${covers}: ${verdict} (${why})`);
@@ -107,6 +108,28 @@ function tokenOf(given: string | undefined): number | undefined {
     throw new CliError(ExitCode.badInput, '--association-token: must be a number from 0');
   }
   return Number(given);
+}
+
+/** Each element a row; the path tells where it is. */
+function showRows(shown: Output, { messages }: Decoded): void {
+  const rowsBelow = (part: Part, above: readonly string[]): readonly (readonly string[])[] => {
+    const { offset, tag, length, fields, type, value, complaint, parts } = part;
+    const path = [...above, fields.join('.') || type || '?'];
+    const row = [
+      String(offset),
+      tag.toString(16).toUpperCase().padStart(2, '0'),
+      String(length),
+      path.join('/'),
+      type ?? '',
+      value === undefined ? '' : textOf(value),
+      complaint ?? '',
+    ];
+    return [row, ...parts.flatMap((one) => rowsBelow(one, path))];
+  };
+  shown.table(
+    ['offset', 'tag', 'length', 'path', 'type', 'value', 'complaint'],
+    messages.flatMap(({ part, member }) => rowsBelow(part, member === undefined ? [] : [member])),
+  );
 }
 
 function print(shown: Output, message: DecodedMessage, whole: boolean): void {

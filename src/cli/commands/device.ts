@@ -12,7 +12,7 @@ import {
 } from '../../rest/api/devices.ts';
 import { type Context, checkTyped, readAll, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
-import type { Output } from '../output.ts';
+import { type Output, prose } from '../output.ts';
 import { addDeviceImport } from './device-import.ts';
 
 interface AddOptions {
@@ -129,9 +129,8 @@ function addLooking(device: Command, context: Context): void {
       if (output.json) {
         return output.document({ devices, ...(after === undefined ? {} : { next: after }) });
       }
-      if (devices.length === 0) return output.note('no devices yet: eim device add --eid …');
       output.table(
-        ['identity', 'by', 'eids', 'added', 'note'],
+        ['identity', 'by', prose('eids'), 'added', prose('note')],
         devices.map((one) => [
           one.identity,
           one.revoked === undefined ? credentialsOf(one) : { text: 'revoked', colour: 'red' },
@@ -139,6 +138,7 @@ function addLooking(device: Command, context: Context): void {
           one.added,
           one.note ?? '',
         ]),
+        'no devices yet: eim device add --eid …',
       );
       if (after !== undefined) output.note(`more: eim device list --after ${after}`);
     });
@@ -214,8 +214,7 @@ eim device remove frees them.`,
     .action(async (identity: string, _options: unknown, command: Command) => {
       const { client, output } = remote(context, command);
       await client.removeDevice(identity);
-      if (output.json) return output.document({ removed: identity });
-      output.line(`removed ${identity}`);
+      output.done('removed', identity);
     });
 }
 

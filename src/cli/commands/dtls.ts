@@ -24,21 +24,20 @@ export function addDtls(program: Command, context: Context): void {
       const list = await client.connections({ limit, after, identity });
       if (output.json) return output.document(list);
       const { connections, next, awake, asleep, handshakes, sessions } = list;
-      if (connections.length > 0) {
-        output.table(
-          ['id', 'device', 'state', 'address', 'cid', 'last contact', 'in', 'out'],
-          connections.map((one) => [
-            one.id,
-            one.identity ?? one.credential,
-            { text: one.state, ...(one.state === 'awake' ? { colour: 'green' as const } : {}) },
-            one.address,
-            one.cid ?? '',
-            one.lastContact,
-            `${one.octetsIn}`,
-            `${one.octetsOut}`,
-          ]),
-        );
-      }
+      output.table(
+        ['id', 'device', 'state', 'address', 'cid', 'last contact', 'in', 'out'],
+        connections.map((one) => [
+          one.id,
+          one.identity ?? one.credential,
+          { text: one.state, ...(one.state === 'awake' ? { colour: 'green' as const } : {}) },
+          one.address,
+          one.cid ?? '',
+          one.lastContact,
+          `${one.octetsIn}`,
+          `${one.octetsOut}`,
+        ]),
+        'no connections in memory',
+      );
       output.note(
         `${awake} awake, ${asleep} asleep, ${handshakes} handshakes under way, ${sessions} sessions to resume`,
       );
@@ -63,8 +62,7 @@ export function addDtls(program: Command, context: Context): void {
     .action(async (id: string, _options: unknown, command: Command) => {
       const { client, output } = remote(context, command);
       await client.closeConnection(id);
-      if (output.json) return output.document({ closed: id });
-      output.line(`closed ${id}`);
+      output.done('closed', id);
     });
 }
 

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { eidText } from '../../rest/api/ids.ts';
 import { type Context, checkTyped, remote } from '../context.ts';
+import { prose } from '../output.ts';
 
 export function addQuirks(euicc: Command, context: Context): void {
   euicc
@@ -14,9 +15,8 @@ export function addQuirks(euicc: Command, context: Context): void {
       if (typed !== undefined) {
         const found = await client.quirksOf(checkTyped(eidText, typed, { '': 'EID' }));
         if (output.json) return output.document(found);
-        if (found.quirks.length === 0) return output.note('none met');
         return output.table(
-          ['quirk', 'times', 'first', 'last', 'what'],
+          ['quirk', 'times', 'first', 'last', prose('what')],
           found.quirks.map(({ name, count, first, last, about }) => [
             name,
             String(count),
@@ -24,17 +24,17 @@ export function addQuirks(euicc: Command, context: Context): void {
             last,
             about,
           ]),
+          'none met',
         );
       }
       const overview = await client.quirks();
       if (output.json) return output.document(overview);
       if (options.known === true) {
         return output.table(
-          ['quirk', 'what', 'evidence'],
+          ['quirk', prose('what'), prose('evidence')],
           overview.known.map(({ name, about, evidence }) => [name, about, evidence]),
         );
       }
-      if (overview.eums.length === 0) return output.note('none met; all known: --known');
       output.table(
         ['eum', 'quirk', 'eUICCs', 'times', 'last'],
         overview.eums.map(({ eum, name, euiccs, count, last }) => [
@@ -44,6 +44,7 @@ export function addQuirks(euicc: Command, context: Context): void {
           String(count),
           last,
         ]),
+        'none met; all known: --known',
       );
     });
 }

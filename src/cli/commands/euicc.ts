@@ -6,7 +6,7 @@ import { type Context, checkTyped, remote } from '../context.ts';
 import { dataFacts } from '../data-facts.ts';
 import { fileOrHex } from '../eim-configuration.ts';
 import { CliError, ExitCode } from '../exit.ts';
-import type { Cell, Output } from '../output.ts';
+import { type Cell, type Output, prose } from '../output.ts';
 import { showProfiles } from '../profile-table.ts';
 import { addHandover } from './euicc-handover.ts';
 import { addQuirks } from './euicc-quirks.ts';
@@ -31,8 +31,6 @@ export function addEuicc(program: Command, context: Context): void {
       const { client, output } = remote(context, command);
       const list = await client.euiccs({ limit: options.limit, after: options.after });
       if (output.json) return output.document(list);
-      if (list.euiccs.length === 0)
-        return output.note('no eUICCs yet: the first order or poll adds one');
       output.table(
         ['eid', 'proof', 'profiles', 'enabled', 'last contact'],
         list.euiccs.map(({ eid, proof, profiles, lastContact }) => [
@@ -42,6 +40,7 @@ export function addEuicc(program: Command, context: Context): void {
           profiles?.find(({ state }) => state === 'enabled')?.iccid ?? '',
           lastContact ?? 'never',
         ]),
+        'no eUICCs yet: the first order or poll adds one',
       );
       if (list.next !== undefined) output.note(`more: eim euicc list --after ${list.next}`);
     });
@@ -144,6 +143,7 @@ function showFacts(output: Output, euicc: EuiccView): void {
     ['eIMs', euicc.eims?.map(({ eimId }) => eimId).join(', ')],
     ['profiles', profilesText(euicc)],
   ]);
+  if (output.csv) return;
   showKnowledge(output, euicc);
   if (euicc.profiles === undefined) {
     output.note(`ask the eUICC: eim order profiles --eid ${euicc.eid} --wait`);
@@ -190,7 +190,7 @@ const sureTexts: Readonly<Record<Sureness, string>> = {
 function showKnowledge(output: Output, { known, doubts }: EuiccView): void {
   output.line('');
   output.table(
-    ['known', 'since', 'from', 'how sure'],
+    ['known', 'since', prose('from'), 'how sure'],
     Object.entries(known).map(([name, { since, source, sure }]) => [
       name,
       since,

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { NotificationView } from '../../rest/api/notifications.ts';
 import { type Context, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
+import { prose } from '../output.ts';
 
 interface ListOptions {
   readonly limit: string;
@@ -29,9 +30,8 @@ export function addNotification(program: Command, context: Context): void {
       const list = await client.notifications({ limit, after, eid, state });
       if (output.json) return output.document(list);
       const { notifications, next } = list;
-      if (notifications.length === 0) return output.note('no notifications');
       output.table(
-        ['id', 'operation', 'iccid', 'state', 'tries', 'next try', 'last said'],
+        ['id', 'operation', 'iccid', 'state', 'tries', 'next try', prose('last said')],
         notifications.map((one) => [
           one.id,
           one.operation,
@@ -41,6 +41,7 @@ export function addNotification(program: Command, context: Context): void {
           one.nextTry ?? '',
           one.reason ?? '',
         ]),
+        'no notifications',
       );
       if (next !== undefined) output.note(`more: eim notification list --after ${next}`);
     });
@@ -67,7 +68,7 @@ export function addNotification(program: Command, context: Context): void {
       const answer = await client.retryNotification(id);
       if (output.json) output.document(answer);
       if (answer.delivered) {
-        if (!output.json) output.line(`delivered ${id}`);
+        if (!output.json) output.done('delivered', id);
         return;
       }
       const { state, reason } = answer.notification;
@@ -84,8 +85,7 @@ export function addNotification(program: Command, context: Context): void {
     .action(async (id: string, _options: unknown, command: Command) => {
       const { client, output } = remote(context, command);
       await client.dropNotification(id);
-      if (output.json) return output.document({ dropped: id });
-      output.line(`dropped ${id}`);
+      output.done('dropped', id);
     });
 }
 

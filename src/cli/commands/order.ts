@@ -3,8 +3,9 @@ import { type Command, Option } from 'commander';
 import { type Context, remote } from '../context.ts';
 import { exampleEid, iccidOption, placing } from '../order-placing.ts';
 import { showOrder, showOrders } from '../order-table.ts';
-import { endOf, follow, secondsOf } from '../order-wait.ts';
+import { addDownload } from './order-download.ts';
 import { addOperations } from './order-operations.ts';
+import { addOrderWatch } from './order-watch.ts';
 
 export function addOrder(program: Command, context: Context): void {
   const order = program.command('order').description('orders: what is to happen on a eUICC');
@@ -16,15 +17,7 @@ export function addOrder(program: Command, context: Context): void {
 /** Commands that place an order of one step. */
 function addPlacing(order: Command, context: Context): void {
   const place = placing(order, context);
-  place<{ ac: string }>(
-    'download',
-    'have a profile downloaded and installed',
-    ({ ac }) => [{ download: { activationCode: ac } }],
-    `eim order download --eid ${exampleEid} --ac '1$smdp.example.com$MATCHING-ID' --wait 10m`,
-  ).requiredOption(
-    '--ac <code>',
-    "activation code, 1$<SM-DP+ address>$<matchingId>; quote it: '…'",
-  );
+  addDownload(place, context);
   place<{ iccid: string; rollback?: true }>(
     'enable',
     'have a profile enabled, and the enabled one disabled',
@@ -114,33 +107,11 @@ function addFollowing(order: Command, context: Context): void {
       const { client, output } = remote(context, command);
       const list = await client.orders({ eid, state, limit, after });
       if (output.json) return output.document(list);
-      if (list.orders.length === 0) return output.note('no such orders');
       showOrders(output, list.orders);
       if (list.next !== undefined) output.note(`more: eim order list --after ${list.next}`);
     });
 
-  order
-    .command('watch')
-    .description('follow an order until it is done; ends by its outcome')
-    .argument('<id>')
-    .option('--timeout <time>', 'at most so long (30s, 5m, 2h)')
-    .addHelpText(
-      'after',
-      `
-With --json: one object a line, {"type":"event",…} for each line of the history, then
-{"type":"order","order":{…}}.`,
-    )
-    .action(async (id: string, { timeout }: { timeout?: string }, command: Command) => {
-      const { client, output } = remote(context, command);
-      const seconds = secondsOf(timeout ?? true, '--timeout');
-      const begun = await client.order(id);
-      const done = await follow(client, begun, seconds, context, (line) => {
-        if (output.json) output.document({ type: 'event', order: id, ...line }, 'one');
-        else output.line(`${line.at}  ${line.event}${line.detail ? `: ${line.detail}` : ''}`);
-      });
-      if (output.json) output.document({ type: 'order', order: done }, 'one');
-      endOf(done);
-    });
+  addOrderWatch(order, context);
 
   order
     .command('cancel')
