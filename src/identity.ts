@@ -127,7 +127,10 @@ export function loadIdentity({ config, clock, random, log }: IdentityOptions): I
       trust === 'key'
         ? { type: 'trustedEimPkTls', value: spkiOf(tlsKey) }
         : { type: 'trustedCertificateTls', value: leaf },
-    eimSupportedProtocol: ['eimRetrieveCoaps'],
+    eimSupportedProtocol: [
+      ...(config.https.enabled ? ['eimRetrieveHttps' as const] : []),
+      'eimRetrieveCoaps',
+    ],
     euiccCiPKId: change.euiccCiPKId,
     indirectProfileDownload: true,
   });

@@ -24,6 +24,7 @@ import { es9Options } from './es9-options.ts';
 import { Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
 import { Quirks } from './fleet/quirks.ts';
+import { startHttpsSide } from './https-side.ts';
 import { type IntroductionChange, loadIdentity, read, type TlsTrust } from './identity.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
@@ -46,6 +47,8 @@ import { weaknesses } from './weaknesses.ts';
 export interface Service {
   /** Where devices are listened for, as bound. */
   readonly coaps: { readonly host: string; readonly port: number };
+  /** The same over HTTPS, where that is enabled. */
+  readonly https?: { readonly host: string; readonly port: number };
   /** The operator's side. */
   readonly rest: { readonly url: string };
   close(): Promise<void>;
@@ -181,6 +184,15 @@ export async function serve(
       logging,
       opened: (close) => opened.push(close),
     });
+    const httpsSide = await startHttpsSide({
+      config,
+      identity,
+      eim,
+      clock,
+      logging,
+      opened: (close) => opened.push(close),
+    });
+    const esipaHttps = httpsSide && { https: { ...httpsSide.address, tls: config.https.tls } };
     const rest = await startRest(
       {
         orders,
@@ -199,8 +211,12 @@ export async function serve(
       config.rest,
     );
     opened.push(() => rest.close());
-    log.info('ready', { coaps: `${coaps.host}:${coaps.port}`, rest: rest.url });
-    return { coaps, rest: { url: rest.url }, close };
+    log.info('ready', {
+      coaps: `${coaps.host}:${coaps.port}`,
+      ...(httpsSide && { https: `${httpsSide.address.host}:${httpsSide.address.port}` }),
+      rest: rest.url,
+    });
+    return { coaps, ...esipaHttps, rest: { url: rest.url }, close };
 
     function info(trust?: TlsTrust, change?: IntroductionChange) {
       return {
@@ -210,6 +226,7 @@ export async function serve(
         eimId: config.eim.id,
         eimFqdn: identity.fqdn,
         coaps,
+        ...esipaHttps,
         ...identity.introduction(trust, change),
         eimCertificate: identity.signingPem,
         tlsCertificate: identity.tlsPem,

@@ -10,11 +10,12 @@ import { eim } from './settings/eim.ts';
 import { es9 } from './settings/es9.ts';
 import { esipa } from './settings/esipa.ts';
 import { euicc } from './settings/euicc.ts';
+import { https } from './settings/https.ts';
 import { orders } from './settings/orders.ts';
 import { push } from './settings/push.ts';
 import { rest } from './settings/rest.ts';
 import { secret } from './settings/secret.ts';
-import { flag, path, port, setting, text } from './settings/setting.ts';
+import { duration, flag, path, port, setting, text } from './settings/setting.ts';
 
 export const settings = {
   dataFolder: path(
@@ -30,6 +31,7 @@ export const settings = {
     ),
     port: setting(port, 5684, 'UDP port (RFC 7252 12.7: coaps is 5684); 0 picks a free one.'),
   },
+  https,
   rest,
   eim,
   es9,
@@ -47,11 +49,25 @@ export const settings = {
     ),
   },
   push,
+  stop: {
+    within: setting(
+      duration,
+      '10s',
+      'How long a stop waits for what is under way: a block that is answered, a request to an SM-DP+. Below the patience of',
+      'the supervisor (systemd: TimeoutStopSec). A second signal ends at once.',
+    ),
+  },
   log: {
     level: setting(
       z.enum(['debug', 'info', 'warn', 'error', 'silent']),
       'info',
       'debug, info, warn, error or silent; debug shows each dropped datagram.',
+    ),
+    mask: setting(
+      flag,
+      false,
+      'true: EIDs and ICCIDs lose their middle in the log, for logs that leave the house. Activation codes, confirmation',
+      'codes, keys and tokens never stand there.',
     ),
   },
 } as const;

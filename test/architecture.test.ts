@@ -29,13 +29,14 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 /** Node's modules and packages that reach outside, and the files that may import them. */
 const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[] = [
   [/^node:dgram$/, ['udp.ts']],
-  [/^node:https$/, ['es9/https.ts', 'rest/server.ts', 'cli/client.ts']],
-  [/^(node:http|fastify)$/, ['rest/server.ts', 'cli/client.ts']],
+  [/^node:https$/, ['es9/https.ts', 'https-server.ts', 'rest/server.ts', 'cli/client.ts']],
+  [/^(node:http|fastify)$/, ['https-server.ts', 'rest/server.ts', 'cli/client.ts']],
   [/^(level|classic-level)$/, ['store/level.ts']],
   [
     /^(node:fs|node:fs\/promises)$/,
     [
       'config.ts',
+      'config-file.ts',
       'identity.ts',
       'main.ts',
       'dtls-options.ts',
@@ -44,7 +45,8 @@ const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[]
       'cli/',
     ],
   ],
-  [/^(node:(net|tls|http2|dns|dns\/promises|child_process|worker_threads)|undici)$/, ['cli/']],
+  [/^node:(net|tls)$/, ['https-server.ts', 'https-context.ts', 'cli/']],
+  [/^(node:(http2|dns|dns\/promises|child_process|worker_threads)|undici)$/, ['cli/']],
 ];
 
 /** Single files, and folders, of another room that a room may import all the same. */

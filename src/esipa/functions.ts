@@ -7,16 +7,14 @@ import {
 } from '../messages/eim-package.ts';
 import { EsipaMessageFromIpaToEim } from '../messages/esipa.ts';
 import { DerError } from '../messages/tlv.ts';
+import { authenticateClient } from '../procedures/authenticate-client.ts';
 import { cancelSession } from '../procedures/cancel-session.ts';
 import { type Deviation, heard } from '../procedures/dialect.ts';
 import type { Caller, Eim } from '../procedures/eim.ts';
+import { getBoundProfilePackage } from '../procedures/get-bound-profile-package.ts';
 import { getEimPackage, nothingToDo } from '../procedures/get-eim-package.ts';
 import { handleNotification } from '../procedures/handle-notification.ts';
-import {
-  authenticateClient,
-  getBoundProfilePackage,
-  initiateAuthentication,
-} from '../procedures/profile-download.ts';
+import { initiateAuthentication } from '../procedures/profile-download.ts';
 import { provideEimPackageResult } from '../procedures/provide-eim-package-result.ts';
 
 /** Not one message of the module, or one that no function of an eIM takes; the message says why. */

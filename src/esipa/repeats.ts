@@ -1,5 +1,5 @@
 /**
- * ESipa messages that come again as new CoAP requests: after a reset of the device, its own time-out, a new handshake.
+ * ESipa messages that come again as new requests: after a reset of the device, its own time-out, a new handshake.
  * The same octets of the same device join the first while it is worked on. Afterwards:
  *
  * ```
@@ -26,19 +26,23 @@ export function esipaRepeats<P extends CoapPeer>(kept: number): RepeatRules<P> {
   return {
     joins: ({ method }) => method === 'POST',
     keeps: ({ body: asked }, { code, body }) => {
-      switch (readTlv(asked).tag) {
-        case tags.handleNotification:
-          return code === Code.changed ? kept : 0;
-        case tags.provideEimPackageResult:
-          return body !== undefined && isTaken(body) ? kept : 0;
-        default:
-          return 0;
-      }
+      if (code === Code.changed) return isReportTaken(asked, new Uint8Array()) ? kept : 0;
+      return body !== undefined && isReportTaken(asked, body) ? kept : 0;
     },
   };
 }
 
-/** What was not taken is looked at again: what it lacked may be here by then. */
-function isTaken(response: Uint8Array): boolean {
-  return readTlv(readTlv(response).value).tag === tags.eimAcknowledgements;
+/**
+ * Whether a message was a report, and its answer, no octets where it has none, says that it was taken. What was not
+ * taken is looked at again: what it lacked may be here by then.
+ */
+export function isReportTaken(asked: Uint8Array, answered: Uint8Array): boolean {
+  switch (readTlv(asked).tag) {
+    case tags.handleNotification:
+      return answered.length === 0;
+    case tags.provideEimPackageResult:
+      return readTlv(readTlv(answered).value).tag === tags.eimAcknowledgements;
+    default:
+      return false;
+  }
 }

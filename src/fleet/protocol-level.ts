@@ -10,7 +10,7 @@
  *   nothing                        v1.2 is assumed, and nothing is refused because of it
  * ```
  *
- * X-Admin-Protocol tells it, too, but over HTTPS alone, which this eIM does not speak with devices.
+ * Over HTTPS, X-Admin-Protocol is one of the IPA's own shapes: from v1.3 on it says the version of SGP.32.
  */
 import { EUICCInfo2 } from '../messages/rsp.ts';
 import { DerError } from '../messages/tlv.ts';

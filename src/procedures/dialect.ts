@@ -21,7 +21,7 @@ export async function heard(
   message: EsipaMessageFromIpaToEim,
   deviations: readonly Deviation[],
 ): Promise<void> {
-  const shown = levelShownBy(message);
+  const shown = levelShownBy(caller, message);
   if (deviations.length === 0 && shown === undefined) return;
   const eid = eidOfMessage(message) ?? eim.polls.get(caller.peerId);
   const counts = eid !== undefined && maySpeakFor(eim, caller, eid) && (await isKnown(eim, eid));
@@ -61,11 +61,12 @@ export async function speaks(eim: Eim, eid: Eid, level: ProtocolLevel, by: strin
   await eim.store.commit(eim.euiccs.change(eid, { levelSeen: seen }));
 }
 
-/** What a message has that only one version does. */
-function levelShownBy({
-  type,
-  value,
-}: EsipaMessageFromIpaToEim): readonly [ProtocolLevel, string] | undefined {
+/** What a message, or the request that it came in, has that only one version does. */
+function levelShownBy(
+  { level }: Caller,
+  { type, value }: EsipaMessageFromIpaToEim,
+): readonly [ProtocolLevel, string] | undefined {
+  if (level !== undefined) return [level, 'X-Admin-Protocol'];
   if (type === 'getEimPackageRequest' && value.stateChangeCause !== undefined) {
     return ['v1.2', 'stateChangeCause'];
   }

@@ -8,6 +8,7 @@ import type { Es9Client } from '../es9/client.ts';
 import type { PeerIdentity } from '../fleet/device.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
+import type { ProtocolLevel } from '../fleet/protocol-level.ts';
 import type { Quirks } from '../fleet/quirks.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Orders } from '../orders/orders.ts';
@@ -88,6 +89,8 @@ export interface Caller {
   readonly connection?: string;
   /** Who it proved to be, and with what; absent where it proved nothing. */
   readonly identity?: PeerIdentity;
+  /** The version of SGP.32 that the transport was told; absent where that tells nothing of it. */
+  readonly level?: ProtocolLevel;
 }
 
 /** The caller for a log line. */

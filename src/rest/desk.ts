@@ -22,6 +22,8 @@ export interface Info {
   readonly eimFqdn?: string;
   /** Where devices are listened for; the port really bound. */
   readonly coaps: { readonly host: string; readonly port: number };
+  /** The same over HTTPS, where that is enabled; without TLS it is plain HTTP. */
+  readonly https?: { readonly host: string; readonly port: number; readonly tls: boolean };
   /** EimConfigurationData (SGP.32 2.11.1.1.1), `30…`. */
   readonly eimConfigurationData: Uint8Array;
   /** AddInitialEimRequest (SGP.32 5.9.4), `BF57…`. */
