@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { type EimProcess, startEim, top } from '../../tools/lab/eim-process.ts';
-import { labSettings } from '../../tools/lab/lab.ts';
+import { labSettings } from '../../tools/lab/eim-settings.ts';
 import { labEid } from '../../tools/lab/pki/lab-pki.ts';
 import { newFolder } from '../support/folders.ts';
 

@@ -10,7 +10,7 @@ import { EimPackageError, GetEimPackageResponse } from '../../src/messages/eim-p
 import { type Eid, eidOctets, parseEid } from '../../src/messages/ids.ts';
 import { tlv } from '../../src/messages/tlv.ts';
 import { startEim } from '../lab/eim-process.ts';
-import { labSettings } from '../lab/lab.ts';
+import { labSettings } from '../lab/eim-settings.ts';
 import { psk } from './handshake-kinds.ts';
 import { startChild, startLibcoap } from './handshake-servers.ts';
 import { type PollingDevice, PollingDevices, type Question } from './polls-devices.ts';

@@ -13,15 +13,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { parseDuration } from '../../src/base/duration.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { ClientCredential } from '../../src/dtls/credentials.ts';
-import { type Iccid, iccidDigits, iccidOf } from '../../src/messages/ids.ts';
-import { ProfileInfoListResponse } from '../../src/messages/psmo.ts';
-import { readOnly, tlv } from '../../src/messages/tlv.ts';
-import { settings } from '../../src/settings.ts';
-import { type EimProcess, LabError, startEim, top } from './eim-process.ts';
+import { type Iccid, iccidDigits } from '../../src/messages/ids.ts';
+import { readOnly } from '../../src/messages/tlv.ts';
+import { profilesOf } from './card-profiles.ts';
+import { type EimProcess, LabError, startEim } from './eim-process.ts';
+import { labSettings } from './eim-settings.ts';
 import { Euicc } from './euicc/euicc.ts';
 import { type Fault, faultsOfCard } from './faults.ts';
 import { type BlockRow, BlockWatch } from './ipa/blocks.ts';
@@ -252,46 +251,6 @@ function openSmdpp({ ports }: LabOptions, pki: LabPki, onStep: OnStep): Promise<
   });
 }
 
-/** The eIM's configuration, with the lab's keys and roots. */
-export function labSettings(
-  folder: string,
-  { ports, link, speed = 1 }: Pick<LabOptions, 'ports' | 'link' | 'speed'>,
-): Parameters<typeof startEim>[0]['settings'] {
-  const lab = (name: string) => join(top, 'certs', 'lab', name);
-  return {
-    dataFolder: join(folder, 'data'),
-    'coaps.host': '127.0.0.1',
-    'coaps.port': ports.coaps,
-    'rest.port': ports.rest,
-    'eim.id': 'eim.example.com',
-    'eim.idType': 'fqdn',
-    'eim.signing.key': lab('eim-sign.key.pem'),
-    'eim.signing.certificate': lab('eim-sign.cert.pem'),
-    'eim.tls.key': lab('eim-tls.key.pem'),
-    'eim.tls.certificate': lab('eim-tls.cert.pem'),
-    // Over loopback an answer that is not there soon is lost.
-    ...(link !== undefined && link.profile.roundTrip < 1000 ? { 'coap.ackTimeout': '500ms' } : {}),
-    ...(speed === 1 ? {} : hurriedCoap(speed)),
-    'es9.roots': [lab('ci.cert.pem')],
-    'euicc.roots': [lab('ci.cert.pem')],
-  };
-}
-
-/** Times of the eIM's CoAP that a link's round trips decide on, divided by the speed. */
-function hurriedCoap(speed: number): Readonly<Record<string, string>> {
-  const names = [
-    'ackTimeout',
-    'ackTimeoutLeast',
-    'ackTimeoutMost',
-    'emptyAckDelay',
-    'exchangeLifetime',
-  ] as const;
-  const hurriedText = (text: unknown) => `${Math.round(parseDuration(String(text)) / speed)}ms`;
-  return Object.fromEntries(
-    names.map((name) => [`coap.${name}`, hurriedText(settings.coap[name].fallback)]),
-  );
-}
-
 /** The initial association (SGP.32 3.5.2): AddInitialEim with what `eim info` gives. */
 async function associate(card: Euicc, eim: EimProcess, onStep: OnStep): Promise<void> {
   const info = await eim.command('info');
@@ -346,16 +305,4 @@ function field(document: unknown, name: string, type: 'string'): string {
   const value: unknown = Reflect.get(Object(document), name);
   if (typeof value !== type) throw new LabError(`the CLI's answer has no ${name}`);
   return String(value);
-}
-
-/** What the card itself lists (ES10c.GetProfilesInfo). */
-export function profilesOf(card: Pick<Euicc, 'transmit'>): readonly ProfileRow[] {
-  const answer = ProfileInfoListResponse.decode(card.transmit(tlv(0xbf2d)));
-  if (answer.type !== 'profileInfoListOk') throw new LabError(`GetProfilesInfo: ${answer.value}`);
-  return answer.value.map(({ iccid, isdpAid, profileState, profileName }) => ({
-    iccid: iccid === undefined ? '' : iccidDigits(iccidOf(iccid)),
-    state: profileState === 1 ? 'enabled' : 'disabled',
-    name: profileName ?? '',
-    aid: isdpAid === undefined ? '' : toHex(isdpAid),
-  }));
 }

@@ -89,7 +89,8 @@ const fileNames: { readonly [K in keyof LabPki]: string } = {
 };
 const roles = Object.keys(fileNames) as (keyof LabPki)[];
 
-const labFolder = fileURLToPath(new URL('../../../certs/lab', import.meta.url));
+/** The committed lab: certificates in the form of SGP.26. */
+export const labFolder = fileURLToPath(new URL('../../../certs/lab', import.meta.url));
 
 const marking = 'TEST ONLY: certificate and key of a coap-eim lab. Trust it nowhere else.\n';
 
