@@ -35,11 +35,26 @@ export function callFunction(
   const read = readMessage(eim, request);
   if ('refusal' in read) return read.refusal;
   const { message, deviations } = read;
+  const answered = eim.timed?.(message.type);
   if (message.type === 'getEimPackageRequest' && deviations.length === 0) {
     const nothing = nothingToDo(eim, caller, message.value);
-    if (nothing !== undefined) return nothing;
+    if (nothing !== undefined) {
+      answered?.('answered');
+      return nothing;
+    }
   }
-  return callWith(eim, caller, message, deviations);
+  const answer = callWith(eim, caller, message, deviations);
+  if (answered === undefined) return answer;
+  return answer.then(
+    (octets) => {
+      answered('answered');
+      return octets;
+    },
+    (error: unknown) => {
+      answered('refused');
+      throw error;
+    },
+  );
 }
 
 async function callWith(

@@ -14,6 +14,7 @@ import { Serial } from '../base/serial.ts';
 import { StateChangeCause } from '../messages/eim-package.ts';
 import type { Eid, Iccid } from '../messages/ids.ts';
 import { nameOf } from '../messages/primitives.ts';
+import type { RulesAuthorisationTable } from '../messages/psmo.ts';
 import { type Change, put, remove, type Store, table } from '../store/store.ts';
 import { Contacts, type LastContact } from './contacts.ts';
 import type { Doubt, Origin, Outstanding, Topic } from './knowledge.ts';
@@ -96,6 +97,8 @@ export interface EuiccFacts {
   readonly deviceInfo?: Uint8Array;
   readonly defaultSmdpAddress?: string;
   readonly rootSmdsAddress?: string;
+  /** Which operators may set which Profile Policy Rules (SGP.22 2.4.12), as getRAT told. */
+  readonly rulesAuthorisationTable?: RulesAuthorisationTable;
   /** The eIMs associated with it. */
   readonly eims?: EimList;
   readonly profiles?: ProfileList;

@@ -3,17 +3,27 @@ import { IpaCapabilities } from '../messages/ipa-euicc-data.ts';
 import { DerError } from '../messages/tlv.ts';
 import type { EuiccRecord } from './euiccs.ts';
 
+export type IpaFeature = IpaCapabilities['ipaFeatures'][number];
+
 /**
  * Whether packages may be injected over CoAP (ipaInjectCoaps, SGP.32 3.1.1.2); undefined where the IPA has not said
  * which protocols it supports.
  */
-export function takesInjection({
-  ipaCapabilities,
-}: Pick<EuiccRecord, 'ipaCapabilities'>): boolean | undefined {
+export function takesInjection({ ipaCapabilities }: Told): boolean | undefined {
+  return decoded(ipaCapabilities)?.ipaSupportedProtocols?.includes('ipaInjectCoaps');
+}
+
+/** Whether the IPA has said that it has this feature. */
+export function hasFeature({ ipaCapabilities }: Told, feature: IpaFeature): boolean {
+  return decoded(ipaCapabilities)?.ipaFeatures.includes(feature) ?? false;
+}
+
+type Told = Pick<EuiccRecord, 'ipaCapabilities'>;
+
+function decoded(ipaCapabilities: Uint8Array | undefined): IpaCapabilities | undefined {
   if (ipaCapabilities === undefined) return undefined;
   try {
-    const { ipaSupportedProtocols } = IpaCapabilities.decode(ipaCapabilities);
-    return ipaSupportedProtocols?.includes('ipaInjectCoaps');
+    return IpaCapabilities.decode(ipaCapabilities);
   } catch (error) {
     if (!(error instanceof DerError)) throw error;
     return undefined;

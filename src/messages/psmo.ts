@@ -193,3 +193,4 @@ export const RulesAuthorisationTable = define(
   'RulesAuthorisationTable',
   sequenceOf(ProfilePolicyAuthorisationRule),
 );
+export type RulesAuthorisationTable = Infer<typeof RulesAuthorisationTable>;

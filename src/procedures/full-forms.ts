@@ -29,6 +29,8 @@ export class CompactFormError extends Error {
 export interface KnownFacts {
   /** Of the SM-DP+: `30…` (SGP.22 5.6.1). */
   readonly serverSigned1?: Uint8Array | undefined;
+  /** Given by the eIM, `A0…` (SGP.22 5.7.13). */
+  readonly ctxParams1?: Uint8Array | undefined;
   /** Of the eUICC: `BF22…`, `30…`, `30…`. */
   readonly euiccInfo2?: Uint8Array | undefined;
   readonly euiccCertificate?: Uint8Array | undefined;
@@ -36,6 +38,8 @@ export interface KnownFacts {
   /** Of the SM-DP+, `30…`, and its signature's 64 octets (SGP.22 5.6.3). */
   readonly smdpSigned2?: Uint8Array | undefined;
   readonly smdpSignature2?: Uint8Array | undefined;
+  /** Given by the eIM, 32 octets (SGP.22 5.7.5). */
+  readonly hashCc?: Uint8Array | undefined;
 }
 
 const Tag = {
@@ -76,9 +80,10 @@ export function fullAuthenticateServerResponse(compact: Uint8Array, known: Known
   });
 }
 
-function euiccSigned1(compact: Tlv, { serverSigned1, euiccInfo2 }: KnownFacts): Uint8Array {
+function euiccSigned1(compact: Tlv, known: KnownFacts): Uint8Array {
+  const { serverSigned1, euiccInfo2 } = known;
   const parts = readAll(compact.value);
-  const ctxParams1 = parts.find(({ tag }) => tag === 0xa2);
+  const ctxParams1 = parts.find(({ tag }) => tag === 0xa2)?.value ?? known.ctxParams1;
   if (ctxParams1 === undefined)
     throw new CompactFormError('ctxParams1 is missing, and none was sent');
   if (serverSigned1 === undefined)
@@ -95,7 +100,7 @@ function euiccSigned1(compact: Tlv, { serverSigned1, euiccInfo2 }: KnownFacts): 
     member(server, 0x83, 'serverAddress').raw,
     member(server, 0x84, 'serverChallenge').raw,
     tlv(Tag.euiccInfo2, ...info),
-    ctxParams1.value,
+    ctxParams1,
   );
 }
 
@@ -103,7 +108,7 @@ function euiccSigned1(compact: Tlv, { serverSigned1, euiccInfo2 }: KnownFacts): 
 export function fullPrepareDownloadResponse(
   compact: Uint8Array,
   transactionId: Uint8Array,
-  { smdpSigned2, smdpSignature2 }: KnownFacts,
+  { smdpSigned2, smdpSignature2, hashCc: ours }: KnownFacts,
   key: KeyObject,
 ): Uint8Array {
   return rebuilding(() => {
@@ -116,13 +121,18 @@ export function fullPrepareDownloadResponse(
     const bound = readAll(readOnly(smdpSigned2).value);
     const euiccOtpk = [...parts, ...bound].find(({ tag }) => tag === Tag.otpk);
     if (euiccOtpk === undefined) throw new CompactFormError('euiccOtpk is missing');
-    const hashCc = parts.filter(({ tag }) => tag === 0x04).map(({ raw }) => raw);
-    const signed2 = tlv(Tag.sequence, tlv(0x80, transactionId), euiccOtpk.raw, ...hashCc);
-    const input = concat(signed2, tlv(Tag.signature, smdpSignature2));
-    if (!verifyEcdsa(key, input, signature.value)) {
-      throw new CompactFormError("the eUICC's signature does not fit what is known of the session");
+    const theirs = parts.find(({ tag }) => tag === 0x04)?.raw;
+    // The one that the eIM gave may have been left out, or not been used.
+    const ofOurs = ours === undefined ? [] : [tlv(0x04, ours)];
+    for (const hashCc of theirs === undefined ? [...ofOurs, undefined] : [theirs]) {
+      const rest = hashCc === undefined ? [] : [hashCc];
+      const signed2 = tlv(Tag.sequence, tlv(0x80, transactionId), euiccOtpk.raw, ...rest);
+      const input = concat(signed2, tlv(Tag.signature, smdpSignature2));
+      if (verifyEcdsa(key, input, signature.value)) {
+        return tlv(0xbf21, tlv(Tag.full, signed2, signature.raw));
+      }
     }
-    return tlv(0xbf21, tlv(Tag.full, signed2, signature.raw));
+    throw new CompactFormError("the eUICC's signature does not fit what is known of the session");
   });
 }
 

@@ -79,7 +79,13 @@ function pictureAfter(
       ? {}
       : { profiles: { ...after, seqNumber: Math.max(seqNumber, profiles?.seqNumber ?? 0) } }),
     ...defaultDp(request.psmo, results),
+    ...rulesTable(results),
   };
+}
+
+function rulesTable(results: readonly EuiccResultData[]): EuiccPatch {
+  const told = results.find((result) => result.type === 'getRATResult');
+  return told === undefined ? {} : { rulesAuthorisationTable: told.value };
 }
 
 function defaultDp(

@@ -40,6 +40,8 @@ export interface SmdpWords {
   /** Address and OID that its CERT.DPauth and serverSigned1 have. */
   readonly serverAddress: string;
   readonly smdpOid?: string;
+  /** What the eIM gave the device in its place: `A0…`. */
+  readonly ctxParams1?: Uint8Array;
   readonly smdpSigned2?: Uint8Array;
   /** 64 octets. */
   readonly smdpSignature2?: Uint8Array;
@@ -47,6 +49,8 @@ export interface SmdpWords {
   readonly bindingOid?: string;
   /** Whom the profile's metadata has told of its installation. */
   readonly notificationAddresses?: readonly string[];
+  /** Of the metadata that the eIM verified for the IPA (metadataHash). */
+  readonly metadataHash?: Uint8Array;
 }
 
 interface Answer {
