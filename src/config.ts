@@ -2,11 +2,12 @@
  * The configuration, read once and checked once: defaults (settings.ts), under one YAML file, under the environment
  * (EIM_…), under flags. The file is made with comments where it is missing.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, YAMLError } from 'yaml';
 import { isLoopback } from './base/address.ts';
 import { inWords } from './base/complaints.ts';
+import { ConfigFileError, readConfigFile, type Written } from './config-file.ts';
 import { isRecord, isSetting, type Setting, type Values } from './settings/setting.ts';
 import { settings } from './settings.ts';
 
@@ -31,6 +32,15 @@ export interface LoadedConfig {
   readonly config: Config;
   /** The file was missing and has been made. */
   readonly made: boolean;
+  /** By key: where the value came from, for people. */
+  readonly origins: ReadonlyMap<string, Origin>;
+}
+
+export interface Origin {
+  /** `the default`, `EIM_COAPS_PORT`, `a flag`, `eim.yaml line 12`. */
+  readonly from: string;
+  /** As it was given: `10s`, not milliseconds. */
+  readonly given: unknown;
 }
 
 /** The name of a setting in the environment: `coaps.port` → `EIM_COAPS_PORT`. */
@@ -43,27 +53,43 @@ export function settingKeys(): readonly string[] {
   return [...leaves(settings, '')].map(([key]) => key);
 }
 
+/** The value of a setting by its dotted key. */
+export function settingOf(config: Config, key: string): unknown {
+  let at: unknown = config;
+  for (const part of key.split('.')) at = isRecord(at) ? at[part] : undefined;
+  return at;
+}
+
 /** Reads and checks the configuration. Throws ConfigError. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const { values, made } =
-    sources.file === undefined ? { values: {}, made: false } : readOrMake(sources.file);
-  const problems = [...unknownKeys(values, sources.file ?? '', settings, '')];
-  const known = new Set(settingKeys());
+  const { written, made } =
+    sources.file === undefined ? { written: nothing, made: false } : readOrMake(sources.file);
+  const file = sources.file ?? '';
+  const problems = [...unknownKeys(written, file, written.values, settings, [])];
+  const known = settingKeys();
   for (const key of Object.keys(sources.flags ?? {})) {
-    if (!known.has(key)) problems.push(`${key}: there is no such setting (from a flag)`);
+    if (!known.includes(key)) problems.push(`${noSuch(key)} (from a flag)`);
   }
   const config = {};
+  const origins = new Map<string, Origin>();
   for (const [key, setting] of leaves(settings, '')) {
-    const found = find(key, values, sources);
+    const found = find(key, written, sources);
     const result = read(setting, found);
+    origins.set(key, { from: found.from, given: found.value ?? setting.fallback });
     if ('value' in result) place(config, key, result.value);
-    else for (const wrong of result.wrong) problems.push(`${key}${wrong} (from ${found.from})`);
+    else {
+      for (const { below, complaint } of result.wrong) {
+        problems.push(`${[key, ...below].join('.')}: ${complaint} (from ${found.where(below)})`);
+      }
+    }
   }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   const whole = config as Config;
   checkTogether(whole);
-  return { config: whole, made };
+  return { config: whole, made, origins };
 }
+
+const nothing: Written = { values: {}, lineOf: () => undefined };
 
 /** The file as it is made on first start: every key with its comment and default, commented out. */
 export function configTemplate(): string {
@@ -91,35 +117,31 @@ function writeSection(tree: object, indent: string, lines: string[]): void {
   }
 }
 
-function readOrMake(file: string): { values: unknown; made: boolean } {
-  let text: string;
+function readOrMake(file: string): { written: Written; made: boolean } {
   try {
-    text = readFileSync(file, 'utf8');
+    const written = readConfigFile(file);
+    if (written !== undefined) return { written, made: false };
   } catch (cause) {
-    if (codeOf(cause) !== 'ENOENT') throw unusable(file, 'cannot be read', cause);
-    try {
-      mkdirSync(dirname(resolve(file)), { recursive: true });
-      writeFileSync(file, configTemplate(), { flag: 'wx', mode: 0o600 });
-    } catch (error) {
-      throw unusable(file, 'is missing and cannot be made', error);
-    }
-    return { values: {}, made: true };
+    if (!(cause instanceof ConfigFileError)) throw cause;
+    throw new ConfigError(cause.message, { cause });
   }
-  try {
-    return { values: parse(text) ?? {}, made: false };
-  } catch (cause) {
-    if (!(cause instanceof YAMLError)) throw cause;
-    throw unusable(file, 'is not YAML', cause);
-  }
+  makeConfigFile(file);
+  return { written: nothing, made: true };
 }
 
-function unusable(file: string, complaint: string, cause: unknown): ConfigError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new ConfigError(`the configuration file ${file} ${complaint}: ${why}`, { cause });
-}
-
-function codeOf(error: unknown): unknown {
-  return isRecord(error) || error instanceof Error ? Reflect.get(error, 'code') : undefined;
+/** Writes the file, readable by its owner alone. Throws ConfigError, also where there is one: it stays as it is. */
+export function makeConfigFile(file: string): void {
+  try {
+    mkdirSync(dirname(resolve(file)), { recursive: true });
+    writeFileSync(file, configTemplate(), { flag: 'wx', mode: 0o600 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const there = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
+    const complaint = there
+      ? 'is there already: it stays as it is; take it away first, or name another with --config'
+      : `is missing and cannot be made: ${why}`;
+    throw new ConfigError(`the configuration file ${file} ${complaint}`, { cause });
+  }
 }
 
 function* leaves(tree: object, above: string): Generator<[key: string, setting: Setting<unknown>]> {
@@ -132,63 +154,105 @@ function* leaves(tree: object, above: string): Generator<[key: string, setting: 
 
 /** What the file holds that no setting is named after. */
 function* unknownKeys(
-  values: unknown,
+  written: Written,
   file: string,
+  values: unknown,
   tree: object,
-  above: string,
+  above: readonly string[],
 ): Generator<string> {
   if (values === null || values === undefined) return;
+  const where = (path: readonly string[]) => `(from ${placeOf(file, written.lineOf(path))})`;
   if (!isRecord(values)) {
-    yield `${above === '' ? 'the whole file' : above}: must be a section of settings (from ${file})`;
+    const name = above.length === 0 ? 'the whole file' : above.join('.');
+    yield `${name}: must be a section of settings ${where(above)}`;
     return;
   }
   for (const [name, value] of Object.entries(values)) {
-    const key = above === '' ? name : `${above}.${name}`;
+    const path = [...above, name];
     const node: unknown = Object.hasOwn(tree, name) ? Reflect.get(tree, name) : undefined;
     if (node === undefined || typeof node !== 'object' || node === null) {
-      yield `${key}: there is no such setting (from ${file})`;
+      yield `${noSuch(path.join('.'))} ${where(path)}`;
     } else if (!isSetting(node)) {
-      yield* unknownKeys(value, file, node, key);
+      yield* unknownKeys(written, file, value, node, path);
     }
   }
+}
+
+/** `eim.yaml line 12` */
+function placeOf(file: string, line: number | undefined): string {
+  return line === undefined ? file : `${file} line ${line}`;
+}
+
+/** With the setting that was probably meant, where one is near. */
+function noSuch(key: string): string {
+  const [near] = settingKeys()
+    .map((known) => ({ known, far: distance(key.toLowerCase(), known.toLowerCase()) }))
+    .sort((a, b) => a.far - b.far);
+  const meant = near !== undefined && near.far <= 3 ? `: ${near.known} is meant?` : '';
+  return `${key}: there is no such setting${meant}`;
+}
+
+/** How many letters one has to change, add or leave out to make one of the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const [i, letter] of [...a].entries()) {
+    let diagonal = row[0] ?? 0;
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const above = row[j + 1] ?? 0;
+      next.push(Math.min(above + 1, (next[j] ?? 0) + 1, diagonal + (letter === other ? 0 : 1)));
+      diagonal = above;
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }
 
 interface Found {
   readonly value: unknown;
   /** For the message. */
   readonly from: string;
+  /** The same for a part of the value. */
+  where(below: readonly string[]): string;
   /** What relative paths are relative to. */
   readonly folder: string;
   /** Typed by a person on one line: may be YAML for something other than text. */
   readonly typed: boolean;
 }
 
-function find(key: string, values: unknown, { file, env, flags }: ConfigSources): Found {
+function find(key: string, written: Written, { file, env, flags }: ConfigSources): Found {
   const here = process.cwd();
+  const found = (value: unknown, from: string): Found => ({
+    value,
+    from,
+    where: () => from,
+    folder: here,
+    typed: true,
+  });
   const flag = flags?.[key];
-  if (flag !== undefined) {
-    return { value: flag, from: 'a flag', folder: here, typed: typeof flag === 'string' };
-  }
+  if (flag !== undefined) return { ...found(flag, 'a flag'), typed: typeof flag === 'string' };
   const name = environmentName(key);
   const variable = env[name];
-  if (variable !== undefined && variable !== '') {
-    return { value: variable, from: name, folder: here, typed: true };
-  }
-  let at: unknown = values;
-  for (const part of key.split('.')) at = isRecord(at) ? at[part] : undefined;
+  if (variable !== undefined && variable !== '') return found(variable, name);
+  const path = key.split('.');
+  let at: unknown = written.values;
+  for (const part of path) at = isRecord(at) ? at[part] : undefined;
+  const folder = file === undefined ? here : dirname(resolve(file));
   if (at !== undefined && at !== null && file !== undefined) {
-    return { value: at, from: file, folder: dirname(resolve(file)), typed: false };
+    const where = (below: readonly string[]) => placeOf(file, written.lineOf([...path, ...below]));
+    return { value: at, from: where([]), where, folder, typed: false };
   }
-  return {
-    value: undefined,
-    from: 'the default',
-    folder: file === undefined ? here : dirname(resolve(file)),
-    typed: false,
-  };
+  return { ...found(undefined, 'the default'), folder, typed: false };
 }
 
-/** The checked value, or what is wrong with it, each beginning with the path below the key. */
-function read(setting: Setting<unknown>, found: Found): { value: unknown } | { wrong: string[] } {
+interface Wrong {
+  /** The path below the key. */
+  readonly below: readonly string[];
+  readonly complaint: string;
+}
+
+/** The checked value, or what is wrong with it. */
+function read(setting: Setting<unknown>, found: Found): { value: unknown } | { wrong: Wrong[] } {
   const given = found.value ?? setting.fallback;
   let result = setting.schema.safeParse(given, { error: inWords });
   if (!result.success && found.typed) {
@@ -200,9 +264,10 @@ function read(setting: Setting<unknown>, found: Found): { value: unknown } | { w
     return { value: setting.paths?.(result.data, absolute) ?? result.data };
   }
   return {
-    wrong: result.error.issues.map(
-      ({ path, message }) => `${path.map((part) => `.${String(part)}`).join('')}: ${message}`,
-    ),
+    wrong: result.error.issues.map(({ path, message }) => ({
+      below: path.map(String),
+      complaint: message,
+    })),
   };
 }
 

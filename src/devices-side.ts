@@ -28,7 +28,7 @@ import { listenUdp, type UdpSocket } from './udp.ts';
 
 export interface DevicesSideOptions {
   readonly config: Config;
-  readonly identity: Identity;
+  readonly identity: { readonly now: Identity };
   readonly eim: Eim;
   /** Of the secrets in the store. */
   readonly box: SecretBox;
@@ -118,7 +118,9 @@ export async function startDevicesSide(options: DevicesSideOptions): Promise<Dev
   options.opened(() => outward.close());
   const reach: ReachOptions<CoapDevice> = {
     devices,
-    own: identity.tls,
+    get own() {
+      return identity.now.tls;
+    },
     recall: async (handle) => {
       const peer = await dtls.recall(handle);
       return peer && coapDevice(peer);

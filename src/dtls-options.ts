@@ -15,7 +15,7 @@ import { DeviceAnchors, DeviceChainError, type NameRule } from './trust/device-c
 /** What the DTLS server shows and whom it takes. */
 export function dtlsCredentials(
   { dtls }: Config,
-  identity: Identity,
+  identity: { readonly now: Identity },
   devices: Devices,
   log: Log,
 ): DtlsCredentials {
@@ -36,8 +36,10 @@ export function dtlsCredentials(
         });
       });
     },
+    get certificates() {
+      return shown ? [identity.now.tls, ...identity.now.otherTls] : [];
+    },
     ...(dtls.pskHint === undefined ? {} : { pskHint: dtls.pskHint }),
-    ...(shown ? { certificates: [identity.tls, ...identity.otherTls] } : {}),
     clientAuthentication: { mode, check: (offer) => nameOfClient(devices, offer) },
   };
 }

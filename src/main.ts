@@ -10,12 +10,11 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BoundedMap } from './base/bounded-map.ts';
-import { systemClock } from './base/clock.ts';
+import { type Cancel, systemClock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
 import { sweepCoapStore } from './coap-store.ts';
 import type { Config } from './config.ts';
-import { CrlFeed } from './crls.ts';
 import { startDevicesSide } from './devices-side.ts';
 import { deviceNames } from './dtls-options.ts';
 import { Es9Client } from './es9/client.ts';
@@ -24,23 +23,26 @@ import { es9Options } from './es9-options.ts';
 import { Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
 import { Quirks } from './fleet/quirks.ts';
+import { Health } from './health.ts';
 import { startHttpsSide } from './https-side.ts';
-import { type IntroductionChange, loadIdentity, read, type TlsTrust } from './identity.ts';
+import { type IntroductionChange, read, type TlsTrust } from './identity.ts';
+import { liveIdentity } from './live-identity.ts';
+import { deviceTrust, es9Trust, euiccTrust } from './live-trust.ts';
 import { type Logging, startLogging } from './logging.ts';
 import type { Eid } from './messages/ids.ts';
 import { resealCodes } from './orders/confirmation-codes.ts';
 import { Orders } from './orders/orders.ts';
-import { pemFiles } from './pem-files.ts';
 import type { Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
 import { NotificationDesk } from './procedures/notification-desk.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
 import { every } from './recurring.ts';
+import { type ReloadPart, type ReloadReport, Reloads } from './reload.ts';
 import { startRest } from './rest/server.ts';
 import { openSecrets } from './secrets.ts';
+import { ServiceMetrics } from './service-metrics.ts';
 import { LevelStore } from './store/level.ts';
-import { Revocations } from './trust/revocations.ts';
-import { Roots } from './trust/roots.ts';
+import { WatchedStore } from './store/watched.ts';
 import { weaknesses } from './weaknesses.ts';
 
 /** A running eIM. */
@@ -51,6 +53,9 @@ export interface Service {
   readonly https?: { readonly host: string; readonly port: number };
   /** The operator's side. */
   readonly rest: { readonly url: string };
+  /** Reads certificates, trust and the like again. */
+  reload(): Promise<ReloadReport>;
+  /** Finishes what is under way, for stop.within at most, then lets go of all. */
   close(): Promise<void>;
 }
 
@@ -58,23 +63,26 @@ export interface Service {
 const polls = { ceiling: 100_000, lifetime: 24 * 3600 * 1000 };
 const day = 24 * 3600 * 1000;
 
-/** Starts an eIM; throws what cannot be opened, with what to do. */
+/** Starts an eIM; throws what cannot be opened, with what to do. `again` reads the configuration anew. */
 export async function serve(
   config: Config,
-  logging: Logging = startLogging(config.log.level),
+  logging: Logging = loggingOf(config),
+  again: () => Config = () => config,
 ): Promise<Service> {
   const log = logging.room('eim');
   const started = systemClock.now();
   const clock = systemClock;
   const random = systemRandom;
   const opened: (() => unknown)[] = [];
-  const close = async (): Promise<void> => {
+  const letGo = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one();
   };
   try {
-    const identity = loadIdentity({ config, clock, random, log });
-    const euiccRoots = pemFiles('euicc.roots', config.euicc.roots);
-    if (euiccRoots.length === 0) {
+    const reloads = new Reloads({ config, again, clock, log });
+    const identity = liveIdentity({ config, clock, random, log });
+    reloads.add(logPart(logging));
+    reloads.add(identity);
+    if (config.euicc.roots.length === 0) {
       log.warn('euicc.roots is empty: no eUICC can be proven; name the CI certificates to trust');
     }
     if (config.es9.roots.length === 0 && !config.es9.insecure) {
@@ -83,11 +91,18 @@ export async function serve(
       );
     }
     if (config.eim.fqdn === undefined) {
-      const told = identity.fqdn;
+      const told = identity.now.fqdn;
       log.warn("eim.fqdn is not set: eUICCs are told this machine's name; set it", { told });
     }
-    const store = await LevelStore.open(join(config.dataFolder, 'store'));
+    const watch = new ServiceMetrics(packageVersion());
+    const store = new WatchedStore({
+      store: await LevelStore.open(join(config.dataFolder, 'store')),
+      clock,
+      elapsed: () => performance.now(),
+      watcher: watch.commit,
+    });
     opened.push(() => store.close());
+    const health = new Health({ store, clock });
     const euiccs = new Euiccs({
       store,
       clock,
@@ -124,20 +139,25 @@ export async function serve(
       log: logging.room('orders'),
       settings: config.orders,
     });
-    const roots = Roots.of(euiccRoots);
-    const revocations = revocationsOf(config, roots);
+    reloads.add(deviceTrust(devices));
+    await watch.orders(orders);
+    watch.running(
+      () => identity.now,
+      () => reloads.last,
+    );
     const https = new Https({ ...es9Options(config), clock, log: logging.room('es9') });
     opened.push(() => https.close());
-    const crls = new CrlFeed({
-      sources: config.euicc.crls,
-      revocations,
-      read: (path) => new Uint8Array(readFileSync(path)),
-      https,
+    const outward = watch.outward(https);
+    const es9 = es9Trust(config, https, log);
+    reloads.add(es9);
+    const trust = await euiccTrust({
+      config,
+      https: outward,
       store,
       clock,
       log: logging.room('crls'),
     });
-    await crls.restore();
+    reloads.add(trust);
     const eim: Eim = {
       id: config.eim.id,
       store,
@@ -145,11 +165,15 @@ export async function serve(
       euiccs,
       devices,
       quirks,
-      es9: new Es9Client({ connect: https, requester: config.eim.id, log: logging.room('es9') }),
-      signer: identity.signer,
-      otherSigners: identity.otherSigners,
-      roots,
-      revocations,
+      es9: new Es9Client({ connect: outward, requester: config.eim.id, log: logging.room('es9') }),
+      signer: identity.now.signer,
+      otherSigners: identity.now.otherSigners,
+      get roots() {
+        return trust.roots;
+      },
+      get revocations() {
+        return trust.revocations;
+      },
       clock,
       random,
       log: logging.room('esipa'),
@@ -167,14 +191,19 @@ export async function serve(
       },
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
+      timed: watch.timed,
     };
     opened.push(orders.keepSwept());
-    if (revocations.any) opened.push(every(config.euicc.crlRefresh, () => crls.refresh(), log));
+    opened.push(every(config.euicc.crlRefresh, () => trust.refresh(), log));
+    opened.push(every(config.es9.crlRefresh, () => es9.refresh(), log));
     opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
     opened.push(every(day, () => sweepTransactions(eim), log));
-
     opened.push(every(day, () => sweepCoapStore(store, clock.now()), log));
-    const { dtls, address: coaps } = await startDevicesSide({
+    const {
+      dtls,
+      coap,
+      address: coaps,
+    } = await startDevicesSide({
       config,
       identity,
       eim,
@@ -186,7 +215,7 @@ export async function serve(
     });
     const httpsSide = await startHttpsSide({
       config,
-      identity,
+      identity: identity.now,
       eim,
       clock,
       logging,
@@ -202,7 +231,7 @@ export async function serve(
         dtls,
         notifications: new NotificationDesk(eim),
         packageLimit: config.orders.packageLimit,
-        signingKeys: [identity.signer, ...identity.otherSigners].map((one) => one.publicKeyInfo),
+        signingKeys: [eim.signer, ...eim.otherSigners].map((one) => one.publicKeyInfo),
         clock,
         random,
         log: logging.room('rest'),
@@ -211,12 +240,28 @@ export async function serve(
       config.rest,
     );
     opened.push(() => rest.close());
+    health.listens(true);
     log.info('ready', {
       coaps: `${coaps.host}:${coaps.port}`,
       ...(httpsSide && { https: `${httpsSide.address.host}:${httpsSide.address.port}` }),
       rest: rest.url,
     });
-    return { coaps, ...esipaHttps, rest: { url: rest.url }, close };
+    return {
+      coaps,
+      ...esipaHttps,
+      rest: { url: rest.url },
+      reload: () => reloads.reload(),
+      async close() {
+        health.stops();
+        health.listens(false);
+        // What is under way is answered while all that it takes is still there.
+        const done = Promise.all([coap.quiet(), rest.close()]);
+        if (!(await within(config.stop.within, done))) {
+          log.warn('stopped before all was answered', { waited: config.stop.within });
+        }
+        await letGo();
+      },
+    };
 
     function info(trust?: TlsTrust, change?: IntroductionChange) {
       return {
@@ -224,12 +269,12 @@ export async function serve(
         hostname: hostname(),
         started,
         eimId: config.eim.id,
-        eimFqdn: identity.fqdn,
+        eimFqdn: identity.now.fqdn,
         coaps,
         ...esipaHttps,
-        ...identity.introduction(trust, change),
-        eimCertificate: identity.signingPem,
-        tlsCertificate: identity.tlsPem,
+        ...identity.now.introduction(trust, change),
+        eimCertificate: identity.now.signingPem,
+        tlsCertificate: identity.now.tlsPem,
         rootCiCertificates: config.euicc.roots.map((path) => read('euicc.roots', path)),
         counterValue: config.euicc.counterStart,
         consumerEuicc: config.euicc.consumerEuicc,
@@ -238,14 +283,41 @@ export async function serve(
       };
     }
   } catch (error) {
-    await close();
+    await letGo();
     throw error;
   }
 }
 
-function revocationsOf({ euicc }: Config, roots: Roots): Revocations {
-  const { crls: sources, crlGrace: grace, staleCrl: stale } = euicc;
-  return new Revocations({ sources, roots, grace, stale });
+/** The log as configured; what is configured as a secret never stands there. */
+function loggingOf({ log, rest, secret }: Config): Logging {
+  return startLogging(
+    log,
+    [rest.token, secret.key].filter((text) => text !== undefined),
+  );
+}
+
+function logPart(logging: Logging): ReloadPart {
+  return {
+    name: 'log',
+    keys: ['log'],
+    prepare:
+      ({ log }) =>
+      () =>
+        logging.set?.(log),
+  };
+}
+
+/** Whether it was done within so many milliseconds. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
+  let stop: Cancel = () => {};
+  const late = new Promise<false>((resolve) => {
+    stop = systemClock.after(milliseconds, () => resolve(false));
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    stop();
+  }
 }
 
 /** The version of package.json, which stands above src and dist alike. */

@@ -40,6 +40,7 @@ const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[]
       'identity.ts',
       'main.ts',
       'dtls-options.ts',
+      'live-trust.ts',
       'pem-files.ts',
       'store/level.ts',
       'cli/',

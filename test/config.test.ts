@@ -9,6 +9,7 @@ import {
   configTemplate,
   environmentName,
   loadConfig,
+  makeConfigFile,
   settingKeys,
 } from '../src/config.ts';
 
@@ -123,6 +124,22 @@ describe('configuration', () => {
     assert.equal(environmentName('es9.connectTimeout'), 'EIM_ES9_CONNECT_TIMEOUT');
     const names = settingKeys().map(environmentName);
     assert.equal(new Set(names).size, names.length);
+  });
+});
+
+describe('where a value came from', () => {
+  it('is told of every setting, as it was given', () => {
+    const yaml = file('origins.yaml', '# a comment\norders:\n  noShow: 90d\n');
+    const { origins } = loadConfig({
+      file: yaml,
+      env: { EIM_COAPS_PORT: '2001' },
+      flags: { 'rest.port': '3' },
+    });
+    assert.deepEqual([...origins.keys()], settingKeys());
+    assert.deepEqual(origins.get('orders.noShow'), { from: `${yaml} line 3`, given: '90d' });
+    assert.deepEqual(origins.get('coaps.port'), { from: 'EIM_COAPS_PORT', given: '2001' });
+    assert.deepEqual(origins.get('rest.port'), { from: 'a flag', given: '3' });
+    assert.deepEqual(origins.get('orders.stuck'), { from: 'the default', given: '14d' });
   });
 });
 
@@ -248,10 +265,10 @@ describe('wrong configuration', () => {
     assert.throws(() => configOf({ file: path }), {
       name: 'ConfigError',
       message: new RegExp(
-        `^coaps.prot: there is no such setting \\(from ${path}\\)\n` +
-          `logs: there is no such setting \\(from ${path}\\)\n` +
-          `rest: must be a section of settings \\(from ${path}\\)\n` +
-          `coaps.port: .* \\(from ${path}\\)$`,
+        `^coaps.prot: there is no such setting: coaps.port is meant\\? \\(from ${path} line 2\\)\n` +
+          `logs: there is no such setting \\(from ${path} line 4\\)\n` +
+          `rest: must be a section of settings \\(from ${path} line 5\\)\n` +
+          `coaps.port: .* \\(from ${path} line 3\\)$`,
       ),
     });
   });
@@ -267,8 +284,30 @@ describe('wrong configuration', () => {
     const path = file('bad.yaml', 'coaps: [');
     assert.throws(() => configOf({ file: path }), {
       name: 'ConfigError',
-      message: /bad\.yaml is not YAML/,
+      message: /bad\.yaml is not YAML: line 1: /,
     });
+  });
+
+  it('names the line of what is wrong within a list or a map', () => {
+    const path = file(
+      'deep.yaml',
+      'esipa:\n  contentFormats:\n    - 42\n    - 70000\nes9:\n  hosts:\n    a.example:\n      port: x\n',
+    );
+    assert.throws(() => configOf({ file: path }), {
+      message: new RegExp(
+        `es9\\.hosts\\.a\\.example\\.port: .* \\(from ${path} line 8\\)\n` +
+          `esipa\\.contentFormats\\.1: .* \\(from ${path} line 4\\)`,
+      ),
+    });
+  });
+
+  it('makes no file over one that is there', () => {
+    const path = file('there.yaml', 'coaps:\n  port: 1\n');
+    assert.throws(() => makeConfigFile(path), {
+      name: 'ConfigError',
+      message: /there\.yaml is there already: it stays as it is; take it away first/,
+    });
+    assert.equal(readFileSync(path, 'utf8'), 'coaps:\n  port: 1\n');
   });
 
   it('says that a file cannot be read', () => {

@@ -75,6 +75,10 @@ export class CoapServer<P extends CoapPeer> {
   readonly #freshness: Freshness<P> | undefined;
   readonly #echo: EchoValues;
   #sweeps = false;
+  /** Requests whose answer is waited for. */
+  #working = 0;
+  #isQuiet = false;
+  #idle: (() => void) | undefined;
 
   constructor(options: CoapServerOptions<P>) {
     this.#clock = new TimerWheel(options.clock);
@@ -157,6 +161,19 @@ export class CoapServer<P extends CoapPeer> {
     this.#links.forget(peer);
   }
 
+  /**
+   * Begins nothing new: a request that is the first, or the whole, of something is left unanswered, for its peer to send
+   * again to whoever comes after. The blocks of what is under way are answered. Resolves when no answer is due.
+   */
+  quiet(): Promise<void> {
+    this.#isQuiet = true;
+    return this.#working === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.#idle = resolve;
+        });
+  }
+
   /** Stops all timers. Handlers that still run answer nobody. */
   close(): void {
     for (const state of this.#peers.values()) state.close();
@@ -203,6 +220,10 @@ export class CoapServer<P extends CoapPeer> {
       if (repeat !== undefined) this.#send(peer, repeat);
       return;
     }
+    if (this.#isQuiet && !goesOn(request)) {
+      this.#log.drop('request while stopping', { peer: peer.id });
+      return;
+    }
     state.requested(now);
     const exchange = new Exchange(request, now);
     state.remember(request.messageId, exchange, oldest, this.#limits.messagesPerPeer);
@@ -229,10 +250,13 @@ export class CoapServer<P extends CoapPeer> {
         })
       : undefined;
     state.unanswered++;
+    this.#working++;
     const answer = await coming;
     state.unanswered--;
     cancelAck?.();
     if (!state.gone) this.#answer(peer, state, exchange, answer);
+    this.#working--;
+    if (this.#working === 0) this.#idle?.();
   }
 
   /** Sends the answer (section 5.2.1 to 5.2.3). */
@@ -413,6 +437,13 @@ export class CoapServer<P extends CoapPeer> {
 
 function tooMany(): CoapError {
   return new CoapError(Code.serviceUnavailable, 'too many requests', { maxAge: busyMaxAge });
+}
+
+/** Whether a request goes on with a transfer in blocks: it has a block other than the first. */
+function goesOn({ options }: Message): boolean {
+  const { known } = recognise(options, true);
+  const { block1, block2, qBlock1, qBlock2 } = OptionNumber;
+  return [block1, block2, qBlock1, qBlock2].some((number) => (uintOf(known, number) ?? 0) >> 4 > 0);
 }
 
 function isProxying(option: number): boolean {

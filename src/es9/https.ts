@@ -92,10 +92,19 @@ interface Target {
   readonly name: string;
 }
 
-export class Https {
+/** Whom to believe, and where hosts are: what may change while it runs. */
+export type HttpsTrust = Pick<HttpsOptions, 'roots' | 'crls' | 'hosts'>;
+
+/** The connections to each host, by whom they believe. */
+interface Doors {
   /** Of hosts that have no route. */
-  readonly #agent: Agent;
-  readonly #routes: ReadonlyMap<string, { readonly route: HttpsRoute; readonly agent: Agent }>;
+  readonly agent: Agent;
+  readonly routes: ReadonlyMap<string, { readonly route: HttpsRoute; readonly agent: Agent }>;
+}
+
+export class Https {
+  #doors: Doors;
+  readonly #insecure: boolean;
   readonly #connectTimeout: number;
   readonly #answerTimeout: number;
   readonly #bodyLimit: number;
@@ -103,33 +112,29 @@ export class Https {
 
   /** Throws TypeError, or what node:crypto throws, for a root or CRL that is none. */
   constructor(options: HttpsOptions) {
-    const { insecure = false, hosts = {}, roots, crls = [] } = options;
-    const agent = (tls: AgentOptions) =>
-      new Agent({
-        keepAlive: true,
-        maxSockets,
-        maxFreeSockets: 8,
-        timeout: idleTimeout,
-        scheduling: 'lifo',
-        minVersion: 'TLSv1.2',
-        rejectUnauthorized: !insecure,
-        ...tls,
-      });
-    const own = { ca: roots.flatMap(pemCertificates), ...crlOption(crls) };
-    this.#agent = agent(own);
-    this.#routes = new Map(
-      Object.entries(hosts).map(([name, route]) => {
-        const lower = name.toLowerCase();
-        const trusted = trustOf(route) ?? own;
-        const checkServerIdentity = identityCheck(lower, route.pins ?? []);
-        return [lower, { route, agent: agent({ ...trusted, checkServerIdentity }) }];
-      }),
-    );
+    this.#insecure = options.insecure ?? false;
+    this.#doors = doorsOf(options, this.#insecure);
     this.#connectTimeout = options.connectTimeout ?? 10_000;
     this.#answerTimeout = options.answerTimeout ?? 30_000;
     this.#bodyLimit = options.bodyLimit ?? 4 * 2 ** 20;
     this.#clock = options.clock;
-    if (insecure) options.log.warn('certificates of SM-DP+s and SM-DSs are not checked');
+    if (this.#insecure) options.log.warn('certificates of SM-DP+s and SM-DSs are not checked');
+  }
+
+  /**
+   * Believes these from here on. Requests under way go on as they began; connections that wait for another one are not
+   * used again. Throws as the constructor does, and then all is as before.
+   */
+  renew(trust: HttpsTrust): void {
+    const before = this.#doors;
+    this.#doors = doorsOf(trust, this.#insecure);
+    for (const agent of agentsOf(before)) {
+      // What is in use now closes after its answer.
+      agent.maxFreeSockets = 0;
+      for (const sockets of Object.values(agent.freeSockets)) {
+        for (const socket of sockets ?? []) socket.destroy();
+      }
+    }
   }
 
   /** Posts, and gives the whole answer whatever its status. Throws Es9TransportError (not of kind `status`). */
@@ -155,18 +160,18 @@ export class Https {
 
   /** Closes every connection; requests that run fail as unreachable. */
   close(): void {
-    this.#agent.destroy();
-    for (const { agent } of this.#routes.values()) agent.destroy();
+    for (const agent of agentsOf(this.#doors)) agent.destroy();
   }
 
   #target(address: SmdpAddress): Target {
-    const named = this.#routes.get(address.host);
+    const { routes, agent } = this.#doors;
+    const named = routes.get(address.host);
     const isAddress = /^[0-9.]+$/.test(address.host) || address.host.includes(':');
     return {
       host: named?.route.address ?? address.host,
       port: named?.route.port ?? address.port,
       ...(!isAddress && { servername: address.host }),
-      agent: named?.agent ?? this.#agent,
+      agent: named?.agent ?? agent,
       text: address.text,
       name: address.host,
     };
@@ -238,6 +243,32 @@ export class Https {
       outgoing.end(request.body);
     });
   }
+}
+
+function doorsOf({ roots, crls = [], hosts = {} }: HttpsTrust, insecure: boolean): Doors {
+  const agent = (tls: AgentOptions) =>
+    new Agent({
+      keepAlive: true,
+      maxSockets,
+      maxFreeSockets: 8,
+      timeout: idleTimeout,
+      scheduling: 'lifo',
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: !insecure,
+      ...tls,
+    });
+  const own = { ca: roots.flatMap(pemCertificates), ...crlOption(crls) };
+  const routes = Object.entries(hosts).map(([name, route]) => {
+    const lower = name.toLowerCase();
+    const trusted = trustOf(route) ?? own;
+    const checkServerIdentity = identityCheck(lower, route.pins ?? []);
+    return [lower, { route, agent: agent({ ...trusted, checkServerIdentity }) }] as const;
+  });
+  return { agent: agent(own), routes: new Map(routes) };
+}
+
+function agentsOf({ agent, routes }: Doors): readonly Agent[] {
+  return [agent, ...[...routes.values()].map((one) => one.agent)];
 }
 
 /** Whom a route believes in place of the roots; undefined: nobody else. */

@@ -68,7 +68,7 @@ export class Devices {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #box: SecretBox;
-  readonly #nameOf: DevicesOptions['nameOf'];
+  #nameOf: DevicesOptions['nameOf'];
   readonly #serial = new Serial();
   readonly #devices = new Map<string, Device>();
   /** Whose a pin is. */
@@ -310,6 +310,11 @@ export class Devices {
     const found = this.#nameOf(offer.chain, this.#clock.now());
     if ('refused' in found) return found;
     return this.#named(found.name);
+  }
+
+  /** How certificates are named from here on; undefined: only pinned ones are taken. */
+  nameBy(nameOf: DevicesOptions['nameOf'] | undefined): void {
+    this.#nameOf = nameOf;
   }
 
   /**

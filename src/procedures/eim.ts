@@ -51,7 +51,12 @@ export interface Eim {
   readonly polls: BoundedMap<string, Eid>;
   /** One procedure at a time for each EID. */
   readonly serial: Serial;
+  /** Told of each ESipa function as it begins; absent: nobody is. */
+  readonly timed?: Timed;
 }
+
+/** Takes the name of an ESipa function, and gives what is called when it has answered. */
+export type Timed = (name: string) => (result: 'answered' | 'refused') => void;
 
 export interface ProcedureSettings {
   /**

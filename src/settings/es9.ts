@@ -52,8 +52,13 @@ export const es9 = {
     '(SGP.22 2.6).',
   ),
   crls: paths(
-    'Files (DER or PEM) of the CRLs of those roots, read on start. With any, each issuer of a chain must have one that is',
+    'Files (DER or PEM) of the CRLs of those roots. With any, each issuer of a chain must have one that is',
     'in force; what is revoked, or cannot be looked up, is not believed.',
+  ),
+  crlRefresh: setting(
+    duration,
+    '1h',
+    'How often es9.crls, and the crls of es9.hosts, are read again. A file that is bad then leaves what was read before.',
   ),
   hosts: {
     ...setting(

@@ -1,6 +1,6 @@
 /** The operator's side. */
 import { z } from 'zod';
-import { count, duration, optional, port, setting, text } from './setting.ts';
+import { count, duration, optional, port, secretSetting, setting, text } from './setting.ts';
 
 export const rest = {
   host: setting(
@@ -9,9 +9,8 @@ export const rest = {
     "Address of the operator's side (HTTP). On another address than a loopback one a token is required.",
   ),
   port: setting(port, 8080, 'TCP port; 0 picks a free one.'),
-  token: setting(
+  token: secretSetting(
     optional(z.string().min(16)),
-    undefined,
     'Bearer token that requests must carry, of 16 characters or more. Not set: no token, loopback only.',
   ),
   bodyLimit: setting(z.int().min(1024), 1_048_576, 'Largest request body, in octets.'),

@@ -1,10 +1,9 @@
 /** Where the key of the secrets in the store comes from. */
-import { optional, optionalPath, paths, setting, text } from './setting.ts';
+import { optional, optionalPath, paths, secretSetting, text } from './setting.ts';
 
 export const secret = {
-  key: setting(
+  key: secretSetting(
     optional(text),
-    undefined,
     'Key of the secrets in the store (PSKs and the like), 32 octets in hex or base64: best given in the environment.',
   ),
   keyFile: optionalPath(

@@ -9,6 +9,8 @@ export interface Setting<Value> {
   readonly fallback: unknown;
   /** Lines of the comment above it in the file. */
   readonly about: readonly string[];
+  /** Its value is shown to nobody. */
+  readonly secret?: true;
   /** Makes the paths in a value absolute. */
   readonly paths?: (value: unknown, absolute: (path: string) => string) => unknown;
 }
@@ -19,6 +21,14 @@ export function setting<Value>(
   ...about: readonly string[]
 ): Setting<Value> {
   return { schema, fallback, about };
+}
+
+/** One whose value is shown to nobody. */
+export function secretSetting<Value>(
+  schema: z.ZodType<Value>,
+  ...about: readonly string[]
+): Setting<Value> {
+  return { schema, fallback: undefined, about, secret: true };
 }
 
 /** A length of time, written with its unit; Config holds milliseconds. */

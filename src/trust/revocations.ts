@@ -65,16 +65,21 @@ export class Revocations {
    */
   take(source: string, bytes: Uint8Array): boolean {
     const lists = readCrls(bytes);
-    for (const list of lists) {
-      const roots = this.#options.roots.find(list.authorityKeyIdentifier);
-      if (roots.length > 0 && !roots.some((root) => mayVouch(root, list))) {
-        throw new ChainError('signature', 'crl', 'the CI that it names did not sign it');
-      }
+    if (!lists.every((list) => this.#mayStand(list))) {
+      throw new ChainError('signature', 'crl', 'the CI that it names did not sign it');
     }
     const before = this.#held.get(source) ?? [];
     if (newest(lists) < newest(before)) return false;
     this.#held.set(source, lists);
     return true;
+  }
+
+  /** Takes over what another held of the sources of this one: before a change of sources or roots takes effect. */
+  takeOver(before: Revocations): void {
+    for (const source of this.#options.sources) {
+      const lists = before.#held.get(source);
+      if (lists?.every((list) => this.#mayStand(list))) this.#held.set(source, lists);
+    }
   }
 
   /** What is held, by source; a source that was never read is absent. */
@@ -108,6 +113,12 @@ export class Revocations {
     // Of the EUM's own lists nobody knows whether there are any; the chain above has been looked at by then.
     if (unread === undefined || member === 'euicc') return;
     throw new ChainError('revocationUnknown', member, `the CRL ${unread} has not been read yet`);
+  }
+
+  /** Whether the configured CI that it names, if it names one, signed it. */
+  #mayStand(list: Crl): boolean {
+    const roots = this.#options.roots.find(list.authorityKeyIdentifier);
+    return roots.length === 0 || roots.some((root) => mayVouch(root, list));
   }
 
   #listsOf(certificate: Certificate, issuers: readonly Certificate[]): readonly Crl[] {
