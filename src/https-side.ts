@@ -17,8 +17,6 @@ export interface HttpsSideOptions {
   opened(close: () => unknown): void;
 }
 
-/** Milliseconds that requests under way may take once the eIM stops. */
-const grace = 10_000;
 /** The least that a connection may be silent while an answer is due, in milliseconds. */
 const leastSilence = 120_000;
 
@@ -64,7 +62,7 @@ export async function startHttpsSide(options: HttpsSideOptions): Promise<HttpsSe
       request: https.requestTimeout,
       idle: https.idleTimeout,
       silence: Math.max(leastSilence, 2 * (es9.connectTimeout + es9.answerTimeout)),
-      grace,
+      grace: config.stop.within,
     },
     handler: {
       refusal: (head) => esipa.refusal(head),
