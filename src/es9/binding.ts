@@ -15,6 +15,9 @@ export type Es9Function =
   | 'cancelSession'
   | 'handleNotification';
 
+/** The interface in a function's path: SM-DSs are met that have theirs under ES9+'s. */
+export type RspInterface = 'es9plus' | 'es11';
+
 /** Who calls, and under what name: SGP.22 has it in ES2+ alone, but servers exist that insist. */
 export interface Es9Call {
   readonly functionRequesterIdentifier: string;
@@ -33,9 +36,10 @@ export function es9Request(
   name: Es9Function,
   header: Es9Call,
   members: Readonly<Record<string, string>>,
+  face: RspInterface = 'es9plus',
 ): HttpsRequest {
   const body = utf8(JSON.stringify({ header, ...members }));
-  return { path: `/gsma/rsp2/es9plus/${name}`, headers, body };
+  return { path: `/gsma/rsp2/${face}/${name}`, headers, body };
 }
 
 const executionStatus = z.object({
@@ -146,6 +150,12 @@ export class Members {
     return this.#text(name) !== undefined;
   }
 
+  /** A member as JSON has it; undefined where there is none, or null. */
+  value(name: string): unknown {
+    const value = Object.hasOwn(this.#members, name) ? this.#members[name] : undefined;
+    return value ?? undefined;
+  }
+
   /** Octets in base64; white space in it is ignored (line breaks are met), padding optional. */
   octets(name: string, limit: number): Uint8Array {
     const text = this.#text(name);
@@ -198,8 +208,8 @@ export class Members {
   }
 
   #text(name: string): string | undefined {
-    const value = Object.hasOwn(this.#members, name) ? this.#members[name] : undefined;
-    if (value === undefined || value === null) return undefined;
+    const value = this.value(name);
+    if (value === undefined) return undefined;
     if (typeof value !== 'string') {
       throw new Es9TransportError('malformed', `${name} is not a text`);
     }

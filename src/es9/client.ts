@@ -1,35 +1,21 @@
 /** The eIM as client of an SM-DP+ (SGP.22 5.6): five functions, each one request. */
-import { base64, equal, toHex } from '../base/bytes.ts';
-import type { Log } from '../base/log.ts';
-import { parseSmdpAddress, SmdpAddressError } from '../messages/smdp-address.ts';
-import { type Es9Function, es9Done, es9Members, es9Request, type Members } from './binding.ts';
-import { Es9TransportError } from './errors.ts';
-import type { Https, HttpsAnswer } from './https.ts';
-
-export interface InitiateAuthentication {
-  /** 16 octets. */
-  readonly euiccChallenge: Uint8Array;
-  /** `BF20…`. */
-  readonly euiccInfo1: Uint8Array;
-}
-
-export interface InitiateAuthenticationResult {
-  readonly transactionId: Uint8Array;
-  /** `30…`, as the SM-DP+ signed it. */
-  readonly serverSigned1: Uint8Array;
-  /** Contents of 5F37. */
-  readonly serverSignature1: Uint8Array;
-  /** Contents of the OCTET STRING: a subjectKeyIdentifier. */
-  readonly euiccCiPKIdToBeUsed: Uint8Array;
-  /** DER. */
-  readonly serverCertificate: Uint8Array;
-}
-
-export interface AuthenticateClient {
-  readonly transactionId: Uint8Array;
-  /** `BF38…`. */
-  readonly authenticateServerResponse: Uint8Array;
-}
+import { base64, toHex } from '../base/bytes.ts';
+import { type Es9Function, es9Done, es9Members, type Members } from './binding.ts';
+import {
+  type AuthenticateClient,
+  authenticateClientMembers,
+  type InitiateAuthentication,
+  type InitiateAuthenticationResult,
+  initiateAuthenticationMembers,
+  limit,
+  RspCalls,
+  type RspCallsOptions,
+  readInitiateAuthentication,
+  refuseOtherTransaction,
+  signature,
+  tag,
+} from './calls.ts';
+import type { HttpsAnswer } from './https.ts';
 
 export interface AuthenticateClientResult {
   readonly transactionId: Uint8Array;
@@ -61,92 +47,46 @@ export interface CancelSession {
   readonly cancelSessionResponse: Uint8Array;
 }
 
-export interface Es9ClientOptions {
-  readonly connect: Pick<Https, 'post'>;
-  /** functionRequesterIdentifier: the eimId. */
-  readonly requester: string;
-  readonly log: Log;
+export interface Es9ClientOptions extends RspCallsOptions {
   /** Largest bound profile package, in octets. Default 2 MiB. */
   readonly boundProfilePackageLimit?: number;
 }
-
-/** Largest members of an answer, in octets: several times what is met (signed parts 100, certificates 600). */
-const limit = {
-  signed: 4096,
-  signature: 256,
-  keyIdentifier: 64,
-  certificate: 8192,
-  /** An icon of 1024 octets, names, and rules (SGP.22 2.4.5). */
-  metadata: 32_768,
-} as const;
-
-const tag = {
-  sequence: 0x30,
-  signature: 0x5f37,
-  octetString: 0x04,
-  storeMetadataRequest: 0xbf25,
-  boundProfilePackage: 0xbf36,
-} as const;
-
-/** A plain signature on a 256-bit curve, a key identifier of SHA-1. */
-const bare = { signature: 64, keyIdentifier: 20 } as const;
 
 /**
  * Each function takes the SM-DP+'s address (`host` or `host:port`) and throws Es9Error where the SM-DP+ refused,
  * Es9TransportError where it could not be asked or not be understood. Nothing is tried again here.
  */
 export class Es9Client {
-  readonly #connect: Pick<Https, 'post'>;
-  readonly #requester: string;
-  readonly #log: Log;
+  readonly #calls: RspCalls;
   readonly #boundProfilePackageLimit: number;
-  #calls = 0;
 
   constructor(options: Es9ClientOptions) {
-    this.#connect = options.connect;
-    this.#requester = options.requester;
-    this.#log = options.log;
+    this.#calls = new RspCalls(options);
     this.#boundProfilePackageLimit = options.boundProfilePackageLimit ?? 2 * 2 ** 20;
   }
 
   /** ES9+.InitiateAuthentication (SGP.22 5.6.1). */
   async initiateAuthentication(
     smdpAddress: string,
-    { euiccChallenge, euiccInfo1 }: InitiateAuthentication,
+    asked: InitiateAuthentication,
   ): Promise<InitiateAuthenticationResult> {
-    const members = await this.#call(smdpAddress, 'initiateAuthentication', {
-      euiccChallenge: base64(euiccChallenge),
-      euiccInfo1: base64(euiccInfo1),
-      smdpAddress,
-    });
-    const transactionId = members.transactionId();
-    if (transactionId === undefined) {
-      throw new Es9TransportError('malformed', 'the answer has no transactionId');
-    }
-    return {
-      transactionId,
-      serverSigned1: members.object('serverSigned1', tag.sequence, limit.signed),
-      serverSignature1: signature(members, 'serverSignature1'),
-      euiccCiPKIdToBeUsed: members.contents(
-        // The older spelling is still met.
-        members.has('euiccCiPKIdToBeUsed') ? 'euiccCiPKIdToBeUsed' : 'euiccCiPKIdentifierToBeUsed',
-        tag.octetString,
-        bare.keyIdentifier,
-        limit.keyIdentifier,
-      ),
-      serverCertificate: members.object('serverCertificate', tag.sequence, limit.certificate),
-    };
+    const members = initiateAuthenticationMembers(smdpAddress, asked);
+    return readInitiateAuthentication(
+      await this.#call(smdpAddress, 'initiateAuthentication', members),
+    );
   }
 
   /** ES9+.AuthenticateClient (SGP.22 5.6.3). */
   async authenticateClient(
     smdpAddress: string,
-    { transactionId, authenticateServerResponse }: AuthenticateClient,
+    asked: AuthenticateClient,
   ): Promise<AuthenticateClientResult> {
-    const members = await this.#call(smdpAddress, 'authenticateClient', {
-      transactionId: toHex(transactionId),
-      authenticateServerResponse: base64(authenticateServerResponse),
-    });
+    const { transactionId } = asked;
+    const members = await this.#call(
+      smdpAddress,
+      'authenticateClient',
+      authenticateClientMembers(asked),
+    );
     refuseOtherTransaction(members, transactionId);
     return {
       transactionId,
@@ -214,45 +154,11 @@ export class Es9Client {
     return es9Members(await this.#post(smdpAddress, name, members));
   }
 
-  async #post(
+  #post(
     smdpAddress: string,
     name: Es9Function,
     members: Readonly<Record<string, string>>,
   ): Promise<HttpsAnswer> {
-    const header = {
-      functionRequesterIdentifier: this.#requester,
-      functionCallIdentifier: `${name}-${++this.#calls}`,
-    };
-    const request = es9Request(name, header, members);
-    const answer = await this.#connect.post(addressOf(smdpAddress), request);
-    this.#log.debug('answered', {
-      function: name,
-      smdpAddress,
-      status: answer.status,
-      sent: request.body.length,
-      received: answer.body.length,
-    });
-    return answer;
-  }
-}
-
-function addressOf(smdpAddress: string) {
-  try {
-    return parseSmdpAddress(smdpAddress);
-  } catch (cause) {
-    if (!(cause instanceof SmdpAddressError)) throw cause;
-    throw new Es9TransportError('unreachable', `the address ${cause.message}`, { cause });
-  }
-}
-
-function signature(members: Members, name: string): Uint8Array {
-  return members.contents(name, tag.signature, bare.signature, limit.signature);
-}
-
-/** An answer may leave the transactionId out, but not name another. */
-function refuseOtherTransaction(members: Members, transactionId: Uint8Array): void {
-  const named = members.transactionId();
-  if (named !== undefined && !equal(named, transactionId)) {
-    throw new Es9TransportError('malformed', 'the answer is about another transaction');
+    return this.#calls.post(smdpAddress, 'es9plus', name, members);
   }
 }

@@ -262,7 +262,7 @@ describe('Es9Client (SGP.22 5.6)', () => {
     await talkative.handleNotification(server.address, notification);
     const [line] = lines;
     assert.equal(line?.fields.function, 'handleNotification');
-    assert.equal(line?.fields.smdpAddress, server.address);
+    assert.equal(line?.fields.address, server.address);
     assert.equal(line?.fields.sent, asked().body.length);
     assert.ok(!JSON.stringify(lines).includes(base64(notification).slice(8, 24)));
   });

@@ -2,12 +2,14 @@
 import { hex } from '../../src/base/bytes.ts';
 import type {
   AuthenticateClient,
+  InitiateAuthentication,
+  InitiateAuthenticationResult,
+} from '../../src/es9/calls.ts';
+import type {
   AuthenticateClientResult,
   CancelSession,
   GetBoundProfilePackage,
   GetBoundProfilePackageResult,
-  InitiateAuthentication,
-  InitiateAuthenticationResult,
 } from '../../src/es9/client.ts';
 import { Es9Error } from '../../src/es9/errors.ts';
 import { ServerSigned1, SmdpSigned2, StoreMetadataRequest } from '../../src/messages/rsp.ts';
