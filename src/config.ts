@@ -22,6 +22,8 @@ export class ConfigError extends Error {
 export interface ConfigSources {
   /** The YAML file; undefined: none is read or made. */
   readonly file?: string | undefined;
+  /** Whether the file is made where it is missing; default yes. False: it counts as empty. */
+  readonly make?: boolean;
   /** Looked at for EIM_… names only; empty values count as not set. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By dotted key: `{ 'coaps.port': 0 }`. Text is read as in the environment. */
@@ -53,6 +55,11 @@ export function settingKeys(): readonly string[] {
   return [...leaves(settings, '')].map(([key]) => key);
 }
 
+/** The keys of settings whose values are shown to nobody. */
+export function secretKeys(): readonly string[] {
+  return [...leaves(settings, '')].flatMap(([key, { secret }]) => (secret ? [key] : []));
+}
+
 /** The value of a setting by its dotted key. */
 export function settingOf(config: Config, key: string): unknown {
   let at: unknown = config;
@@ -63,7 +70,9 @@ export function settingOf(config: Config, key: string): unknown {
 /** Reads and checks the configuration. Throws ConfigError. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const { written, made } =
-    sources.file === undefined ? { written: nothing, made: false } : readOrMake(sources.file);
+    sources.file === undefined
+      ? { written: nothing, made: false }
+      : readOrMake(sources.file, sources.make ?? true);
   const file = sources.file ?? '';
   const problems = [...unknownKeys(written, file, written.values, settings, [])];
   const known = settingKeys();
@@ -117,7 +126,7 @@ function writeSection(tree: object, indent: string, lines: string[]): void {
   }
 }
 
-function readOrMake(file: string): { written: Written; made: boolean } {
+function readOrMake(file: string, make: boolean): { written: Written; made: boolean } {
   try {
     const written = readConfigFile(file);
     if (written !== undefined) return { written, made: false };
@@ -125,6 +134,7 @@ function readOrMake(file: string): { written: Written; made: boolean } {
     if (!(cause instanceof ConfigFileError)) throw cause;
     throw new ConfigError(cause.message, { cause });
   }
+  if (!make) return { written: nothing, made: false };
   makeConfigFile(file);
   return { written: nothing, made: true };
 }
@@ -299,10 +309,19 @@ function place(into: object, key: string, value: unknown): void {
 /** What one key alone cannot show. */
 function checkTogether(config: Config): void {
   const problems: string[] = [];
-  if (!isLoopback(config.rest.host) && config.rest.token === undefined) {
+  const { rest } = config;
+  if (!isLoopback(rest.host) && rest.certificate === undefined && !rest.behindProxy) {
     problems.push(
-      `rest.token: must be set, since rest.host (${config.rest.host}) is not a loopback address`,
+      `rest.certificate: must be set, and rest.key, since rest.host (${rest.host}) is not a loopback address ` +
+        '(or rest.behindProxy, where a proxy with TLS stands before it)',
     );
+  }
+  if ((rest.certificate === undefined) !== (rest.key === undefined)) {
+    const [due, given] = rest.key === undefined ? ['key', 'certificate'] : ['certificate', 'key'];
+    problems.push(`rest.${due}: must be set, since rest.${given} is`);
+  }
+  if (rest.behindProxy && rest.certificate !== undefined) {
+    problems.push('rest.behindProxy: must be false, since rest.certificate is set');
   }
   for (const section of ['signing', 'tls'] as const) {
     const { key, certificate } = config.eim[section];

@@ -20,6 +20,7 @@ import { deviceNames } from './dtls-options.ts';
 import { Es9Client } from './es9/client.ts';
 import { Https } from './es9/https.ts';
 import { es9Options } from './es9-options.ts';
+import { Es11Client } from './es11/client.ts';
 import { Devices } from './fleet/devices.ts';
 import { Euiccs } from './fleet/euiccs.ts';
 import { Quirks } from './fleet/quirks.ts';
@@ -39,6 +40,7 @@ import { sweepTransactions } from './procedures/transactions.ts';
 import { every } from './recurring.ts';
 import { type ReloadPart, type ReloadReport, Reloads } from './reload.ts';
 import { startRest } from './rest/server.ts';
+import { restOptions } from './rest-options.ts';
 import { openSecrets } from './secrets.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { LevelStore } from './store/level.ts';
@@ -166,6 +168,11 @@ export async function serve(
       devices,
       quirks,
       es9: new Es9Client({ connect: outward, requester: config.eim.id, log: logging.room('es9') }),
+      es11: new Es11Client({
+        connect: outward,
+        requester: config.eim.id,
+        log: logging.room('es9'),
+      }),
       signer: identity.now.signer,
       otherSigners: identity.now.otherSigners,
       get roots() {
@@ -225,6 +232,7 @@ export async function serve(
     const rest = await startRest(
       {
         orders,
+        store,
         euiccs,
         quirks,
         devices,
@@ -237,7 +245,7 @@ export async function serve(
         log: logging.room('rest'),
         info,
       },
-      config.rest,
+      restOptions(config),
     );
     opened.push(() => rest.close());
     health.listens(true);

@@ -210,7 +210,7 @@ describe('wrong configuration', () => {
     [
       'an outside address without token',
       { flags: { 'rest.host': '0.0.0.0' } },
-      /^rest\.token: must be set, since rest\.host \(0\.0\.0\.0\) is not a loopback address$/,
+      /^rest\.certificate: must be set, and rest\.key, since rest\.host \(0\.0\.0\.0\) is not a loopback address \(or rest\.behindProxy, where a proxy with TLS stands before it\)$/,
     ],
     [
       'a certificate without its key',
@@ -317,8 +317,8 @@ describe('wrong configuration', () => {
     });
   });
 
-  it('accepts an outside address with a token', () => {
-    const flags = { 'rest.host': '0.0.0.0', 'rest.token': '0123456789abcdef' };
-    assert.equal(configOf({ flags }).rest.token, '0123456789abcdef');
+  it('accepts an outside address behind a proxy', () => {
+    const flags = { 'rest.host': '0.0.0.0', 'rest.behindProxy': 'true' };
+    assert.equal(configOf({ flags }).rest.behindProxy, true);
   });
 });

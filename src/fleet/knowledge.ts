@@ -9,7 +9,8 @@
  * - `inferred`: the eIM concluded it from something else;
  * - `set`: the operator said it.
  */
-export type Sureness = 'proven' | 'reported' | 'inferred' | 'set';
+export const sureness = ['proven', 'reported', 'inferred', 'set'] as const;
+export type Sureness = (typeof sureness)[number];
 
 /** Where a fact comes from. */
 export interface Origin {

@@ -1,7 +1,7 @@
 /** /v1/dtls: the DTLS connections in memory. */
-import { ConnectionQuery, type ConnectionView } from './api/connections.ts';
+import { ConnectionList, ConnectionQuery, ConnectionView } from './api/connections.ts';
 import type { Desk } from './desk.ts';
-import { notFound, ok, type Route, route } from './route.ts';
+import { gone, json, notFound, ok, type Route, route } from './route.ts';
 import { connectionView } from './views.ts';
 
 /** Entries of a list where the query says nothing. */
@@ -9,8 +9,10 @@ const page = 100;
 
 export function connectionRoutes({ dtls }: Desk): readonly Route[] {
   return [
-    route('GET', '/v1/dtls', {
+    route('GET /v1/dtls', {
+      about: 'DTLS connections in memory',
       query: ConnectionQuery,
+      gives: { 200: json(ConnectionList) },
       answer: ({ query: { identity, after, limit = page } }) => {
         const { handshakes, awake, asleep, sessions } = dtls.holds;
         const connections: ConnectionView[] = [];
@@ -31,14 +33,18 @@ export function connectionRoutes({ dtls }: Desk): readonly Route[] {
         });
       },
     }),
-    route('GET', '/v1/dtls/:id', {
+    route('GET /v1/dtls/:id', {
+      about: 'A DTLS connection',
+      gives: { 200: json(ConnectionView) },
       answer: ({ params: { id = '' } }) => {
         const connection = dtls.connection(id);
         if (connection === undefined) throw notFound('connection', id);
         return ok(connectionView(connection));
       },
     }),
-    route('DELETE', '/v1/dtls/:id', {
+    route('DELETE /v1/dtls/:id', {
+      about: 'End a DTLS connection',
+      gives: gone,
       answer: ({ params: { id = '' } }) => {
         if (dtls.end((connection) => connection.id === id) === 0) throw notFound('connection', id);
         return { status: 204 };

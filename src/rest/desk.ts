@@ -8,6 +8,7 @@ import type { Euiccs } from '../fleet/euiccs.ts';
 import type { Quirks } from '../fleet/quirks.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Orders } from '../orders/orders.ts';
+import type { Store } from '../store/store.ts';
 
 /** trustedPublicKeyDataTls (SGP.32 2.11.1.1.1): the certificate, or its bare key. */
 export type TlsTrust = 'certificate' | 'key';
@@ -122,8 +123,10 @@ export interface Notifications {
 export interface Desk {
   readonly orders: Pick<
     Orders,
-    'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange'
+    'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange' | 'events'
   >;
+  /** Tokens and keys of requests are kept there. */
+  readonly store: Store;
   readonly euiccs: Pick<Euiccs, 'get' | 'list' | 'ensure' | 'update' | 'takeBack'>;
   readonly quirks: Pick<Quirks, 'of' | 'ofEums'>;
   readonly devices: Pick<

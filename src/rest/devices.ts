@@ -7,15 +7,19 @@ import {
   coapsPort,
   DeviceAddition,
   DeviceBatch,
+  DeviceBatchView,
   DeviceChange,
+  DeviceList,
   DeviceQuery,
   type DeviceResult,
   DeviceRotation,
+  DeviceView,
+  NewDeviceView,
 } from './api/devices.ts';
 import { ApiError, badInput, check } from './api/errors.ts';
 import type { Desk } from './desk.ts';
 import { deviceRefusal, errorBody } from './refusal.ts';
-import { notFound, ok, type Route, route } from './route.ts';
+import { gone, json, nextOf, notFound, ok, type Route, route } from './route.ts';
 import { deviceView } from './views.ts';
 
 /** Octets of a PSK made here: AES-128's worth, and what small stacks hold. */
@@ -27,39 +31,52 @@ const page = 1000;
 export function deviceRoutes(desk: Desk): readonly Route[] {
   const { devices } = desk;
   return [
-    route('POST', '/v1/devices', {
+    route('POST /v1/devices', {
+      about: 'Add a device',
       body: DeviceAddition,
+      gives: { 201: json(NewDeviceView, 'the device, with its PSK this once') },
       answer: async ({ body }) => {
         const device = newDevice(desk, body);
         const added = await devices.add(device);
         const location = `/v1/devices/${encodeURIComponent(device.identity)}`;
-        return { status: 201, location, body: { ...deviceView(added), ...keyOf(device) } };
+        return {
+          status: 201,
+          headers: { location },
+          body: { ...deviceView(added), ...keyOf(device) },
+        };
       },
     }),
-    route('POST', '/v1/devices/batch', {
+    route('POST /v1/devices/batch', {
+      about: 'Add up to 500 devices, each checked for itself',
       body: DeviceBatch,
+      gives: { 200: json(DeviceBatchView, 'what became of each, in order') },
       answer: async ({ body }) => ok({ results: await addBatch(desk, body) }),
     }),
-    route('GET', '/v1/devices', {
+    route('GET /v1/devices', {
+      about: 'Devices, by name, without their PSKs',
       query: DeviceQuery,
+      gives: { 200: json(DeviceList) },
       answer: ({ query: { limit = page, ...after } }) => {
         const list = devices.list({ ...after, limit });
-        const last = list.length < limit ? undefined : list.at(-1);
         return ok({
           devices: list.map(deviceView),
-          ...(last === undefined ? {} : { next: last.identity }),
+          ...nextOf(list, limit, ({ identity }) => identity),
         });
       },
     }),
-    route('GET', '/v1/devices/:identity', {
+    route('GET /v1/devices/:identity', {
+      about: 'A device, without its PSK',
+      gives: { 200: json(DeviceView) },
       answer: ({ params: { identity = '' } }) => {
         const device = devices.get(identity);
         if (device === undefined) throw notFound('device', identity);
         return ok(deviceView(device));
       },
     }),
-    route('PATCH', '/v1/devices/:identity', {
+    route('PATCH /v1/devices/:identity', {
+      about: 'Say where a device listens',
       body: DeviceChange,
+      gives: { 200: json(DeviceView) },
       answer: async ({ params: { identity = '' }, body: { address } }) =>
         ok(
           deviceView(
@@ -67,19 +84,25 @@ export function deviceRoutes(desk: Desk): readonly Route[] {
           ),
         ),
     }),
-    route('POST', '/v1/devices/:identity/rotate', {
+    route('POST /v1/devices/:identity/rotate', {
+      about: 'Give a device another PSK',
       body: DeviceRotation,
+      gives: { 200: json(NewDeviceView, 'the device, with its PSK this once') },
       answer: async ({ params: { identity = '' }, body: { key, dropOld = false } = {} }) => {
         const psk = key === undefined ? desk.random(madeKey) : hex(key);
         const rotated = await devices.rotate(identity, psk, { dropOld });
         return ok({ ...deviceView(rotated), ...keyOf({ key: psk }) });
       },
     }),
-    route('POST', '/v1/devices/:identity/revoke', {
+    route('POST /v1/devices/:identity/revoke', {
+      about: 'Take none of the credentials of a device any more',
+      gives: { 200: json(DeviceView) },
       answer: async ({ params: { identity = '' } }) =>
         ok(deviceView(await devices.revoke(identity))),
     }),
-    route('DELETE', '/v1/devices/:identity', {
+    route('DELETE /v1/devices/:identity', {
+      about: 'Delete a device',
+      gives: gone,
       answer: async ({ params: { identity = '' } }) => {
         if (!(await devices.remove(identity))) throw notFound('device', identity);
         return { status: 204 };

@@ -29,6 +29,9 @@ const dataMembers = [
   'notificationsList',
 ];
 
+/** Members that /v1 alone has. */
+const additions: readonly string[] = ['cancelSessionReason'];
+
 /** What is left of the entries that are objects. */
 const shapes: Readonly<Record<string, (value: object) => unknown>> = {
   listProfileInfoResult: (value) => list(value, 'profileInfoList', profileMembers),
@@ -41,8 +44,9 @@ const shapes: Readonly<Record<string, (value: object) => unknown>> = {
 };
 
 export function dropInOutcome(outcome: Outcome): Outcome {
+  const entries = Object.entries(outcome).filter(([name]) => !additions.includes(name));
   return Object.fromEntries(
-    Object.entries(outcome).map(([name, value]) => {
+    entries.map(([name, value]) => {
       const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
       const isObject = typeof value === 'object' && value !== null;
       return [name, shape === undefined || !isObject ? value : shape(value)];

@@ -18,7 +18,7 @@ import { runEuiccOrder } from './euicc-order.ts';
 import { configureAutoEnable, dataRequest, ecos, psmos } from './operations.ts';
 import { refuseUnsignable } from './order-signing.ts';
 import { refuseOverlong } from './order-size.ts';
-import { ok, type Reply, type Route, route } from './route.ts';
+import { json, ok, type Reply, type Route, route } from './route.ts';
 
 /** `none`, in the Erlang external term format: what clients decode `debuginfo` as. */
 const debuginfo = '8377046E6F6E65';
@@ -60,10 +60,46 @@ const Envelope = z.strictObject({
   order: z.record(z.string(), z.unknown()),
 });
 
+const Absent = z.strictObject({ status: z.literal('absent') });
+
+const Lookup = z.union([
+  z.strictObject({
+    status: z.enum(['new', 'work', 'done']),
+    /** Seconds since 1970. */
+    timestamp: z.string().regex(/^[0-9]+$/),
+    resource: z.strictObject({ eidValue: z.string(), order: z.record(z.string(), z.unknown()) }),
+    outcome: z.array(z.record(z.string(), z.unknown())),
+    debuginfo: z.string(),
+  }),
+  Absent,
+]);
+const Deletion = z.strictObject({ status: z.enum(['deleted', 'absent']) });
+const List = z.strictObject({ resourceIdList: z.array(z.uuid()) });
+
+const InfoPage = z.strictObject({
+  hostname: z.string(),
+  node: z.string(),
+  vsn: z.string(),
+  eimId: z.string(),
+  esipaIp: z.string(),
+  esipaPort: z.int(),
+  esipaSslCert: z.string(),
+  eimCert: z.string(),
+  rootCiCerts: z.array(z.string()),
+  addInitialEimRequest: z.string(),
+  eimConfigurationData: z.string(),
+  counterValue: z.int(),
+  consumerEuicc: z.boolean(),
+});
+
 /** The routes of every facility, and the info page. */
 export function dropInRoutes(desk: Desk): readonly Route[] {
   return [
-    route('GET', '/', { answer: () => ok(infoPage(desk)) }),
+    route('GET /', {
+      about: 'The info page',
+      gives: { 200: json(InfoPage) },
+      answer: () => ok(infoPage(desk)),
+    }),
     ...facilities.flatMap((facility) => facilityRoutes(desk, facility)),
   ];
 }
@@ -74,11 +110,15 @@ function facilityRoutes(desk: Desk, facility: DropInFacility): readonly Route[] 
     return order?.facility === facility ? order : undefined;
   };
   return [
-    route('POST', `/${facility}/create`, {
+    route(`POST /${facility}/create`, {
+      about: `Place an order of facility ${facility}`,
       body: Envelope,
+      gives: { 303: { about: 'Location: its lookup' } },
       answer: async ({ body }) => created(facility, await create(desk, facility, body)),
     }),
-    route('GET', `/${facility}/lookup/:id`, {
+    route(`GET /${facility}/lookup/:id`, {
+      about: `An order of facility ${facility}`,
+      gives: { 200: json(Lookup) },
       answer: async ({ params: { id = '' } }) => {
         const order = await find(id);
         if (order === undefined) return ok({ status: 'absent' });
@@ -91,14 +131,18 @@ function facilityRoutes(desk: Desk, facility: DropInFacility): readonly Route[] 
         });
       },
     }),
-    route('GET', `/${facility}/delete/:id`, {
+    route(`GET /${facility}/delete/:id`, {
+      about: `Delete an order of facility ${facility}`,
+      gives: { 200: json(Deletion) },
       answer: async ({ params: { id = '' } }) => {
         const known = (await find(id)) !== undefined;
         if (!known) return ok({ status: 'absent' });
         return ok({ status: (await desk.orders.delete(id)) ? 'deleted' : 'absent' });
       },
     }),
-    route('GET', `/${facility}/list`, {
+    route(`GET /${facility}/list`, {
+      about: `The ids of the orders of facility ${facility}`,
+      gives: { 200: json(List) },
       answer: async () => {
         const orders = await desk.orders.list({ facility });
         return ok({ resourceIdList: orders.map(({ id }) => id) });
@@ -139,7 +183,7 @@ function request(facility: Exclude<DropInFacility, 'euicc'>, order: unknown): Or
 }
 
 function created(facility: DropInFacility, id: string): Reply {
-  return { status: 303, location: `/${facility}/lookup/${id}` };
+  return { status: 303, headers: { location: `/${facility}/lookup/${id}` } };
 }
 
 /** The info page, with the members that clients know; octets in hex, certificates in PEM. */

@@ -15,7 +15,9 @@ interface Metric {
 }
 
 export function metricsRoute(desk: Desk): Route {
-  return route('GET', '/metrics', {
+  return route('GET /metrics', {
+    about: 'Counts for Prometheus',
+    gives: { 200: { about: 'in the text format of Prometheus', type: metricsType } },
     answer: () => ({ status: 200, type: metricsType, body: textOf(metricsOf(desk)) }),
   });
 }

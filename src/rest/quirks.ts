@@ -3,13 +3,15 @@ import type { QuirkMet, QuirkOfEum } from '../fleet/quirks.ts';
 import { type QuirkName, quirkNames, quirkOf } from '../messages/quirks.ts';
 import { check } from './api/errors.ts';
 import { eidText } from './api/ids.ts';
-import type { QuirkOfEumView, QuirkOverview, QuirksOfEuicc, QuirkView } from './api/quirks.ts';
+import { type QuirkOfEumView, QuirkOverview, QuirksOfEuicc, type QuirkView } from './api/quirks.ts';
 import type { Desk } from './desk.ts';
-import { notFound, ok, type Route, route } from './route.ts';
+import { json, notFound, ok, type Route, route } from './route.ts';
 
 export function quirkRoutes({ quirks, euiccs }: Desk): readonly Route[] {
   return [
-    route('GET', '/v1/quirks', {
+    route('GET /v1/quirks', {
+      about: 'Deviations from the standard that devices were met with, by EUM',
+      gives: { 200: json(QuirkOverview) },
       answer: async () => {
         const overview: QuirkOverview = {
           eums: (await quirks.ofEums()).map(eumView),
@@ -18,7 +20,9 @@ export function quirkRoutes({ quirks, euiccs }: Desk): readonly Route[] {
         return ok(overview);
       },
     }),
-    route('GET', '/v1/euiccs/:eid/quirks', {
+    route('GET /v1/euiccs/:eid/quirks', {
+      about: 'Deviations from the standard that the device of a eUICC was met with',
+      gives: { 200: json(QuirksOfEuicc) },
       answer: async ({ params }) => {
         const eid = check(eidText, params.eid, 'eid');
         if ((await euiccs.get(eid)) === undefined) throw notFound('eUICC', eid);

@@ -6,37 +6,63 @@
  *   HTTP → admit → route (checks, then orders/fleet) → JSON
  * ```
  *
- * On a loopback address no token is needed, as scripts expect; on any other one it is required.
+ * On a loopback address plain HTTP without a token will do, as scripts expect; on any other one both TLS and a token are
+ * required (admission.ts, roles.ts).
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopback } from '../base/address.ts';
+import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { Admission, type Knock } from './admission.ts';
 import { ApiError, type ApiErrorCode } from './api/errors.ts';
 import type { Desk } from './desk.ts';
+import { EventStreams } from './event-stream.ts';
+import { IdempotencyKeys } from './idempotency.ts';
 import { errorBody, refusalOf } from './refusal.ts';
-import type { Route } from './route.ts';
+import type { Caller, Route } from './route.ts';
 import { routes } from './routes.ts';
+import { Tokens } from './tokens.ts';
 import { Waiting } from './waiting.ts';
 
 export interface RestOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  /** Bearer token that requests must carry. */
+  /** A bearer token of role admin. */
   readonly token?: string | undefined;
+  /** Without it the server speaks plain HTTP. */
+  readonly tls?: TlsIdentity | undefined;
+  /** A proxy stands before it, which has TLS and names callers in X-Forwarded-For. */
+  readonly behindProxy: boolean;
+  /** Requests of one caller: for each second in the long run, and at once. */
+  readonly requestRate: number;
+  readonly requestBurst: number;
+  /** How long an Idempotency-Key is known, in milliseconds. */
+  readonly keysKept: number;
   /** Octets. */
   readonly bodyLimit: number;
   /** Milliseconds. */
   readonly waitLimit: number;
-  /** Requests that may wait at a time. */
+  /** Requests that may wait at a time, and streams that may be open. */
   readonly waiters: number;
+}
+
+/** PEM. */
+export interface TlsIdentity {
+  /** The leaf first. */
+  readonly certificate: string;
+  readonly key: string;
 }
 
 export interface RestServer {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   readonly port: number;
+  /** Shows another certificate from now on; throws RestError where it speaks plain HTTP, or key and certificate do not fit. */
+  showCertificate(tls: TlsIdentity): void;
   /** Ends waits, answers what is under way, then lets go of the port. */
   close(): Promise<void>;
 }
@@ -46,30 +72,44 @@ export class RestError extends Error {
   override readonly name = 'RestError';
 }
 
-/** Listens. Throws RestError where the port is taken, or the host is no loopback address and no token is set. */
+/** Keys past their time are looked for so often, in milliseconds. */
+const sweepEvery = 3600 * 1000;
+
+/** Listens. Throws RestError where the port is taken, or the host is no loopback address and TLS or a token is missing. */
 export async function startRest(desk: Desk, options: RestOptions): Promise<RestServer> {
-  if (options.token === undefined && !isLoopback(options.host)) {
-    throw new RestError(
-      `REST on ${options.host} needs a token: set rest.token, or listen on 127.0.0.1`,
-    );
-  }
+  const { clock, store, log } = desk;
+  const tokens = await Tokens.open(desk);
+  const strict = !isLoopback(options.host) || options.behindProxy;
+  refuseOpen(options, strict, tokens);
   const closing = new AbortController();
-  const waiting = new Waiting(desk.orders, desk.clock, options.waiters);
+  const waiting = new Waiting(desk.orders, clock, options.waiters);
+  const streams = new EventStreams(desk.orders, clock, options.waiters);
+  const keys = new IdempotencyKeys({ store, clock, kept: options.keysKept });
+  const admission = new Admission({
+    tokens,
+    token: options.token,
+    strict,
+    rate: options.requestRate,
+    burst: options.requestBurst,
+    clock,
+  });
   const app = fastify({
+    serverFactory: (handler) => serverOf(options.tls, handler),
     bodyLimit: options.bodyLimit,
     forceCloseConnections: 'idle',
-    requestTimeout: 30_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     // What no route was found for (a path that cannot be decoded) is answered like any other refusal.
     frameworkErrors: (error, request, reply) => refuse(desk.log, error, request, reply),
   });
-  const table = routes(desk, waiting, options.waitLimit);
-  const open = new Set(table.filter((route) => route.open).map((route) => route.path));
+  const table = routes({ desk, waiting, streams, keys, waitLimit: options.waitLimit }, tokens);
+  const callers = new WeakMap<object, Caller>();
+  const byUrl = new Map(table.map((one) => [`${one.method} ${one.path}`, one]));
   app.addHook('onRequest', async (request) => {
-    admit(request, options.token, open);
+    const due = byUrl.get(`${request.method} ${request.routeOptions.url ?? ''}`)?.role ?? 'read';
+    callers.set(request.raw, admission.admit(knockOf(request, options.behindProxy), due));
   });
   readJson(app);
-  for (const route of table) serve(app, route, closing.signal);
+  for (const route of table) serve(app, route, callers, closing.signal);
   app.setNotFoundHandler((request) => {
     throw unknownRoute(table, request);
   });
@@ -78,12 +118,16 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
   const bound = app.server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  const stopSweeping = sweepNowAndThen(keys, clock, log);
   return {
-    url: `http://${host}:${port}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     port,
+    showCertificate: (tls) => showCertificate(app.server, tls),
     async close() {
+      stopSweeping();
       closing.abort();
       waiting.close();
+      streams.close();
       await app.close();
     },
   };
@@ -105,34 +149,6 @@ async function listen(app: FastifyInstance, { host, port }: RestOptions): Promis
   }
 }
 
-/** Throws ApiError 401 without the token, or 403 where a web page on this machine has been led here. */
-function admit(
-  { headers, routeOptions }: FastifyRequest,
-  token: string | undefined,
-  open: ReadonlySet<string>,
-): void {
-  if (token === undefined) {
-    // Without a token, the Host header tells a program here from a page whose name was rebound to this address.
-    const host = (headers.host ?? '').replace(/:[0-9]+$/, '').replace(/^\[(.*)\]$/, '$1');
-    if (isLoopback(host)) return;
-    throw new ApiError(
-      403,
-      'forbidden',
-      'ask for 127.0.0.1 or localhost, or set rest.token',
-      'Host',
-    );
-  }
-  if (open.has(routeOptions.url ?? '')) return;
-  const [, given] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
-  if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return;
-  const complaint = given === undefined ? 'a bearer token is needed' : 'this is not the token';
-  throw new ApiError(401, 'unauthorized', complaint, 'Authorization');
-}
-
-function digest(text: string): Uint8Array {
-  return createHash('sha256').update(text).digest();
-}
-
 /** Bodies are application/json, or none; anything else is answered 415. */
 function readJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
@@ -143,7 +159,12 @@ function readJson(app: FastifyInstance): void {
   });
 }
 
-function serve(app: FastifyInstance, route: Route, closing: AbortSignal): void {
+function serve(
+  app: FastifyInstance,
+  route: Route,
+  callers: WeakMap<object, Caller>,
+  closing: AbortSignal,
+): void {
   app.route<{ Params: Record<string, string> }>({
     method: route.method,
     url: route.path,
@@ -151,18 +172,105 @@ function serve(app: FastifyInstance, route: Route, closing: AbortSignal): void {
     async handler(request, reply) {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      const { status, body, location, type } = await route.answer({
+      const {
+        status,
+        body,
+        headers = {},
+        type,
+      } = await route.answer({
         params: request.params,
         query: request.query,
         body: request.body,
+        header: (name) => headerOf(request, name),
+        caller: callers.get(request.raw) ?? { id: 'anyone', role: 'open' },
         signal: AbortSignal.any([gone.signal, closing]),
       });
-      if (location !== undefined) reply.header('location', location);
+      reply.headers(headers);
       if (type !== undefined) reply.type(type);
       reply.status(status).header('cache-control', 'no-store');
-      return reply.send(body);
+      return reply.send(isStream(body) ? Readable.from(body) : body);
     },
   });
+}
+
+function isStream(body: unknown): body is AsyncIterable<string> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+function headerOf({ headers }: FastifyRequest, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** What is looked at before a request is let in; behind a proxy, the address that the proxy itself has seen. */
+function knockOf(request: FastifyRequest, behindProxy: boolean): Knock {
+  const seen = behindProxy ? headerOf(request, 'x-forwarded-for')?.split(',').at(-1) : undefined;
+  return {
+    authorization: request.headers.authorization,
+    host: request.headers.host,
+    site: headerOf(request, 'sec-fetch-site'),
+    address: seen?.trim() || (request.socket.remoteAddress ?? ''),
+  };
+}
+
+/** Throws RestError where anybody on the way could read along, or anybody come in. */
+function refuseOpen(
+  { host, tls, token, behindProxy }: RestOptions,
+  strict: boolean,
+  tokens: Tokens,
+): void {
+  if (!strict) return;
+  if (tls === undefined && !behindProxy) {
+    throw new RestError(
+      `REST on ${host} needs TLS: set rest.certificate and rest.key; or listen on 127.0.0.1; or, where a proxy ` +
+        'with TLS stands before it, set rest.behindProxy',
+    );
+  }
+  if (token === undefined && !tokens.anyAdmin) {
+    throw new RestError(
+      `REST on ${host} needs a token: set rest.token, or, on 127.0.0.1, make one of role admin first (eim token add)`,
+    );
+  }
+}
+
+function serverOf(tls: TlsIdentity | undefined, handler: RequestListener): Server {
+  const options = { requestTimeout: 30_000 };
+  if (tls === undefined) return createServer(options, handler);
+  try {
+    return createTlsServer({ ...options, cert: tls.certificate, key: tls.key }, handler);
+  } catch (cause) {
+    throw unfit(cause);
+  }
+}
+
+function showCertificate(server: Server | TlsServer, tls: TlsIdentity): void {
+  if (!('setSecureContext' in server)) {
+    throw new RestError('REST speaks plain HTTP: a certificate is shown from the next start on');
+  }
+  try {
+    server.setSecureContext({ cert: tls.certificate, key: tls.key });
+  } catch (cause) {
+    throw unfit(cause);
+  }
+}
+
+function unfit(cause: unknown): RestError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new RestError(`rest.certificate and rest.key cannot be used: ${why}`, { cause });
+}
+
+function sweepNowAndThen(keys: IdempotencyKeys, clock: Clock, log: Log): Cancel {
+  let stop: Cancel = () => {};
+  const turn = (): void => {
+    stop = clock.after(sweepEvery, () => {
+      keys.sweep().catch((error: unknown) => {
+        log.error('sweep of keys failed', { error: String(error) });
+      });
+      turn();
+    });
+  };
+  turn();
+  return () => stop();
 }
 
 function unknownRoute(table: readonly Route[], { method, url }: FastifyRequest): ApiError {
@@ -200,6 +308,7 @@ function refuse(log: Log, error: unknown, request: FastifyRequest, reply: Fastif
     log.debug('request refused', { route, status, field, message });
   }
   if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
+  if (refusal.retryAfter !== undefined) reply.header('retry-after', String(refusal.retryAfter));
   reply.status(refusal.status).send(errorBody(refusal));
 }
 

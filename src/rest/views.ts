@@ -2,7 +2,12 @@
 import { addressText } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
 import type { DeviceView as KnownDevice } from '../fleet/device.ts';
-import { counterWarning, type EuiccRecord, largestCounter } from '../fleet/euiccs.ts';
+import {
+  counterWarning,
+  type EuiccRecord,
+  largestCounter,
+  type ProfileRecord,
+} from '../fleet/euiccs.ts';
 import type { Origin } from '../fleet/knowledge.ts';
 import { pollInterval } from '../fleet/poll-times.ts';
 import { levelOf } from '../fleet/protocol-level.ts';
@@ -16,6 +21,7 @@ import { bothIccids } from './api/ids.ts';
 import type { InfoView } from './api/info.ts';
 import type { NotificationView } from './api/notifications.ts';
 import type { OrderView } from './api/orders.ts';
+import type { FleetProfileView, ProfileView } from './api/profiles.ts';
 import type { Info, Notification, PeerConnection } from './desk.ts';
 import { readableOutcome, stepViews } from './order-steps.ts';
 import { readableData } from './readable-data.ts';
@@ -99,11 +105,7 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
     ...(profiles === undefined
       ? {}
       : {
-          profiles: profiles.list.map(({ iccid, isdpAid, ...profile }) => ({
-            ...bothIccids(iccid),
-            ...(isdpAid === undefined ? {} : { isdpAid: toHex(isdpAid) }),
-            ...profile,
-          })),
+          profiles: profiles.list.map(profileView),
           profilesAt: time(profiles.since),
           ...(profiles.partial === true ? { profilesPartial: true } : {}),
         }),
@@ -115,6 +117,22 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
     ...(lastPeer === undefined ? {} : { lastPeer }),
     ...pollView(euicc),
   };
+}
+
+function profileView({ iccid, isdpAid, ...profile }: ProfileRecord): ProfileView {
+  return {
+    ...bothIccids(iccid),
+    ...(isdpAid === undefined ? {} : { isdpAid: toHex(isdpAid) }),
+    ...profile,
+  };
+}
+
+/** Its profiles as some of the fleet's, by ICCID. */
+export function profileViews({ eid, profiles }: EuiccRecord): readonly FleetProfileView[] {
+  const { list = [], since = 0 } = profiles ?? {};
+  return list
+    .map((profile) => ({ eid, ...profileView(profile), told: time(since) }))
+    .sort((a, b) => (a.efIccid < b.efIccid ? -1 : 1));
 }
 
 /** How facts are known; a token that nobody told is the one of a new eUICC. */

@@ -18,6 +18,7 @@ import type {
 } from '../../src/rest/desk.ts';
 import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
 import { EimSigner } from '../../src/trust/eim-signer.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { testBox } from '../support/box.ts';
@@ -132,10 +133,13 @@ export interface Running {
   close(): Promise<void>;
 }
 
-export async function run(options: Partial<RestOptions> = {}): Promise<Running> {
-  const store = new MemoryStore();
+export async function run(
+  options: Partial<RestOptions> = {},
+  store: Store = new MemoryStore(),
+): Promise<Running> {
   const common = { store, clock: systemClock, log: silentLog() };
   const desk = {
+    store,
     orders: new Orders({ ...common, random: seededRandom(1), box: testBox() }),
     euiccs: new Euiccs(common),
     quirks: new Quirks(common),
@@ -154,6 +158,10 @@ export async function run(options: Partial<RestOptions> = {}): Promise<Running> 
   const rest = await startRest(desk, {
     host: '127.0.0.1',
     port: 0,
+    behindProxy: false,
+    requestRate: 10_000,
+    requestBurst: 10_000,
+    keysKept: 60_000,
     bodyLimit: 65_536,
     waitLimit: 10_000,
     waiters: 4,

@@ -33,7 +33,15 @@ describe('REST: who is let in', () => {
   });
 
   it('refuses to listen elsewhere without one', async () => {
-    await assert.rejects(run({ host: '0.0.0.0' }), /0\.0\.0\.0 needs a token/);
+    await assert.rejects(run({ host: '0.0.0.0', behindProxy: true }), /0\.0\.0\.0 needs a token/);
+    await assert.rejects(run({ behindProxy: true }), /127\.0\.0\.1 needs a token/);
+  });
+
+  it('refuses to listen elsewhere without TLS, a token or not', async () => {
+    await assert.rejects(run({ host: '0.0.0.0', token }), {
+      name: 'RestError',
+      message: /0\.0\.0\.0 needs TLS: set rest\.certificate and rest\.key/,
+    });
   });
 
   it('says which port is taken, and which setting to change', async () => {
@@ -46,14 +54,14 @@ describe('REST: who is let in', () => {
 
   it('says that an address is not this machine’s', async () => {
     // TEST-NET-1 (RFC 5737) is nobody's.
-    await assert.rejects(run({ host: '192.0.2.1', token }), {
+    await assert.rejects(run({ host: '192.0.2.1', token, behindProxy: true }), {
       name: 'RestError',
       message: /EADDRNOTAVAIL.*set rest\.host and rest\.port to an address of this machine/,
     });
   });
 
   it('asks for the token where one is set, but for the health', async () => {
-    const { url } = await started({ host: '0.0.0.0', token });
+    const { url } = await started({ host: '0.0.0.0', token, behindProxy: true });
     const local = url.replace('0.0.0.0', '127.0.0.1');
     for (const headers of [
       {},

@@ -10,39 +10,41 @@ export const ConnectionQuery = z.strictObject({
 });
 
 /** GET /v1/dtls/:id: a DTLS connection in memory. Octets in hex. */
-export interface ConnectionView {
-  readonly id: string;
+export const ConnectionView = z.strictObject({
+  id: z.string(),
   /** Asleep: not heard of for a while, and kept as octets until it is. */
-  readonly state: 'awake' | 'asleep';
+  state: z.enum(['awake', 'asleep']),
   /** `192.0.2.1:40000`, where it was last heard from. */
-  readonly address: string;
-  readonly credential: 'psk' | 'certificate' | 'rawPublicKey' | 'anonymous';
+  address: z.string(),
+  credential: z.enum(['psk', 'certificate', 'rawPublicKey', 'anonymous']),
   /** Who the device proved to be. */
-  readonly identity?: string;
-  readonly suite: string;
+  identity: z.string().exactOptional(),
+  suite: z.string(),
   /** The connection ID (RFC 9146) in what the device sends, and in what it gets. */
-  readonly cid?: string;
-  readonly peerCid?: string;
+  cid: z.string().exactOptional(),
+  peerCid: z.string().exactOptional(),
   /** When its handshake was done. */
-  readonly began: string;
-  readonly lastContact: string;
+  began: z.iso.datetime(),
+  lastContact: z.iso.datetime(),
   /** How often its address changed. */
-  readonly moves: number;
-  readonly datagramsIn: number;
-  readonly datagramsOut: number;
-  readonly octetsIn: number;
-  readonly octetsOut: number;
+  moves: z.number(),
+  datagramsIn: z.number(),
+  datagramsOut: z.number(),
+  octetsIn: z.number(),
+  octetsOut: z.number(),
   /** Records dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
-}
+  drops: z.record(z.string(), z.number()),
+});
+export type ConnectionView = z.infer<typeof ConnectionView>;
 
-export interface ConnectionList {
-  readonly connections: readonly ConnectionView[];
+export const ConnectionList = z.strictObject({
+  connections: z.array(ConnectionView).readonly(),
   /** As in OrderList. */
-  readonly next?: string;
-  readonly handshakes: number;
-  readonly awake: number;
-  readonly asleep: number;
+  next: z.string().exactOptional(),
+  handshakes: z.number(),
+  awake: z.number(),
+  asleep: z.number(),
   /** Sessions in memory that may be resumed by ID. */
-  readonly sessions: number;
-}
+  sessions: z.number(),
+});
+export type ConnectionList = z.infer<typeof ConnectionList>;

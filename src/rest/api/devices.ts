@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { addressText, parseAddress } from '../../base/address.ts';
 import { toHex } from '../../base/bytes.ts';
 import { hexText } from '../checks.ts';
-import type { ErrorBody } from './errors.ts';
+import { ErrorBody } from './errors.ts';
 import { eidText } from './ids.ts';
 import { queryNumber } from './query.ts';
 
@@ -109,46 +109,52 @@ export const DeviceQuery = z.strictObject({
 });
 
 /** GET /v1/devices/:identity: without keys. */
-export interface DeviceView {
-  readonly identity: string;
-  readonly eids: readonly string[];
-  readonly added: string;
-  readonly note?: string;
+export const DeviceView = z.strictObject({
+  identity: z.string(),
+  eids: z.array(z.string()).readonly(),
+  added: z.iso.datetime(),
+  note: z.string().exactOptional(),
   /** `192.0.2.7:5684`: where it may be pushed to. */
-  readonly address?: string;
+  address: z.string().exactOptional(),
   /** `rotating`: it has a new one and has not used it yet. */
-  readonly psk: 'none' | 'one' | 'rotating';
+  psk: z.enum(['none', 'one', 'rotating']),
   /** SHA-256 of pinned certificates, in hex. */
-  readonly certificates?: readonly string[];
+  certificates: z.array(z.string()).readonly().exactOptional(),
   /** SHA-256 of pinned keys (SubjectPublicKeyInfo), in hex. */
-  readonly publicKeys?: readonly string[];
-  readonly chain?: boolean;
+  publicKeys: z.array(z.string()).readonly().exactOptional(),
+  chain: z.boolean().exactOptional(),
   /** Since then none of its credentials is taken. */
-  readonly revoked?: string;
-}
+  revoked: z.iso.datetime().exactOptional(),
+});
+export type DeviceView = z.infer<typeof DeviceView>;
 
 /** POST /v1/devices, and …/rotate: the only answers that hold the key, in hex; absent where the device has none. */
-export interface NewDeviceView extends DeviceView {
-  readonly key?: string;
-}
+export const NewDeviceView = DeviceView.extend({
+  key: z.string().exactOptional(),
+});
+export type NewDeviceView = z.infer<typeof NewDeviceView>;
 
-export interface DeviceList {
-  readonly devices: readonly DeviceView[];
+export const DeviceList = z.strictObject({
+  devices: z.array(DeviceView).readonly(),
   /** As in OrderList. */
-  readonly next?: string;
-}
-
-/** POST /v1/devices/batch: one entry for each device, in order. */
-export interface DeviceBatchView {
-  readonly results: readonly DeviceResult[];
-}
+  next: z.string().exactOptional(),
+});
+export type DeviceList = z.infer<typeof DeviceList>;
 
 /** `unchanged`: it was there already, the same in every member. */
-export type DeviceResult =
-  | {
-      readonly status: 'added' | 'replaced' | 'unchanged';
-      readonly identity: string;
-      /** Only where it was made here. */
-      readonly key?: string;
-    }
-  | ({ readonly status: 'refused' } & ErrorBody['error']);
+export const DeviceResult = z.union([
+  z.strictObject({
+    status: z.enum(['added', 'replaced', 'unchanged']),
+    identity: z.string(),
+    /** Only where it was made here. */
+    key: z.string().exactOptional(),
+  }),
+  ErrorBody.shape.error.extend({ status: z.literal('refused') }),
+]);
+export type DeviceResult = z.infer<typeof DeviceResult>;
+
+/** POST /v1/devices/batch: one entry for each device, in order. */
+export const DeviceBatchView = z.strictObject({
+  results: z.array(DeviceResult).readonly(),
+});
+export type DeviceBatchView = z.infer<typeof DeviceBatchView>;

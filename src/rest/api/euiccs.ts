@@ -1,9 +1,9 @@
 /** eUICCs: what /v1 takes and what it answers. */
 import { z } from 'zod';
-import type { Sureness, Topic } from '../../fleet/knowledge.ts';
+import { type Sureness, sureness, topics } from '../../fleet/knowledge.ts';
 import { euiccKey } from '../euicc-key.ts';
 import { eidText } from './ids.ts';
-import type { ProfileView } from './profiles.ts';
+import { ProfileView } from './profiles.ts';
 import { queryNumber } from './query.ts';
 
 /** GET /v1/euiccs: those after an EID, in the order of EIDs. */
@@ -44,90 +44,113 @@ export const EuiccChange = z.strictObject({
 });
 export type EuiccChange = z.infer<typeof EuiccChange>;
 
+export type { Sureness };
+
+export const KnownView = z.strictObject({
+  since: z.iso.datetime(),
+  /** For people. */
+  source: z.string(),
+  /** `proven` by a signature, `reported` unsigned, `inferred`, or `set` by the operator. */
+  sure: z.enum(sureness),
+});
+export type KnownView = z.infer<typeof KnownView>;
+
+export const DoubtView = z.strictObject({
+  since: z.iso.datetime(),
+  why: z.string(),
+  /** How often the eIM has asked because of it. */
+  asked: z.number(),
+});
+export type DoubtView = z.infer<typeof DoubtView>;
+
+export const CertificateView = z.strictObject({
+  subject: z.string(),
+  issuer: z.string(),
+  serialNumber: z.string(),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  /** Hex. */
+  der: z.string(),
+});
+export type CertificateView = z.infer<typeof CertificateView>;
+
 /** GET /v1/euiccs/:eid. Octets in hex. */
-export interface EuiccView {
-  readonly eid: string;
-  readonly counterValue: number;
+export const EuiccView = z.strictObject({
+  eid: z.string(),
+  counterValue: z.number(),
   /** Only where it is time to give the eUICC a new one. */
-  readonly counterLeft?: number;
-  readonly associationToken: number;
-  readonly consumerEuicc: boolean;
-  readonly signAlgo: string;
+  counterLeft: z.number().exactOptional(),
+  associationToken: z.number(),
+  consumerEuicc: z.boolean(),
+  signAlgo: z.string(),
   /** Without it the eUICC's results cannot be verified yet. */
-  readonly signPubKey?: string;
+  signPubKey: z.string().exactOptional(),
   /** The version of SGP.32 that its device speaks, and how that is known: `assumed: nothing tells it`. */
-  readonly level: string;
-  readonly levelFrom: string;
+  level: z.string(),
+  levelFrom: z.string(),
   /**
    * What the eUICC's results are believed for: `certificates` up to a CI root, the key that the `operator` set; `none`
    * while its key is not known; `unproven`: they are believed without proof (consumerEuicc).
    */
-  readonly proof: 'certificates' | 'operator' | 'none' | 'unproven';
-  readonly stateChangeCauseList: readonly string[];
-  readonly profiles?: readonly ProfileView[];
+  proof: z.enum(['certificates', 'operator', 'none', 'unproven']),
+  stateChangeCauseList: z.array(z.string()).readonly(),
+  profiles: z.array(ProfileView).readonly().exactOptional(),
   /** When the eUICC told them. */
-  readonly profilesAt?: string;
+  profilesAt: z.iso.datetime().exactOptional(),
   /** They were never listed whole: there may be others. */
-  readonly profilesPartial?: true;
+  profilesPartial: z.literal(true).exactOptional(),
   /** eIMs that it is associated with. */
-  readonly eims?: readonly { readonly eimId: string; readonly eimIdType?: string }[];
-  readonly eimsAt?: string;
-  readonly defaultSmdpAddress?: string;
-  readonly rootSmdsAddress?: string;
+  eims: z
+    .array(
+      z.strictObject({
+        eimId: z.string(),
+        eimIdType: z.string().exactOptional(),
+      }),
+    )
+    .readonly()
+    .exactOptional(),
+  eimsAt: z.iso.datetime().exactOptional(),
+  defaultSmdpAddress: z.string().exactOptional(),
+  rootSmdsAddress: z.string().exactOptional(),
   /** As the standard names their members; what cannot be read is hex. */
-  readonly euiccInfo1?: unknown;
-  readonly euiccInfo2?: unknown;
-  readonly ipaCapabilities?: unknown;
-  readonly deviceInfo?: unknown;
+  euiccInfo1: z.unknown().exactOptional(),
+  euiccInfo2: z.unknown().exactOptional(),
+  ipaCapabilities: z.unknown().exactOptional(),
+  deviceInfo: z.unknown().exactOptional(),
   /** Checked up to a CI root. */
-  readonly euiccCertificate?: CertificateView;
-  readonly eumCertificate?: CertificateView;
+  euiccCertificate: CertificateView.exactOptional(),
+  eumCertificate: CertificateView.exactOptional(),
   /** How what is known is known, by the names of the members above. */
-  readonly known: Readonly<Record<string, KnownView>>;
+  known: z.record(z.string(), KnownView),
   /** What is not to be relied on until the eUICC has told anew. */
-  readonly doubts: { readonly [About in Topic]?: DoubtView };
+  doubts: z.partialRecord(z.enum(topics), DoubtView),
   /** A package that left and whose result has not come. */
-  readonly outstanding?: { readonly order: string; readonly counterValue?: number };
-  readonly lastStateChange?: { readonly cause: string; readonly at: string };
-  readonly added: string;
-  readonly firstContact?: string;
-  readonly lastContact?: string;
-  readonly lastPeer?: string;
+  outstanding: z
+    .strictObject({
+      order: z.string(),
+      counterValue: z.number().exactOptional(),
+    })
+    .exactOptional(),
+  lastStateChange: z
+    .strictObject({
+      cause: z.string(),
+      at: z.iso.datetime(),
+    })
+    .exactOptional(),
+  added: z.iso.datetime(),
+  firstContact: z.iso.datetime().exactOptional(),
+  lastContact: z.iso.datetime().exactOptional(),
+  lastPeer: z.string().exactOptional(),
   /** Seconds from one call of the device to the next, as a rule; learned from its polls. */
-  readonly pollInterval?: number;
+  pollInterval: z.number().exactOptional(),
   /** When it is expected to call again, by that. */
-  readonly nextContact?: string;
-}
+  nextContact: z.iso.datetime().exactOptional(),
+});
+export type EuiccView = z.infer<typeof EuiccView>;
 
-export type { Sureness };
-
-export interface KnownView {
-  readonly since: string;
-  /** For people. */
-  readonly source: string;
-  /** `proven` by a signature, `reported` unsigned, `inferred`, or `set` by the operator. */
-  readonly sure: Sureness;
-}
-
-export interface DoubtView {
-  readonly since: string;
-  readonly why: string;
-  /** How often the eIM has asked because of it. */
-  readonly asked: number;
-}
-
-export interface CertificateView {
-  readonly subject: string;
-  readonly issuer: string;
-  readonly serialNumber: string;
-  readonly notBefore: string;
-  readonly notAfter: string;
-  /** Hex. */
-  readonly der: string;
-}
-
-export interface EuiccList {
-  readonly euiccs: readonly EuiccView[];
+export const EuiccList = z.strictObject({
+  euiccs: z.array(EuiccView).readonly(),
   /** As in OrderList. */
-  readonly next?: string;
-}
+  next: z.string().exactOptional(),
+});
+export type EuiccList = z.infer<typeof EuiccList>;

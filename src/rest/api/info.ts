@@ -12,22 +12,26 @@ export const InfoQuery = z.strictObject({
 });
 
 /** GET /v1/info. Octets in hex, certificates in PEM. */
-export interface InfoView {
-  readonly version: string;
-  readonly hostname: string;
-  readonly started: string;
-  readonly eimId: string;
-  readonly eimFqdn?: string;
-  readonly coaps: { readonly host: string; readonly port: number };
+export const InfoView = z.strictObject({
+  version: z.string(),
+  hostname: z.string(),
+  started: z.iso.datetime(),
+  eimId: z.string(),
+  eimFqdn: z.string().exactOptional(),
+  coaps: z.strictObject({
+    host: z.string(),
+    port: z.number(),
+  }),
   /** EimConfigurationData (SGP.32 2.11.1.1.1), `30…`. */
-  readonly eimConfigurationData: string;
+  eimConfigurationData: z.string(),
   /** AddInitialEimRequest (SGP.32 5.9.4), `BF57…`. */
-  readonly addInitialEimRequest: string;
+  addInitialEimRequest: z.string(),
   /** Public key or certificate that eUICC Packages are verified with. */
-  readonly eimCertificate: string;
-  readonly tlsCertificate: string;
+  eimCertificate: z.string(),
+  tlsCertificate: z.string(),
   /** What was dropped since the start, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
+  drops: z.record(z.string(), z.number()),
   /** What is switched off that keeps others out, for people. */
-  readonly warnings: readonly string[];
-}
+  warnings: z.array(z.string()).readonly(),
+});
+export type InfoView = z.infer<typeof InfoView>;

@@ -1,6 +1,6 @@
 /** Notifications, as /v1 answers them. */
 import { z } from 'zod';
-import { type BothIccids, eidText } from './ids.ts';
+import { eidText } from './ids.ts';
 import { queryNumber } from './query.ts';
 
 /** GET /v1/notifications: those after an id, in the order of EIDs and of their sequence numbers. */
@@ -12,38 +12,44 @@ export const NotificationQuery = z.strictObject({
 });
 
 /** GET /v1/notifications/:id: a notification of a eUICC that its SM-DP+ does not have yet. */
-export interface NotificationView extends Partial<BothIccids> {
+export const NotificationView = z.strictObject({
+  iccid: z.string().exactOptional(),
+  efIccid: z.string().exactOptional(),
   /** `<eid>-<seqNumber>-<address>`. */
-  readonly id: string;
-  readonly eid: string;
-  readonly seqNumber: number;
+  id: z.string(),
+  eid: z.string(),
+  seqNumber: z.number(),
   /** As the standard names it: `notificationEnable`. */
-  readonly operation: string;
+  operation: z.string(),
   /** Where it is taken. */
-  readonly address: string;
+  address: z.string(),
   /** Where the eUICC says that it belongs. */
-  readonly announcedAddress: string;
+  announcedAddress: z.string(),
   /** Refused: the SM-DP+ has read it and will not have it; only retry takes it there again. */
-  readonly state: 'waiting' | 'refused';
-  readonly received: string;
+  state: z.enum(['waiting', 'refused']),
+  received: z.iso.datetime(),
   /** How often it was taken there. */
-  readonly tries: number;
-  readonly lastTry?: string;
+  tries: z.number(),
+  lastTry: z.iso.datetime().exactOptional(),
   /** No sooner than then. */
-  readonly nextTry?: string;
+  nextTry: z.iso.datetime().exactOptional(),
   /** What came of the last try. */
-  readonly reason?: string;
+  reason: z.string().exactOptional(),
   /** As ES9+ carries it, hex. */
-  readonly pendingNotification: string;
-}
+  pendingNotification: z.string(),
+});
+export type NotificationView = z.infer<typeof NotificationView>;
 
-export interface NotificationList {
-  readonly notifications: readonly NotificationView[];
+export const NotificationList = z.strictObject({
+  notifications: z.array(NotificationView).readonly(),
   /** As in OrderList. */
-  readonly next?: string;
-}
+  next: z.string().exactOptional(),
+});
+export type NotificationList = z.infer<typeof NotificationList>;
 
 /** POST /v1/notifications/:id/retry. */
-export type NotificationRetryView =
-  | { readonly delivered: true }
-  | { readonly delivered: false; readonly notification: NotificationView };
+export const NotificationRetryView = z.discriminatedUnion('delivered', [
+  z.strictObject({ delivered: z.literal(true) }),
+  z.strictObject({ delivered: z.literal(false), notification: NotificationView }),
+]);
+export type NotificationRetryView = z.infer<typeof NotificationRetryView>;

@@ -91,9 +91,21 @@ export const OrderBatch = z.strictObject({
   dryRun: z.boolean().exactOptional(),
 });
 
-/** Of one order of a batch: it, `accepted` where it would be (dryRun), or why it is refused. */
+/** One order of a batch, with a key of its own where it is to be placed once however often it is posted. */
+export const BatchedOrder = OrderSubmission.extend({
+  idempotencyKey: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be of 1 to 255 visible ASCII characters, such as a UUID')
+    .exactOptional(),
+});
+
+/** Of one order of a batch: it (`before`: as its key placed it before), `accepted` where it would be (dryRun), or why it is refused. */
 export const OrderResult = z.union([
-  z.strictObject({ order: OrderView }),
+  z.strictObject({
+    order: OrderView,
+    /** Its key placed it before. */
+    before: z.literal(true).exactOptional(),
+  }),
   z.strictObject({ accepted: z.literal(true) }),
   ErrorBody,
 ]);

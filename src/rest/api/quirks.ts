@@ -1,39 +1,48 @@
 /** Deviations of devices, as /v1 answers them. */
+import { z } from 'zod';
 
 /** One deviation of one eUICC's device. */
-export interface QuirkView {
-  readonly name: string;
-  readonly about: string;
-  readonly count: number;
-  readonly first: string;
-  readonly last: string;
+export const QuirkView = z.strictObject({
+  name: z.string(),
+  about: z.string(),
+  count: z.number(),
+  first: z.iso.datetime(),
+  last: z.iso.datetime(),
   /** Where in the message it last was. */
-  readonly where: string;
-}
+  where: z.string(),
+});
+export type QuirkView = z.infer<typeof QuirkView>;
 
 /** GET /v1/euiccs/:eid/quirks. */
-export interface QuirksOfEuicc {
-  readonly eid: string;
-  readonly quirks: readonly QuirkView[];
-}
+export const QuirksOfEuicc = z.strictObject({
+  eid: z.string(),
+  quirks: z.array(QuirkView).readonly(),
+});
+export type QuirksOfEuicc = z.infer<typeof QuirksOfEuicc>;
 
 /** One deviation of the eUICCs of one EUM. */
-export interface QuirkOfEumView {
+export const QuirkOfEumView = z.strictObject({
   /** The first 8 digits of their EIDs. */
-  readonly eum: string;
-  readonly name: string;
-  readonly euiccs: number;
-  readonly count: number;
-  readonly first: string;
-  readonly last: string;
-}
+  eum: z.string(),
+  name: z.string(),
+  euiccs: z.number(),
+  count: z.number(),
+  first: z.iso.datetime(),
+  last: z.iso.datetime(),
+});
+export type QuirkOfEumView = z.infer<typeof QuirkOfEumView>;
 
 /** GET /v1/quirks: those met, and all that are known. */
-export interface QuirkOverview {
-  readonly eums: readonly QuirkOfEumView[];
-  readonly known: readonly {
-    readonly name: string;
-    readonly about: string;
-    readonly evidence: string;
-  }[];
-}
+export const QuirkOverview = z.strictObject({
+  eums: z.array(QuirkOfEumView).readonly(),
+  known: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        about: z.string(),
+        evidence: z.string(),
+      }),
+    )
+    .readonly(),
+});
+export type QuirkOverview = z.infer<typeof QuirkOverview>;

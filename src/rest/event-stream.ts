@@ -1,0 +1,141 @@
+/** The events of orders as a stream: what is kept since a cursor, then what happens. */
+import type { Clock } from '../base/clock.ts';
+import type { Eid } from '../messages/ids.ts';
+import type { NumberedChange } from '../orders/events.ts';
+import { ApiError } from './api/errors.ts';
+import type { EventView, GapView } from './api/events.ts';
+import type { Desk } from './desk.ts';
+
+/** Media type of server-sent events (WHATWG HTML, 9.2). */
+export const streamType = 'text/event-stream';
+
+/** Events read at a time. */
+const page = 256;
+/** Milliseconds of silence before a comment: less than proxies wait. */
+const heartbeat = 15_000;
+/** Milliseconds after which a client that lost the stream comes back. */
+const retry = 2000;
+
+export interface StreamWish {
+  /** The number of the last event that is known. */
+  readonly after: number;
+  readonly eid?: Eid | undefined;
+  /** Of this order alone; the stream ends when it is done. */
+  readonly order?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export class EventStreams {
+  readonly #orders: Desk['orders'];
+  readonly #clock: Clock;
+  readonly #most: number;
+  readonly #wakers = new Set<() => void>();
+  #open = 0;
+  readonly #stop: () => void;
+
+  /** `most`: streams that may be open at a time. */
+  constructor(orders: Desk['orders'], clock: Clock, most: number) {
+    this.#orders = orders;
+    this.#clock = clock;
+    this.#most = most;
+    this.#stop = orders.onChange(() => this.#wake());
+  }
+
+  /** The text of a stream. Throws ApiError 503 where too many are open. */
+  open(wish: StreamWish): AsyncIterable<string> {
+    if (this.#open >= this.#most) {
+      const complaint = `${this.#most} streams are open already: close some, or raise rest.waiters`;
+      throw new ApiError(503, 'busy', complaint, undefined, 10);
+    }
+    this.#open++;
+    const end = once(() => this.#open--);
+    wish.signal.addEventListener('abort', end, { once: true });
+    return this.#text(wish, end);
+  }
+
+  /** Lets go of the orders. */
+  close(): void {
+    this.#stop();
+    this.#wake();
+  }
+
+  async *#text({ after, eid, order, signal }: StreamWish, end: () => void): AsyncGenerator<string> {
+    const { events } = this.#orders;
+    let cursor = after;
+    try {
+      yield `retry: ${retry}\n\n`;
+      const oldest = order === undefined ? await events.oldest() : undefined;
+      if (cursor > 0 && oldest !== undefined && oldest > cursor + 1) {
+        const gap: GapView = { oldest };
+        yield `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
+      }
+      while (!signal.aborted) {
+        const turn = this.#turn(signal);
+        const found = await events.list({
+          after: cursor,
+          limit: page,
+          ...(order === undefined ? {} : { order }),
+        });
+        for (const change of found) {
+          cursor = change.number;
+          if (eid === undefined || change.eid === eid) yield eventText(change);
+        }
+        const more = found.length === page;
+        const ended = !more && order !== undefined && found.at(-1)?.state === 'done';
+        if (more || ended) turn.over();
+        if (ended) return;
+        if ((await turn.promise) === 'silence') yield ': \n\n';
+      }
+    } finally {
+      end();
+    }
+  }
+
+  #wake(): void {
+    const wakers = [...this.#wakers];
+    this.#wakers.clear();
+    for (const waker of wakers) waker();
+  }
+
+  /** The next change of any order, or silence for a while, or the end; begun before the read, so that none is missed. */
+  #turn(signal: AbortSignal): {
+    readonly promise: Promise<'change' | 'silence'>;
+    readonly over: () => void;
+  } {
+    let settle: (what: 'change' | 'silence') => void = () => {};
+    const promise = new Promise<'change' | 'silence'>((resolve) => {
+      settle = resolve;
+    });
+    const over = (): void => {
+      cancel();
+      this.#wakers.delete(over);
+      signal.removeEventListener('abort', over);
+      settle('change');
+    };
+    const cancel = this.#clock.after(heartbeat, () => {
+      this.#wakers.delete(over);
+      signal.removeEventListener('abort', over);
+      settle('silence');
+    });
+    this.#wakers.add(over);
+    if (signal.aborted) over();
+    else signal.addEventListener('abort', over, { once: true });
+    return { promise, over };
+  }
+}
+
+function eventText(change: NumberedChange): string {
+  return `id: ${change.number}\nevent: order\ndata: ${JSON.stringify(eventView(change))}\n\n`;
+}
+
+export function eventView({ number, at, ...change }: NumberedChange): EventView {
+  return { id: number, at: new Date(at).toISOString(), ...change };
+}
+
+function once(run: () => void): () => void {
+  let ran = false;
+  return () => {
+    if (!ran) run();
+    ran = true;
+  };
+}
