@@ -10,6 +10,8 @@ import {
   CancelSessionResponseEsipa,
 } from '../messages/profile-download.ts';
 import { CancelSessionReason, CancelSessionResponse } from '../messages/rsp.ts';
+import { type Finish, OrderError } from '../orders/orders.ts';
+import type { Change } from '../store/store.ts';
 import { verifyEcdsa } from '../trust/ecdsa.ts';
 import type { Caller, Eim } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
@@ -66,8 +68,25 @@ async function cancel(
     return failed(failing, error, refuse, keep);
   }
   const answer = CancelSessionResponseEsipa.encode({ type: 'cancelSessionOk', value: {} });
-  await endOrder(eim, orderId, ending(said), keep(answer));
+  await end(eim, orderId, ending(said), keep(answer));
   return answer;
+}
+
+/** Ends the order; where something else has, such as the eIM's own refusal, its history tells of the cancellation. */
+async function end(
+  eim: Eim,
+  orderId: string,
+  finish: Finish,
+  also: readonly Change[],
+): Promise<void> {
+  const order = await eim.orders.get(orderId);
+  if (order?.state.at !== 'done') return endOrder(eim, orderId, finish, also);
+  try {
+    await eim.orders.toldLate(orderId, `${finish.reason}; the SM-DP+ was told`, also);
+  } catch (error) {
+    if (!(error instanceof OrderError)) throw error;
+    await eim.store.commit(also);
+  }
 }
 
 /** What the device sent, in its full form. Throws CompactFormError. */
@@ -112,7 +131,20 @@ async function disbelieve(
   return refuse(CancelSessionErrorEsipa.euiccSignatureInvalid);
 }
 
-function ending(response: CancelSessionResponse) {
+/** What an operator can do: which reasons are final is the SM-DP+'s own affair. */
+const adviceOn: Readonly<Record<number, string>> = {
+  [CancelSessionReason.endUserRejection]: 'the SM-DP+ counts the profile as rejected',
+  [CancelSessionReason.postponed]: 'the profile stays where it is: order the download again',
+  [CancelSessionReason.timeout]: 'the profile stays where it is: order the download again',
+  [CancelSessionReason.pprNotAllowed]:
+    "the eUICC's Rules Authorisation Table does not allow the profile's rules: have a profile made without them",
+  [CancelSessionReason.metadataMismatch]:
+    'the bound profile package holds other metadata than was announced: tell the operator of the SM-DP+',
+  [CancelSessionReason.loadBppExecutionError]:
+    'the eUICC could not load the bound profile package: tell the operator of the SM-DP+',
+};
+
+function ending(response: CancelSessionResponse): Finish {
   if (response.type !== 'cancelSessionResponseOk') {
     return {
       success: false,
@@ -121,10 +153,12 @@ function ending(response: CancelSessionResponse) {
     };
   }
   const { reason } = response.value.euiccCancelSessionSigned.value;
+  const name = nameOf(CancelSessionReason, reason);
+  const advice = adviceOn[reason];
   return {
     success: false,
-    outcome: [{ cancelSessionResult: 'ok' }],
-    reason: `the device cancelled the download: ${nameOf(CancelSessionReason, reason)}`,
+    outcome: [{ cancelSessionResult: 'ok', cancelSessionReason: name }],
+    reason: `the device cancelled the download: ${name}${advice === undefined ? '' : `; ${advice}`}`,
   };
 }
 

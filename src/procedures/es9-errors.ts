@@ -73,11 +73,45 @@ export function esipaCode(called: Es9Function, error: unknown, level: ProtocolLe
   return newer ?? functions[called][status] ?? undefinedError;
 }
 
+/** What an operator can do about a refusal. */
+const adviceOn: Readonly<Record<string, string>> = {
+  '8.1/4.8': 'the eUICC has no room for the profile: delete one first',
+  '8.1.1/3.8': 'the profile is kept for another EID: have its order at the SM-DP+ changed',
+  '8.2/1.2': 'the profile is not released: have its order at the SM-DP+ released',
+  '8.2/3.7':
+    'the profile is bound to a key that the eUICC has no more: have its order at the SM-DP+ renewed',
+  '8.2.5/4.3': 'no profile of this order fits the eUICC',
+  '8.2.6/3.8': 'the matchingId is unknown, or its profile has been downloaded: check the order',
+  '8.2.7/2.2': 'order the download again, with its confirmation code',
+  '8.2.7/3.8':
+    'the confirmation code is wrong: order the download again with the right one, before the SM-DP+ has counted too many',
+  '8.2.7/6.4': 'too many wrong confirmation codes: have the order at the SM-DP+ renewed',
+  '8.8.1/3.8': 'the SM-DP+ does not know itself by this address: check the activation code',
+  '8.8.2/3.1': 'the SM-DP+ and the eUICC believe in no common CI',
+  '8.8.4/3.7': 'the SM-DP+ and the eUICC believe in no common CI',
+  '8.8.5/4.10': 'the order at the SM-DP+ has expired: have it renewed',
+  '8.8.5/6.4': 'the profile was tried too often: have its order at the SM-DP+ renewed',
+  '8.9.1/3.8': 'the SM-DS does not know itself by this address: check it',
+  '8.9.2/3.1': 'the SM-DS and the eUICC believe in no common CI',
+  '8.9.4/3.7': 'the SM-DS and the eUICC believe in no common CI',
+  '8.9.5/3.9':
+    'the SM-DS does not know the event: it is over, or its SM-DP+ has not registered it yet',
+  '8.11.1/3.9': 'the server does not believe in the CI of this eUICC',
+};
+
 /** What an ES9+ call threw, for the order's history: the SM-DP+'s own codes and words where it sent any. */
-export function es9Reason(called: Es9Function, address: string, error: unknown): string {
+export function es9Reason(
+  called: Es9Function,
+  address: string,
+  error: unknown,
+  server: 'SM-DP+' | 'SM-DS' = 'SM-DP+',
+): string {
   const what = error instanceof Error ? error.message : String(error);
   if (error instanceof Es9Error) {
-    return `SM-DP+ ${address} refused ${called}: ${error.subjectCode}/${error.reasonCode} ${what}`;
+    const status = `${error.subjectCode}/${error.reasonCode}`;
+    const advice = adviceOn[status];
+    const next = advice === undefined ? '' : `; ${advice}`;
+    return `${server} ${address} refused ${called}: ${status} ${what}${next}`;
   }
-  return `SM-DP+ ${address}, ${called}: ${what}`;
+  return `${server} ${address}, ${called}: ${what}`;
 }

@@ -28,13 +28,17 @@ export class Download {
     this.eimTransactionId = eimTransactionId;
   }
 
-  static async begin(options: RigOptions = {}, code = activationCode): Promise<Download> {
+  static async begin(
+    options: RigOptions = {},
+    code = activationCode,
+    confirmationCode?: string,
+  ): Promise<Download> {
     const rig = await Rig.with({ keyKnown: false, ...options });
-    return Download.next(rig, code);
+    return Download.next(rig, code, confirmationCode);
   }
 
-  static async next(rig: Rig, code = activationCode): Promise<Download> {
-    const order = await rig.download(code);
+  static async next(rig: Rig, code = activationCode, confirmationCode?: string): Promise<Download> {
+    const order = await rig.download(code, confirmationCode);
     const trigger = await rig.poll();
     assert.ok(trigger.type === 'profileDownloadTriggerRequest');
     const { eimTransactionId } = trigger.value;
@@ -61,8 +65,9 @@ export class Download {
   async authenticate(
     authenticateServerResponse = this.rig.euicc.authenticateServer(transactionId),
     by: Caller = caller,
+    session = transactionId,
   ) {
-    const value = { transactionId, authenticateServerResponse };
+    const value = { transactionId: session, authenticateServerResponse };
     return AuthenticateClientResponseEsipa.decode(
       await this.rig.say({ type: 'authenticateClientRequestEsipa', value }, by),
     );
@@ -71,8 +76,9 @@ export class Download {
   async getBoundProfilePackage(
     prepareDownloadResponse = this.rig.euicc.prepareDownload(transactionId),
     by: Caller = caller,
+    session = transactionId,
   ) {
-    const value = { transactionId, prepareDownloadResponse };
+    const value = { transactionId: session, prepareDownloadResponse };
     return GetBoundProfilePackageResponseEsipa.decode(
       await this.rig.say({ type: 'getBoundProfilePackageRequestEsipa', value }, by),
     );

@@ -6,6 +6,7 @@ import { callFunction } from '../../src/esipa/functions.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import {
   AuthenticateServerResponse,
+  CancelSessionReason,
   CancelSessionResponse,
   PrepareDownloadResponse,
 } from '../../src/messages/rsp.ts';
@@ -171,9 +172,12 @@ describe('cancelSession', () => {
     const { success, outcome, reason } = await download.end();
     assert.deepEqual(
       { success, outcome },
-      { success: false, outcome: [{ cancelSessionResult: 'ok' }] },
+      {
+        success: false,
+        outcome: [{ cancelSessionResult: 'ok', cancelSessionReason: 'metadataMismatch' }],
+      },
     );
-    assert.match(reason, /metadataMismatch/);
+    assert.match(reason, /metadataMismatch; the bound profile package holds other metadata/);
     assert.deepEqual(await download.cancel(said), { type: 'cancelSessionOk', value: {} });
     const [{ cancelSessionResponse } = { cancelSessionResponse: undefined }, ...more] =
       rig.smdp.named('cancelSession');
@@ -181,6 +185,22 @@ describe('cancelSession', () => {
     assert.deepEqual(cancelSessionResponse?.subarray(0, 2), hex('BF41'));
     assert.deepEqual(more, []);
   });
+
+  for (const [name, code] of Object.entries({ ...CancelSessionReason, 9: 9 })) {
+    it(`names the reason in the outcome: ${name}`, async () => {
+      const download = await (await Download.begin()).toAuthenticated();
+      const { rig } = download;
+      const said = rig.euicc.cancelSession(transactionId, code);
+      assert.deepEqual(await download.cancel(said), { type: 'cancelSessionOk', value: {} });
+      const { outcome, reason } = await download.end();
+      assert.deepEqual(outcome, [{ cancelSessionResult: 'ok', cancelSessionReason: name }]);
+      assert.match(reason, new RegExp(`^the device cancelled the download: ${name}(;|$)`));
+      assert.deepEqual(
+        rig.smdp.named('cancelSession')[0]?.cancelSessionResponse,
+        CancelSessionResponse.encode(said),
+      );
+    });
+  }
 
   it('is refused with invalidTransactionId for a session that nobody knows', async () => {
     const download = await Download.begin();

@@ -168,8 +168,9 @@ export class Rig {
     await settled();
   }
 
-  download(code = activationCode): Promise<Order> {
-    const request = { download: { activationCode: code } };
+  download(code = activationCode, confirmationCode?: string): Promise<Order> {
+    const given = confirmationCode === undefined ? {} : { confirmationCode };
+    const request = { download: { activationCode: code, ...given } };
     return this.eim.orders.submit({ eid, facility: 'download', request });
   }
 
