@@ -1,9 +1,18 @@
 /** A Map with a ceiling and a lifetime, on a Clock: for everything that waits on a peer. */
 import type { Clock } from './clock.ts';
+import { type InOrder, UseOrder } from './use-order.ts';
 
-interface Entry<V> {
+class Entry<K, V> implements InOrder<Entry<K, V>> {
+  readonly key: K;
   value: V;
-  expires: number;
+  expires = 0;
+  older: Entry<K, V> | undefined;
+  newer: Entry<K, V> | undefined;
+
+  constructor(key: K, value: V) {
+    this.key = key;
+    this.value = value;
+  }
 }
 
 export interface BoundedMapOptions<K, V> {
@@ -21,7 +30,8 @@ export interface BoundedMapOptions<K, V> {
  * no timer.
  */
 export class BoundedMap<K, V> {
-  readonly #entries = new Map<K, Entry<V>>();
+  readonly #entries = new Map<K, Entry<K, V>>();
+  readonly #order = new UseOrder<Entry<K, V>>();
   readonly #options: BoundedMapOptions<K, V>;
 
   constructor(options: BoundedMapOptions<K, V>) {
@@ -38,45 +48,56 @@ export class BoundedMap<K, V> {
     this.sweep();
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    entry.expires = this.#options.clock.now() + this.#options.lifetime;
-    this.#entries.set(key, entry);
+    this.#use(entry);
     return entry.value;
   }
 
   set(key: K, value: V): void {
     this.sweep();
-    this.#entries.delete(key);
-    this.#entries.set(key, {
-      value,
-      expires: this.#options.clock.now() + this.#options.lifetime,
-    });
-    if (this.#entries.size > this.#options.ceiling) {
-      const [oldest] = this.#entries;
-      if (oldest !== undefined) this.#leave(oldest[0], oldest[1].value, 'ceiling');
+    const known = this.#entries.get(key);
+    if (known !== undefined) {
+      known.value = value;
+      this.#use(known);
+      return;
+    }
+    const entry = new Entry(key, value);
+    this.#entries.set(key, entry);
+    this.#use(entry);
+    const { oldest } = this.#order;
+    if (this.#entries.size > this.#options.ceiling && oldest !== undefined) {
+      this.#leave(oldest, 'ceiling');
     }
   }
 
   delete(key: K): boolean {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.#order.delete(entry);
     return this.#entries.delete(key);
   }
 
   *values(): Iterable<V> {
     this.sweep();
-    for (const entry of this.#entries.values()) yield entry.value;
+    for (const { value } of this.#order) yield value;
   }
 
   /** Drops what has expired. */
   sweep(): void {
     const now = this.#options.clock.now();
-    for (const [key, entry] of this.#entries) {
-      if (entry.expires > now) return;
-      this.#leave(key, entry.value, 'lifetime');
+    for (;;) {
+      const { oldest } = this.#order;
+      if (oldest === undefined || oldest.expires > now) return;
+      this.#leave(oldest, 'lifetime');
     }
   }
 
-  #leave(key: K, value: V, why: 'ceiling' | 'lifetime'): void {
-    this.#entries.delete(key);
-    this.#options.gone?.(key, value, why);
+  #use(entry: Entry<K, V>): void {
+    entry.expires = this.#options.clock.now() + this.#options.lifetime;
+    this.#order.use(entry);
+  }
+
+  #leave(entry: Entry<K, V>, why: 'ceiling' | 'lifetime'): void {
+    this.#order.delete(entry);
+    this.#entries.delete(entry.key);
+    this.#options.gone?.(entry.key, entry.value, why);
   }
 }

@@ -1,6 +1,7 @@
 /** Who is connected and who is about to be, awake: found by address or connection ID, with ceilings and lifetimes. */
 import type { Address } from '../base/address.ts';
 import { fromUtf8, toHex, utf8 } from '../base/bytes.ts';
+import { UseOrder } from '../base/use-order.ts';
 import { addressGroup } from './ip.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
@@ -22,7 +23,7 @@ export class Connections {
   /** By connection ID those about to be, too. */
   readonly #byKey = new Map<string, ServerConnection>();
   /** The established ones, the one unused for longest first. */
-  readonly #established = new Set<ServerConnection>();
+  readonly #established = new UseOrder<ServerConnection>();
 
   constructor(limits: DtlsLimits, times: Pick<DtlsTimes, 'hanging'>) {
     this.#limits = limits;
@@ -95,7 +96,7 @@ export class Connections {
   /** The handshake is done, or the connection awake; gives the one that was found at its address until now. */
   establish(connection: ServerConnection): ServerConnection | undefined {
     this.#removeHandshake(connection);
-    this.#established.add(connection);
+    this.#established.use(connection);
     this.claim(connection);
     const key = keyOf(connection.address);
     const before = this.#byAddress.get(key);
@@ -105,8 +106,7 @@ export class Connections {
 
   /** The connection was heard of. */
   touch(connection: ServerConnection): void {
-    if (!this.#established.delete(connection)) return;
-    this.#established.add(connection);
+    if (this.#established.has(connection)) this.#established.use(connection);
   }
 
   /** The connection has another address now. */

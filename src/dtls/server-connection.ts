@@ -11,6 +11,7 @@
 import type { Address } from '../base/address.ts';
 import { addressText } from '../base/address.ts';
 import { hex, toHex } from '../base/bytes.ts';
+import type { InOrder } from '../base/use-order.ts';
 import { cidOfKey } from './asleep.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
 import { Counts } from './connection-facts.ts';
@@ -66,9 +67,14 @@ interface Unconfirmed {
 /** How a connection begins: with a hello, or as it was kept. */
 export type Origin = { readonly clientRandom: Uint8Array } | { readonly kept: KeptConnection };
 
-export class ServerConnection implements DtlsPeer, ConnectionOwner<PeerCredential>, Notable {
+export class ServerConnection
+  implements DtlsPeer, ConnectionOwner<PeerCredential>, Notable, InOrder<ServerConnection>
+{
   readonly #host: ConnectionHost;
   readonly id: string;
+  /** Among those that are awake. */
+  older: ServerConnection | undefined;
+  newer: ServerConnection | undefined;
   /** In hex; empty once the handshake is done. */
   #clientRandom: string;
   readonly #counts: Counts;

@@ -27,8 +27,9 @@ export class Strangers {
     const members = this.#groups.get(group) ?? new Set();
     this.#groups.set(group, members.add(key));
     this.#groupOf.set(key, group);
+    if (members.size <= this.#most) return undefined;
     const [oldest] = members;
-    if (members.size <= this.#most || oldest === undefined) return undefined;
+    if (oldest === undefined) return undefined;
     this.delete(oldest);
     return oldest;
   }
