@@ -17,7 +17,7 @@ import type {
   NotificationRetryView,
   NotificationView,
 } from '../rest/api/notifications.ts';
-import type { OrderList, OrderView } from '../rest/api/orders.ts';
+import type { OrderBatchView, OrderList, OrderView } from '../rest/api/orders.ts';
 import type { ProfileList } from '../rest/api/profiles.ts';
 import type { QuirkOverview, QuirksOfEuicc } from '../rest/api/quirks.ts';
 import type { NewTokenView, TokenAddition, TokenList } from '../rest/api/tokens.ts';
@@ -37,6 +37,11 @@ export interface PostedOrder {
   readonly eid: string;
   readonly steps: readonly unknown[];
   readonly push?: boolean;
+}
+
+export interface PostedOrders {
+  readonly orders: readonly (PostedOrder & { readonly idempotencyKey: string })[];
+  readonly dryRun: boolean;
 }
 
 /** Events from a place on. */
@@ -93,6 +98,10 @@ export class Client {
 
   submit(order: PostedOrder): Promise<OrderView> {
     return this.#ask('/v1/orders', { method: 'POST', body: order });
+  }
+
+  submitAll(batch: PostedOrders): Promise<OrderBatchView> {
+    return this.#ask('/v1/orders/batch', { method: 'POST', body: batch });
   }
 
   /** Events as they happen, until the eIM ends the stream or the signal does. */

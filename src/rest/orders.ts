@@ -220,9 +220,11 @@ function placeAll(
   return Promise.all(
     orders.map(async (posted, place_): Promise<OrderResult> => {
       try {
-        const wanted = check(OrderSubmission, posted);
+        const { idempotencyKey, ...wanted } = check(BatchedOrder, posted);
         if (dryRun) return await tried(tools, wanted);
-        const own = key === undefined ? undefined : givenKey(request, `${key}/${place_}`, posted);
+        const placeKey = key === undefined ? undefined : `${key}/${place_}`;
+        const ownKey = idempotencyKey ?? placeKey;
+        const own = ownKey === undefined ? undefined : givenKey(request, ownKey, posted);
         const { order, before, warning } = await place(tools, wanted, own);
         const view = { ...orderView(order), ...(warning === undefined ? {} : { warning }) };
         return { order: view, ...(before ? { before: true } : {}) };

@@ -1,13 +1,15 @@
 /** `eim device import`: devices by the thousand, out of a file. */
-import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type DeviceAddition, type DeviceResult, mostInBatch } from '../../rest/api/devices.ts';
+import { contentOf, report, sendAll, unusable } from '../bulk.ts';
 import type { Client } from '../client.ts';
-import { type Context, readAll, remote } from '../context.ts';
-import { type DeviceLine, type Flaw, readDeviceFile } from '../device-file.ts';
+import { type Context, remote } from '../context.ts';
+import { csvLines } from '../csv.ts';
+import { type DeviceLine, readDeviceFile } from '../device-file.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import type { Output } from '../output.ts';
-import { Progress } from '../progress.ts';
+import type { Flaw } from '../row-file.ts';
 
 interface ImportOptions {
   readonly dryRun?: boolean;
@@ -16,11 +18,6 @@ interface ImportOptions {
   readonly keys?: string;
   readonly report?: string;
 }
-
-/** Characters of one request: well below what an eIM takes (rest.bodyLimit). */
-const longestBatch = 48_000;
-/** Wrong lines that a terminal is shown. */
-const shownFlaws = 20;
 
 export function addDeviceImport(device: Command, context: Context): void {
   device
@@ -31,17 +28,21 @@ export function addDeviceImport(device: Command, context: Context): void {
     .option('--replace', 'give devices that are there already what the file says')
     .option('--skip-wrong', 'import the others where some lines are wrong (default: import none)')
     .option('--keys <file>', 'write PSKs that are made there, as CSV (mode 0600, must not exist)')
-    .option('--report <file>', 'write what is wrong there, as CSV: line, field, message')
+    .option(
+      '--report <file>',
+      'write the rows that are wrong there, as CSV, with what is wrong (mode 0600)',
+    )
     .addHelpText(
       'after',
       `
-CSV begins with the names of its columns: identity, key, eids, note, certificates, publicKeys, chain;
-identity may be left out for the first EID. Several EIDs stand apart by spaces, or by | or ;. JSON is an
+CSV begins with the names of its columns: identity, key, eids, note, address, certificates, publicKeys,
+chain; identity may be left out for the first EID. Several EIDs stand apart by spaces, or by | or ;. JSON is an
 array of objects with the same members. Pins are PEM, or a SHA-256 in hex. A device without any
 credential gets a PSK, which goes to the file of --keys.
 
 Devices that are there already, the same in every member, are left alone: an import that was
-interrupted may be started again.
+interrupted may be started again. The file of --report has the rows that were refused, with their keys: correct it
+and import it.
 
 Examples:
   eim device import devices.csv --dry-run
@@ -50,12 +51,11 @@ Examples:
     )
     .action(async (file: string, options: ImportOptions, command: Command) => {
       const { client, output } = remote(context, command);
-      const text = file === '-' ? await readAll(context.stdin) : await contentOf(file);
-      const read = readDeviceFile(text);
+      const read = readDeviceFile(await contentOf(file, context));
       const total = read.devices.length + read.flaws.length;
       if (read.flaws.length > 0 && options.skipWrong !== true) {
-        await report(output, context, read.flaws, options);
-        if (output.json) output.document(summary([], read.flaws, options));
+        await report(output, context, read.flaws, read.cells, options.report);
+        show(output, summary([], read.flaws, options), false);
         throw new CliError(
           ExitCode.badInput,
           `${read.flaws.length} of ${total} devices are wrong: nothing was imported`,
@@ -64,10 +64,8 @@ Examples:
       }
       const done = await importAll(client, read.devices, options, context, output);
       const flaws = [...read.flaws, ...done.flatMap(flawOf)].sort((a, b) => a.line - b.line);
-      await report(output, context, flaws, options);
-      const told = summary(done, flaws, options);
-      if (output.json) output.document(told);
-      else output.line(sentence(told));
+      await report(output, context, flaws, read.cells, options.report);
+      show(output, summary(done, flaws, options), true);
       if (flaws.length > 0) {
         throw new CliError(ExitCode.failed, `${flaws.length} of ${total} devices were refused`);
       }
@@ -96,59 +94,32 @@ async function importAll(
     );
   }
   const made = keys === undefined || dryRun ? undefined : await keyFile(keys);
-  const progress = new Progress({
-    stream: context.stderr,
-    total: lines.length,
-    shown: !output.json,
-    now: context.now,
-  });
-  const done: Done[] = [];
   try {
-    progress.at(0);
-    for (const batch of batches(lines)) {
-      const devices = batch.map(({ device }) => device);
-      const { results } = await client.addDevices({ devices, dryRun, replace });
-      for (const [i, { line }] of batch.entries()) {
-        const result = results[i];
-        if (result === undefined) throw new CliError(ExitCode.failed, 'the eIM left a device out');
-        done.push({ line, result });
-      }
-      await made?.appendFile(keyLines(results));
-      progress.at(done.length);
-    }
-  } catch (cause) {
-    if (!(cause instanceof CliError) || done.length === 0) throw cause;
-    throw new CliError(
-      cause.exitCode,
-      `${cause.message}, after ${done.length} of ${lines.length} devices`,
-      'start it again: those that are there already are left alone',
-      { cause },
+    const done = await sendAll<DeviceLine, DeviceResult>(
+      {
+        lines,
+        body: ({ device }) => device,
+        most: mostInBatch,
+        send: async (batch) => {
+          const devices = batch.map(({ device }) => device);
+          const { results } = await client.addDevices({ devices, dryRun, replace });
+          await made?.appendFile(keyLines(results));
+          return results;
+        },
+        plural: 'devices',
+        again: 'those that are there already are left alone',
+      },
+      context,
+      output,
     );
+    return done.map(([{ line }, result]) => ({ line, result }));
   } finally {
-    progress.end();
     await made?.close();
   }
-  return done;
 }
 
 function needsKey({ key, certificates = [], publicKeys = [], chain }: DeviceAddition): boolean {
   return key === undefined && certificates.length + publicKeys.length === 0 && chain !== true;
-}
-
-function* batches(lines: readonly DeviceLine[]): Generator<readonly DeviceLine[]> {
-  let batch: DeviceLine[] = [];
-  let length = 0;
-  for (const one of lines) {
-    const more = JSON.stringify(one.device).length + 1;
-    if (batch.length > 0 && (batch.length >= mostInBatch || length + more > longestBatch)) {
-      yield batch;
-      batch = [];
-      length = 0;
-    }
-    batch.push(one);
-    length += more;
-  }
-  if (batch.length > 0) yield batch;
 }
 
 function flawOf({ line, result }: Done): readonly Flaw[] {
@@ -186,62 +157,36 @@ function sentence({ dryRun, added, replaced, unchanged, refused }: Summary): str
   ].join(', ');
 }
 
-/** For people: the first ones on standard error; all of them in the file that is named. */
-async function report(
-  output: Output,
-  context: Context,
-  flaws: readonly Flaw[],
-  { report: path }: ImportOptions,
-): Promise<void> {
-  for (const { line, field, message } of flaws.slice(0, shownFlaws)) {
-    output.note(`line ${line}${field === '' ? '' : `, ${field}`}: ${message}`);
-  }
-  const more = flaws.length - shownFlaws;
-  if (more > 0) output.note(`and ${more} more${path === undefined ? ': --report <file>' : ''}`);
-  if (path === undefined) return;
-  const rows = flaws.map(({ line, field, message }) => `${line},${field},${quoted(message)}\n`);
-  try {
-    await writeFile(path, `line,field,message\n${rows.join('')}`);
-  } catch (cause) {
-    throw unusable(path, 'written', cause);
-  }
-  if (!output.json) context.stderr.write(`wrote ${path}\n`);
+/** People are told nothing where nothing was done. */
+function show(output: Output, told: Summary, isDone: boolean): void {
+  const { dryRun, added, replaced, unchanged, refused } = told;
+  if (output.json) output.document(told);
+  else if (output.csv) {
+    const counts = { added, replaced, unchanged, refused: refused.length };
+    output.facts([
+      ['dry run', String(dryRun)],
+      ...Object.entries(counts).map(([name, count]) => [name, String(count)] as const),
+    ]);
+  } else if (isDone) output.line(sentence(told));
 }
 
 function keyLines(results: readonly DeviceResult[]): string {
-  return results
-    .map((result) =>
+  return csvLines(
+    results.flatMap((result) =>
       result.status === 'refused' || result.key === undefined
-        ? ''
-        : `${quoted(result.identity)},${result.key}\n`,
-    )
-    .join('');
-}
-
-function quoted(text: string): string {
-  return `"${text.replaceAll('"', '""')}"`;
+        ? []
+        : [[result.identity, result.key]],
+    ),
+  );
 }
 
 /** A new file for keys, that nobody else may read. */
 async function keyFile(path: string): Promise<FileHandle> {
   try {
     const file = await open(path, 'wx', 0o600);
-    await file.appendFile('identity,key\n');
+    await file.appendFile(csvLines([['identity', 'key']]));
     return file;
   } catch (cause) {
     throw unusable(path, 'made', cause);
   }
-}
-
-async function contentOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw unusable(path, 'read', cause);
-  }
-}
-
-function unusable(path: string, what: string, cause: unknown): CliError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new CliError(ExitCode.badInput, `${path} cannot be ${what}: ${why}`, undefined, { cause });
 }

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
+import { confirmOf } from '../confirm.ts';
 import { type Context, readSecret } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import { exampleEid, type Place } from '../order-placing.ts';
@@ -34,7 +35,9 @@ export function addDownload(place: Place, context: Context): void {
         },
       },
       ...(options.enable ? [{ enable: options.rollback ? { rollback: true } : {} }] : []),
-      ...(options.confirm === undefined ? [] : [{ confirm: confirmOf(options.confirm) }]),
+      ...(options.confirm === undefined
+        ? []
+        : [{ confirm: options.confirm === true ? {} : confirmOf(options.confirm) }]),
     ],
     [
       `eim order download --eid ${exampleEid} --ac '1$smdp.example.com$MATCHING-ID' --wait 10m`,
@@ -121,18 +124,4 @@ async function confirmationCodeOf(given: string | undefined, context: Context) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CliError(ExitCode.badInput, `--confirmation-code: ${why}`, undefined, { cause });
   }
-}
-
-/** `3`, `2h` or `3,2h`. */
-function confirmOf(given: string | true): object {
-  if (given === true) return {};
-  const [, polls, within] = /^(?:([0-9]{1,9})(?:,|$))?([0-9]+ ?[a-z]+)?$/.exec(given) ?? [];
-  if (polls === undefined && within === undefined) {
-    const complaint = `--confirm: '${given}' is neither a number of polls nor a time, such as 3, 2h or 3,2h`;
-    throw new CliError(ExitCode.badInput, complaint);
-  }
-  return {
-    ...(polls === undefined ? {} : { polls: Number(polls) }),
-    ...(within === undefined ? {} : { within }),
-  };
 }

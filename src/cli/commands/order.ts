@@ -4,6 +4,7 @@ import { type Context, remote } from '../context.ts';
 import { exampleEid, iccidOption, placing } from '../order-placing.ts';
 import { showOrder, showOrders } from '../order-table.ts';
 import { addDownload } from './order-download.ts';
+import { addOrderImport } from './order-import.ts';
 import { addOperations } from './order-operations.ts';
 import { addOrderWatch } from './order-watch.ts';
 
@@ -11,6 +12,7 @@ export function addOrder(program: Command, context: Context): void {
   const order = program.command('order').description('orders: what is to happen on a eUICC');
   addPlacing(order, context);
   addOperations(order, context);
+  addOrderImport(order, context);
   addFollowing(order, context);
 }
 

@@ -99,7 +99,7 @@ export const BatchedOrder = OrderSubmission.extend({
     .exactOptional(),
 });
 
-/** Of one order of a batch: it (`before`: as its key placed it before), `accepted` where it would be (dryRun), or why it is refused. */
+/** Of one order of a batch: it, `accepted` where it would be (dryRun), or why it is refused. */
 export const OrderResult = z.union([
   z.strictObject({
     order: OrderView,
