@@ -238,6 +238,8 @@ export async function serve(
         devices,
         dtls,
         notifications: new NotificationDesk(eim),
+        running: { readiness: () => health.readiness(), reload: () => reloads.reload() },
+        metrics: watch.metrics,
         packageLimit: config.orders.packageLimit,
         signingKeys: [eim.signer, ...eim.otherSigners].map((one) => one.publicKeyInfo),
         clock,

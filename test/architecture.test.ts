@@ -23,13 +23,14 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   esipa: ['procedures', 'messages', 'coap', 'base'],
   decode: ['trust', 'messages', 'base'],
   settings: ['dtls', 'base'],
+  doctor: ['es9', 'store', 'trust', 'messages', 'base'],
   rest: ['orders', 'fleet', 'store', 'messages', 'base'],
   cli: ['base'],
 };
 
 /** Node's modules and packages that reach outside, and the files that may import them. */
 const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[] = [
-  [/^node:dgram$/, ['udp.ts']],
+  [/^node:dgram$/, ['udp.ts', 'doctor/ports.ts']],
   [/^node:https$/, ['es9/https.ts', 'https-server.ts', 'rest/server.ts', 'cli/client.ts']],
   [/^(node:http|fastify)$/, ['https-server.ts', 'rest/server.ts', 'cli/client.ts']],
   [/^(level|classic-level)$/, ['store/level.ts']],
@@ -44,10 +45,11 @@ const outside: readonly (readonly [pattern: RegExp, files: readonly string[]])[]
       'live-trust.ts',
       'pem-files.ts',
       'store/level.ts',
+      'doctor/',
       'cli/',
     ],
   ],
-  [/^node:(net|tls)$/, ['https-server.ts', 'https-context.ts', 'cli/']],
+  [/^node:(net|tls)$/, ['https-server.ts', 'https-context.ts', 'doctor/ports.ts', 'cli/']],
   [/^(node:(http2|dns|dns\/promises|child_process|worker_threads)|undici)$/, ['cli/']],
 ];
 
@@ -58,10 +60,13 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'main.ts',
     'config.ts',
     'weaknesses.ts',
+    'doctor/doctor.ts',
+    'doctor/finding.ts',
     'decode/decode.ts',
     'decode/anatomy.ts',
     'decode/input.ts',
   ],
+  doctor: ['config.ts', 'es9-options.ts', 'weaknesses.ts'],
 };
 
 const files = readdirSync(join(top, 'src'), { recursive: true, encoding: 'utf8' })

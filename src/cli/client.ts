@@ -20,6 +20,7 @@ import type {
 import type { OrderBatchView, OrderList, OrderView } from '../rest/api/orders.ts';
 import type { ProfileList } from '../rest/api/profiles.ts';
 import type { QuirkOverview, QuirksOfEuicc } from '../rest/api/quirks.ts';
+import type { ReloadView } from '../rest/api/running.ts';
 import type { NewTokenView, TokenAddition, TokenList } from '../rest/api/tokens.ts';
 import { CliError, ExitCode } from './exit.ts';
 import { type ServerSentEvent, serverSentEvents } from './server-sent-events.ts';
@@ -90,6 +91,21 @@ export class Client {
     this.#url = options.url.replace(/\/+$/, '');
     this.#token = options.token;
     this.#signal = options.signal;
+  }
+
+  /** Whether an eIM answers there, whoever asks. */
+  async isAlive(): Promise<boolean> {
+    try {
+      const response = await this.#send('/healthz', {}, AbortSignal.timeout(2000));
+      return response.ok;
+    } catch {
+      // Nobody there, or not in time: an answer all the same.
+      return false;
+    }
+  }
+
+  reload(): Promise<ReloadView> {
+    return this.#ask('/v1/reload', { method: 'POST' });
   }
 
   info(query: Request['query'] = {}): Promise<InfoView> {

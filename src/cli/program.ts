@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addCompletion } from './commands/completion.ts';
+import { addConfig } from './commands/config.ts';
 import { addDecode } from './commands/decode.ts';
 import { addDevice } from './commands/device.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addDtls } from './commands/dtls.ts';
 import { addEuicc } from './commands/euicc.ts';
 import { addInfo } from './commands/info.ts';
@@ -44,6 +46,8 @@ export function makeProgram(context: Context): Command {
   addToken(program, context);
   addWatch(program, context);
   addDecode(program, context);
+  addDoctor(program, context);
+  addConfig(program, context);
   addCompletion(program, context);
   return program;
 }

@@ -2,6 +2,7 @@
 import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
@@ -120,6 +121,23 @@ export interface Notifications {
   drop(id: string): Promise<boolean>;
 }
 
+/** The eIM as a process. */
+export interface RunningEim {
+  /** Whether it can work; each check is `ok`, or says what is wrong. */
+  readiness(): Promise<{
+    readonly ready: boolean;
+    readonly checks: { readonly store: string; readonly coaps: string; readonly stopping: string };
+  }>;
+  /** Reads certificates, trust and the like again; says what came of it. */
+  reload(): Promise<{
+    /** Milliseconds since 1970. */
+    readonly at: number;
+    readonly applied: readonly string[];
+    readonly kept: readonly { readonly part: string; readonly why: string }[];
+    readonly restart: readonly string[];
+  }>;
+}
+
 export interface Desk {
   readonly orders: Pick<
     Orders,
@@ -135,6 +153,9 @@ export interface Desk {
   >;
   readonly dtls: PeerConnections;
   readonly notifications: Notifications;
+  readonly running: RunningEim;
+  /** What GET /metrics tells; the DTLS side is added to it. */
+  readonly metrics: Metrics;
   /** Most octets of an eUICC Package, `BF51…`. */
   readonly packageLimit: number;
   /** The keys that this eIM signs with (SubjectPublicKeyInfo, DER). */

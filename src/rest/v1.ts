@@ -1,5 +1,4 @@
 /** /v1: orders, devices, eUICCs and the eIM itself, as the CLI and new scripts use them. */
-import { z } from 'zod';
 import { hex } from '../base/bytes.ts';
 import { InfoQuery, InfoView } from './api/info.ts';
 import { connectionRoutes } from './connections.ts';
@@ -10,20 +9,15 @@ import { notificationRoutes } from './notifications.ts';
 import { type OrderTools, orderRoutes } from './orders.ts';
 import { quirkRoutes } from './quirks.ts';
 import { json, ok, type Route, route } from './route.ts';
+import { runningRoutes } from './running.ts';
 import { tokenRoutes } from './token-routes.ts';
 import type { Tokens } from './tokens.ts';
 import { infoView } from './views.ts';
 
-const Health = z.strictObject({ status: z.literal('ok') });
-
 export function v1Routes(tools: OrderTools, tokens: Tokens): readonly Route[] {
   const { desk } = tools;
   return [
-    route('GET /healthz', {
-      about: 'Whether the eIM is up',
-      gives: { 200: json(Health) },
-      answer: () => ok({ status: 'ok' }),
-    }),
+    ...runningRoutes(desk),
     route('GET /v1/info', {
       about: 'The eIM itself, and what devices need to know of it',
       query: InfoQuery,

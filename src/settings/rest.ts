@@ -1,6 +1,16 @@
 /** The operator's side. */
 import { z } from 'zod';
-import { count, duration, flag, optional, optionalPath, port, setting, text } from './setting.ts';
+import {
+  count,
+  duration,
+  flag,
+  optional,
+  optionalPath,
+  port,
+  secretSetting,
+  setting,
+  text,
+} from './setting.ts';
 
 export const rest = {
   host: setting(
@@ -19,9 +29,8 @@ export const rest = {
     'true: a proxy that has TLS stands before it, sets X-Forwarded-For, and alone can reach it: then it speaks plain HTTP',
     'on any address, and asks for a token on a loopback address too.',
   ),
-  token: setting(
+  token: secretSetting(
     optional(z.string().min(16)),
-    undefined,
     'Bearer token of role admin, of 16 characters or more; others are made with eim token add. Not set: on loopback no',
     'token is needed, elsewhere one that was made.',
   ),

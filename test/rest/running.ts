@@ -1,6 +1,7 @@
 /** An operator's side over a store in memory, listening on a free loopback port, with the rooms behind it at hand. */
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { Metrics } from '../../src/base/metrics.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { Euiccs } from '../../src/fleet/euiccs.ts';
 import { Quirks } from '../../src/fleet/quirks.ts';
@@ -146,6 +147,14 @@ export async function run(
     devices: await Devices.open({ ...common, box: testBox() }),
     dtls: knownConnections(),
     notifications: keptNotifications(),
+    running: {
+      readiness: async () => ({
+        ready: true,
+        checks: { store: 'ok', coaps: 'ok', stopping: 'ok' },
+      }),
+      reload: async () => ({ at: 0, applied: ['log'], kept: [], restart: [] }),
+    },
+    metrics: new Metrics(),
     packageLimit: 4096,
     signingKeys: [ownKey],
     // Another octet where the key is to be trusted: enough to tell the two apart.

@@ -1,101 +1,76 @@
-/** `eim serve`: reads the configuration and runs the eIM until a signal. */
+/** `eim serve`: reads the configuration and runs the eIM until a signal; reads it again on SIGHUP. */
 import type { Command } from 'commander';
-import { ConfigError, environmentName, loadConfig } from '../../config.ts';
+import { loadConfig } from '../../config.ts';
+import {
+  type ConfigOptions,
+  configHelp,
+  configured,
+  loaded,
+  sourcesOf,
+  withConfigOptions,
+} from '../config-options.ts';
 import type { Context } from '../context.ts';
-import { CliError, ExitCode } from '../exit.ts';
-
-interface ServeOptions {
-  readonly config?: string;
-  readonly data?: string;
-  readonly coapsHost?: string;
-  readonly coapsPort?: string;
-  readonly restHost?: string;
-  readonly restPort?: string;
-  readonly logLevel?: string;
-  readonly set: readonly string[];
-}
+import { ExitCode } from '../exit.ts';
+import { supervisor } from '../systemd.ts';
 
 export function addServe(program: Command, context: Context): void {
-  program
-    .command('serve')
-    .description('run the eIM: CoAP over DTLS for devices, HTTP for operators')
-    .option(
-      '--config <file>',
-      'configuration file, made with comments if missing (or EIM_CONFIG; default eim.yaml)',
-    )
-    .option('--data <folder>', 'dataFolder: the store and the keys')
-    .option('--coaps-host <address>', "coaps.host: the devices' side")
-    .option('--coaps-port <port>', "coaps.port: the devices' side, UDP")
-    .option('--rest-host <address>', "rest.host: the operators' side")
-    .option('--rest-port <port>', "rest.port: the operators' side, TCP")
-    .option('--log-level <level>', 'log.level: debug, info, warn, error or silent')
-    .option('--set <key=value>', 'any setting by its key; may be repeated', collect, [])
+  withConfigOptions(
+    program
+      .command('serve')
+      .description('run the eIM: CoAP over DTLS for devices, HTTP for operators'),
+  )
     .addHelpText(
       'after',
-      `
-Every setting may also come from the environment: coaps.port is ${environmentName('coaps.port')}.
-A flag goes over the environment, that over the file, that over the default.
+      `${configHelp}
+
+Signals:
+  SIGTERM, SIGINT  finish what is under way (stop.within), then end; a second one ends at once
+  SIGHUP           read certificates, trust, CRLs, es9.hosts and log settings again
 
 Examples:
   eim serve
   eim serve --config /etc/eim/eim.yaml --set es9.roots='[/etc/eim/ci.pem]'`,
     )
-    .action(async (options: ServeOptions) => {
-      const file = options.config ?? context.env.EIM_CONFIG ?? 'eim.yaml';
-      const { env } = context;
-      const flags = flagsOf(options);
-      const { config, made } = await configured(() => loadConfig({ file, env, flags }));
-      if (made) context.stderr.write(`made ${file}: every setting is in it, with its default\n`);
+    .action(async (options: ConfigOptions) => {
+      const sources = sourcesOf(context, options);
+      const { config, made } = await loaded(sources);
+      const complain = (text: string) => context.stderr.write(`${text}\n`);
+      if (made) complain(`made ${sources.file}: every setting is in it, with its default`);
       const { serve } = await import('../../main.ts');
       const { weaknesses } = await import('../../weaknesses.ts');
       // Whatever log.level is.
-      for (const text of weaknesses(config)) context.stderr.write(`WARNING: ${text}\n`);
-      const service = await configured(() => serve(config));
+      for (const text of weaknesses(config)) complain(`WARNING: ${text}`);
+      const again = () => loadConfig(sources).config;
+      const service = await configured(() => serve(config, undefined, again));
+      const { tell, keepAlive } = supervisor(context.env, complain);
+      const stopSigns = keepAlive();
+      const hangUp = () => {
+        service.reload().catch((error: unknown) => complain(`reload failed: ${String(error)}`));
+      };
+      process.on('SIGHUP', hangUp);
+      await tell('--ready');
       await stopSignal();
+      stopSigns();
+      process.on('SIGHUP', () => {});
+      process.off('SIGHUP', hangUp);
+      secondSignal();
+      await tell('STOPPING=1');
       await service.close();
     });
 }
 
-/** Does what may find a mistake in the configuration, be it in a file that a setting names. */
-async function configured<Result>(work: () => Result | Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (!(cause instanceof ConfigError)) throw cause;
-    throw new CliError(ExitCode.badInput, cause.message, undefined, { cause });
-  }
-}
-
-function flagsOf(options: ServeOptions): Record<string, unknown> {
-  const flags: Record<string, unknown> = {};
-  for (const pair of options.set) {
-    const [, key, value] = /^([A-Za-z0-9.]+)=(.*)$/s.exec(pair) ?? [];
-    if (key === undefined) {
-      throw new CliError(
-        ExitCode.badInput,
-        `--set ${pair}: write key=value, such as coaps.port=5684`,
-      );
-    }
-    flags[key] = value;
-  }
-  const named = {
-    dataFolder: options.data,
-    'coaps.host': options.coapsHost,
-    'coaps.port': options.coapsPort,
-    'rest.host': options.restHost,
-    'rest.port': options.restPort,
-    'log.level': options.logLevel,
-  };
-  for (const [key, value] of Object.entries(named)) if (value !== undefined) flags[key] = value;
-  return flags;
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
-}
+const signals = ['SIGINT', 'SIGTERM'] as const;
 
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+    for (const signal of signals) process.once(signal, () => resolve());
   });
+}
+
+/** Whoever asks twice does not want to wait. What was acknowledged is on the disk. */
+function secondSignal(): void {
+  for (const signal of signals) {
+    process.removeAllListeners(signal);
+    process.once(signal, () => process.exit(ExitCode.failed));
+  }
 }
