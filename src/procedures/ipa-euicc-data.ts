@@ -3,12 +3,14 @@
  * itself, in a question before or behind an order:
  * - its certificates, before the first eUICC Package for an eUICC whose key is not known, so that the result can be
  *   verified;
+ * - what the device is, before a download for an IPA that leaves ctxParams1 to the eIM (eimCtxParams1Generation);
  * - the results that it keeps, where one was lost on its way: the eUICC has executed a package and reports a replay.
  *
  * A question is kept until it is answered, so that a repeated poll gets the same bytes.
  */
 import { equal, hex } from '../base/bytes.ts';
 import { largestCounter } from '../fleet/euiccs.ts';
+import { hasFeature } from '../fleet/ipa-capabilities.ts';
 import { type KnownLevel, levelOf } from '../fleet/protocol-level.ts';
 import type { EuiccPackageResult } from '../messages/euicc-package.ts';
 import { EuiccPackageErrorCode } from '../messages/euicc-package.ts';
@@ -53,6 +55,8 @@ const tagLists = {
   certificates: hex('BF20 BF22 84 A5 A6 A8 A9'),
   /** euiccPackageResultList. */
   results: hex('A2'),
+  /** What of the device stands in ctxParams1. */
+  device: hex('A8 A9'),
 } as const;
 
 /**
@@ -68,6 +72,7 @@ export async function euiccDataDue(
   if (order.state.at === 'work') {
     return open?.about === 'results' ? handOut(eim, order.eid, open) : undefined;
   }
+  if ('download' in order.request) return deviceDue(eim, order, open);
   if (!isPackageRequest(order.request)) return undefined;
   const record = await eim.euiccs.ensure(order.eid);
   const known = keyOf(eim, record);
@@ -84,6 +89,24 @@ export async function euiccDataDue(
     'asked for certificates',
     record.publicKey === undefined ? 'the key of this eUICC is not known yet' : known.doubt,
   );
+  return question.eimPackage;
+}
+
+/** The question that comes before a download whose ctxParams1 the eIM is to make, and cannot yet. */
+async function deviceDue(
+  eim: Eim,
+  order: Order,
+  open: Question | undefined,
+): Promise<Uint8Array | 'unanswered' | undefined> {
+  const record = await eim.euiccs.ensure(order.eid);
+  if (record.deviceInfo !== undefined || !hasFeature(record, 'eimCtxParams1Generation')) {
+    if (open !== undefined) await eim.store.commit([remove(questions, order.eid)]);
+    return undefined;
+  }
+  if (open !== undefined) return handOut(eim, order.eid, open);
+  const question = await ask(eim, order, 'device', 1);
+  const detail = 'the IPA leaves ctxParams1 to the eIM, which does not know its deviceInfo yet';
+  await noteOrder(eim, order.id, 'asked for the device', detail);
   return question.eimPackage;
 }
 
@@ -147,6 +170,10 @@ async function unanswered(eim: Eim, eid: Eid, open: Question, why: string): Prom
     results: [
       euiccPackageError(EuiccPackageErrorCode.replayError),
       `the eUICC has executed this package before, or its counterValue is ahead of ours, and the result is not to be had: ${why}; if its counterValue is ahead, set a higher one (eim euicc set EID --counter-value)`,
+    ],
+    device: [
+      procedureError('undefinedError'),
+      `the IPA leaves ctxParams1 to the eIM, and does not tell its deviceInfo: ${why}`,
     ],
   };
   if (open.about === 'results' && (await buildAnew(eim, open, why))) return;
@@ -239,7 +266,12 @@ export async function ipaEuiccDataResponse(
   const data = response.value;
   if (open.about === 'results') return data.euiccPackageResultList ?? [];
   const { changes, unproven } = keptData(eim, await eim.euiccs.ensure(eid), data);
-  if (unproven !== undefined) {
+  if (open.about === 'device') {
+    if (data.deviceInfo === undefined) {
+      await unanswered(eim, eid, open, 'it sent none');
+      return [];
+    }
+  } else if (unproven !== undefined) {
     const why = unproven === 'absent' ? 'the IPA sent no certificates' : unproven;
     await unanswered(eim, eid, open, why);
     return [];
