@@ -30,6 +30,7 @@ import {
   printedIccid,
 } from './profile-metadata.ts';
 import { relay, type Step } from './relayed-step.ts';
+import { retrieveEvents } from './smds.ts';
 import { dropAnswer, keepTransaction, type Transaction } from './transactions.ts';
 
 /** Returns the AuthenticateClientResponseEsipa, `BF3B…`. */
@@ -74,6 +75,9 @@ export function authenticateClient(
         }
       }
       try {
+        if (step.transaction.isSmds === true) {
+          return await retrieveEvents(eim, { ...step, failing }, learned);
+        }
         return await authenticated(eim, { ...step, failing }, record, whole, learned);
       } catch (error) {
         return failed(failing, error, refuse, keep);

@@ -19,7 +19,14 @@ import { esipaCode } from './es9-errors.ts';
 import { CompactFormError, fullCancelSessionResponse } from './full-forms.ts';
 import { keyOf } from './learn-euicc.ts';
 import { type Failing, failed, isSmdpFault } from './profile-download-errors.ts';
-import { answerOf, inSession, keepAnswer, sessionOf, type Transaction } from './transactions.ts';
+import {
+  answerOf,
+  eventOf,
+  inSession,
+  keepAnswer,
+  sessionOf,
+  type Transaction,
+} from './transactions.ts';
 
 const called = 'cancelSession';
 
@@ -44,6 +51,8 @@ async function cancel(
   const asked = CancelSessionResponse.encode(response);
   const before = await answerOf(eim, transaction, called, asked);
   if (before !== undefined) return before;
+  if (transaction.isSmds === true)
+    return leftSmds(eim, transaction, keepAnswer(transaction, called, asked, done));
   const failing: Failing = { eim, orderId, called, address, secret: '' };
   const keep = (answer: Uint8Array) => [keepAnswer(transaction, called, asked, answer)];
   let full: Uint8Array;
@@ -67,9 +76,33 @@ async function cancel(
     }
     return failed(failing, error, refuse, keep);
   }
-  const answer = CancelSessionResponseEsipa.encode({ type: 'cancelSessionOk', value: {} });
+  const answer = done;
   await end(eim, orderId, ending(said), keep(answer));
   return answer;
+}
+
+const done = CancelSessionResponseEsipa.encode({ type: 'cancelSessionOk', value: {} });
+
+/**
+ * A session with an SM-DS, which has nothing to cancel (SGP.22 5.8): where its events are known the device only goes on;
+ * else it has given up.
+ */
+async function leftSmds(
+  eim: Eim,
+  { orderId, smdpAddress }: Transaction,
+  kept: Change,
+): Promise<Uint8Array> {
+  if ((await eventOf(eim, orderId)) !== undefined) {
+    await eim.store.commit([kept]);
+    return done;
+  }
+  const finish = {
+    success: false,
+    outcome: [{ cancelSessionResult: 'ok' }],
+    reason: `the device gave up before SM-DS ${smdpAddress} told of any event`,
+  };
+  await end(eim, orderId, finish, [kept]);
+  return done;
 }
 
 /** Ends the order; where something else has, such as the eIM's own refusal, its history tells of the cancellation. */

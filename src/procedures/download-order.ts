@@ -2,6 +2,7 @@
 import { parseActivationCode } from '../messages/activation-code.ts';
 import type { DownloadRequest, Order } from '../orders/order.ts';
 import { type Caller, type Eim, maySpeakFor } from './eim.ts';
+import { smdsTarget } from './smds.ts';
 
 /** A download that the device has the trigger of. */
 export interface UnderWay {
@@ -44,18 +45,24 @@ export interface Target {
   /** Empty: the SM-DP+ looks for a profile kept for the EID. */
   readonly matchingId: string;
   readonly smdpOid?: string;
+  /** It is an SM-DS. */
+  readonly isSmds?: true;
 }
 
-/** Undefined where nobody has said which server it is. */
+/**
+ * Undefined where nobody has said which server it is.
+ * @param asked the address that the device names, where it names one
+ */
 export async function targetOf(
   eim: Eim,
   { order, download }: UnderWay,
+  asked: string | undefined,
 ): Promise<Target | undefined> {
   if ('activationCode' in download) {
     const { smdpAddress, matchingId, smdpOid } = parseActivationCode(download.activationCode);
     return { address: smdpAddress, matchingId, ...(smdpOid === undefined ? {} : { smdpOid }) };
   }
-  if (!('defaultSmdp' in download)) return undefined;
+  if ('smds' in download) return smdsTarget(eim, order, download.smds, asked);
   const address = (await eim.euiccs.get(order.eid))?.defaultSmdpAddress;
   return address === undefined || address === '' ? undefined : { address, matchingId: '' };
 }

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Serial } from '../base/serial.ts';
 import type { Es9Client } from '../es9/client.ts';
+import type { Es11Client } from '../es11/client.ts';
 import type { PeerIdentity } from '../fleet/device.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
@@ -27,6 +28,9 @@ export type Es9 = Pick<
   | 'handleNotification'
 >;
 
+/** What the procedures ask of SM-DSs. */
+export type Es11 = Pick<Es11Client, 'initiateAuthentication' | 'authenticateClient'>;
+
 export interface Eim {
   /** eimId of EimConfigurationData (SGP.32 2.11.1). */
   readonly id: string;
@@ -36,6 +40,7 @@ export interface Eim {
   readonly devices: Devices;
   readonly quirks: Quirks;
   readonly es9: Es9;
+  readonly es11: Es11;
   readonly signer: EimSigner;
   /** Of further keys that eUICCs know this eIM by. */
   readonly otherSigners: readonly EimSigner[];

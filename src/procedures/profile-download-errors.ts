@@ -29,8 +29,9 @@ export interface Failing {
   readonly eim: Eim;
   readonly orderId: string;
   readonly called: Es9Function;
-  /** The SM-DP+ asked. */
+  /** The server asked: an SM-DP+, unless it is known to be none. */
   readonly address: string;
+  readonly server?: 'SM-DS';
   /** What must not stand in logs and histories, though the SM-DP+ may repeat it: the matchingId. */
   readonly secret: string;
   /** What the outcome says, where it is not the function's own error. */
@@ -83,9 +84,9 @@ export async function failed(
   keep: (answer: Uint8Array) => readonly Change[] = () => [],
 ): Promise<Uint8Array> {
   if (!isSmdpFault(error)) throw error;
-  const { called, address, secret } = failing;
+  const { called, address, secret, server } = failing;
   const answer = refusal(esipaCode(called, error, await levelOfOrder(failing)));
-  const reason = es9Reason(called, address, error);
+  const reason = es9Reason(called, address, error, server);
   await fail(failing, withoutSecret(reason, secret), keep(answer));
   return answer;
 }

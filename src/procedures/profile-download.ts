@@ -28,6 +28,7 @@ import { downloadOf, secretOf, targetOf, type UnderWay, underWay } from './downl
 import { type Caller, callerText, type Eim } from './eim.ts';
 import { noteOrder } from './end-order.ts';
 import { type Failing, fail, failed } from './profile-download-errors.ts';
+import { isSmdsCertificate } from './smds.ts';
 import {
   beginningOf,
   beginTransaction,
@@ -72,7 +73,7 @@ async function begin(
   asked: Uint8Array,
 ): Promise<Uint8Array> {
   const { id: orderId, eid } = download.order;
-  const target = await targetOf(eim, download);
+  const target = await targetOf(eim, download, request.smdpAddress);
   if (target === undefined) {
     const detail = 'the eIM does not know the address of this eUICC: order its data';
     await noteOrder(eim, orderId, 'default SM-DP+ unknown', detail);
@@ -84,6 +85,7 @@ async function begin(
     orderId,
     called: 'initiateAuthentication',
     address,
+    ...(target.isSmds === true ? { server: 'SM-DS' } : {}),
     secret: secretOf(download.download),
   };
   // The eIM asks no other server than the operator's order names.
@@ -105,7 +107,8 @@ async function begin(
     return initiationRefused(InitiateAuthenticationErrorEsipa.undefinedError);
   }
   try {
-    const answer = await eim.es9.initiateAuthentication(address, {
+    const asks = 'smds' in download.download ? eim.es11 : eim.es9;
+    const answer = await asks.initiateAuthentication(address, {
       euiccChallenge: request.euiccChallenge,
       euiccInfo1,
     });
@@ -141,6 +144,9 @@ async function begin(
       orderId,
       eid,
       smdpAddress: address,
+      ...(target.isSmds === true || isSmdsCertificate(answer.serverCertificate)
+        ? { isSmds: true as const }
+        : {}),
       started: eim.clock.now(),
       said: {
         serverSigned1: answer.serverSigned1,

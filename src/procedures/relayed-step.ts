@@ -68,7 +68,14 @@ export async function relay(
       return refuse(relayed.undefined);
     }
     const secret = secretOf(found.download);
-    const failing: Failing = { eim, orderId, called, address, secret };
+    const failing: Failing = {
+      eim,
+      orderId,
+      called,
+      address,
+      ...(transaction.isSmds === true ? { server: 'SM-DS' } : {}),
+      secret,
+    };
     const keep = (answer: Uint8Array) => [keepAnswer(transaction, called, asked, answer)];
     let full: Uint8Array;
     try {

@@ -24,6 +24,8 @@ export interface Transaction {
   readonly eid: Eid;
   /** The SM-DP+ as in the activation code: host, with a port where one was given. */
   readonly smdpAddress: string;
+  /** The server is an SM-DS: the session ends with AuthenticateClient. */
+  readonly isSmds?: true;
   /** ICCID of the profile that the SM-DP+ announced, as in EF.ICCID. */
   readonly iccid?: string;
   /** What the SM-DP+ said in it, of which compact forms leave out most (full-forms.ts). */
@@ -65,6 +67,18 @@ interface OrderTransactions {
   readonly begun: number;
   /** Those that are kept, oldest first. */
   readonly kept: readonly Pick<Transaction, 'transactionId' | 'started'>[];
+  /** Where an SM-DS sent the device to. */
+  readonly event?: FoundEvent;
+}
+
+/** An event that an SM-DS told of (SGP.22 3.6.1). */
+export interface FoundEvent {
+  /** The SM-DP+, or another SM-DS: host, or host:port. */
+  readonly address: string;
+  /** The matchingId there. */
+  readonly eventId: string;
+  /** How many SM-DSs have sent the device on, this one included. */
+  readonly hops: number;
 }
 
 const transactions = table<Transaction>('transaction');
@@ -100,7 +114,8 @@ export async function beginTransaction(
   transaction: Transaction,
 ): Promise<readonly Change[] | undefined> {
   const { transactionId, orderId, started } = transaction;
-  const { begun, kept } = (await eim.store.get(ofOrder, orderId)) ?? { begun: 0, kept: [] };
+  const row = (await eim.store.get(ofOrder, orderId)) ?? { begun: 0, kept: [] };
+  const { begun, kept } = row;
   if (begun >= mostOfOrder) return undefined;
   const others = kept.filter((one) => !equal(one.transactionId, transactionId));
   const gone = others.slice(0, Math.max(0, others.length + 1 - keptOfOrder));
@@ -111,10 +126,22 @@ export async function beginTransaction(
     }),
     ...keepTransaction(transaction),
     put(ofOrder, orderId, {
+      ...row,
       begun: begun + 1,
       kept: [...others.slice(gone.length), { transactionId, started }],
     }),
   ];
+}
+
+/** Where an SM-DS sent the device of this order to; undefined where none did. */
+export async function eventOf(eim: Eim, orderId: string): Promise<FoundEvent | undefined> {
+  return (await eim.store.get(ofOrder, orderId))?.event;
+}
+
+/** The change that keeps where an SM-DS sent the device to. To be committed alone among all that concerns the order. */
+export async function keepEvent(eim: Eim, orderId: string, event: FoundEvent): Promise<Change> {
+  const row = (await eim.store.get(ofOrder, orderId)) ?? { begun: 0, kept: [] };
+  return put(ofOrder, orderId, { ...row, event });
 }
 
 export function transactionOf(

@@ -10,6 +10,7 @@ import { CoapServer } from '../../src/coap/server.ts';
 import { type DtlsPeer, DtlsServer } from '../../src/dtls/server.ts';
 import { Es9Client } from '../../src/es9/client.ts';
 import type { Https } from '../../src/es9/https.ts';
+import { Es11Client } from '../../src/es11/client.ts';
 import { handleEsipa } from '../../src/esipa/coap.ts';
 import { esipaRepeats } from '../../src/esipa/repeats.ts';
 import { Devices } from '../../src/fleet/devices.ts';
@@ -139,6 +140,11 @@ export class EimProcess {
       devices,
       quirks: new Quirks({ store, clock, log: log('fleet') }),
       es9: new Es9Client({
+        connect: { post: (address, request) => life.hears(connect.post(address, request)) },
+        requester: eimId,
+        log: log('es9'),
+      }),
+      es11: new Es11Client({
         connect: { post: (address, request) => life.hears(connect.post(address, request)) },
         requester: eimId,
         log: log('es9'),

@@ -4,6 +4,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { BoundedMap } from '../../src/base/bounded-map.ts';
 import { Drops, type LogLine, makeLog } from '../../src/base/log.ts';
 import { Serial } from '../../src/base/serial.ts';
+import { Es11Client } from '../../src/es11/client.ts';
 import { callFunction } from '../../src/esipa/functions.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { type EuiccDefaults, Euiccs } from '../../src/fleet/euiccs.ts';
@@ -32,6 +33,7 @@ import { HandClock, settled } from '../support/hand-clock.ts';
 import { seededRandom } from '../support/seeded.ts';
 import { eid, iccid, pki, TestEuicc } from './euicc.ts';
 import { TestSmdp } from './smdp.ts';
+import { TestSmds } from './smds.ts';
 
 export const activationCode = '1$smdp.example.com$MATCHING-ID';
 export const caller: Caller = { peerId: 'connection 1' };
@@ -57,6 +59,7 @@ export class Rig {
   readonly drops = new Drops();
   readonly lines: LogLine[] = [];
   readonly smdp = new TestSmdp();
+  readonly smds = new TestSmds();
   readonly euicc = new TestEuicc();
   readonly roots: Roots;
   readonly revocations: Revocations;
@@ -101,6 +104,7 @@ export class Rig {
       devices: await Devices.open({ ...common, box: testBox() }),
       quirks: new Quirks(common),
       es9: this.smdp,
+      es11: new Es11Client({ connect: this.smds, requester: 'eIM', log }),
       signer: EimSigner.of(pki.eimSign.key),
       otherSigners: (this.#options.otherKeys ?? []).map((key) => EimSigner.of(key)),
       roots: this.roots,
