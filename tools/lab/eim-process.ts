@@ -19,7 +19,11 @@ export interface EimProcess {
   readonly pid: number;
   /** Where devices reach it. */
   readonly coaps: Address;
+  /** The same over HTTPS, where that is enabled. */
+  readonly https?: Address;
   readonly rest: string;
+  /** Asks its REST API, by path; throws LabError with its answer where that is no success. */
+  ask(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown>;
   /** Runs `eim …` against it with --json; throws LabError with what it said where it fails. */
   command(...args: readonly string[]): Promise<unknown>;
   /** Stops it as an operator would. */
@@ -46,7 +50,7 @@ export async function startEim({ folder, settings }: EimProcessOptions): Promise
   ]);
   const args = [cli, 'serve', '--config', join(folder, 'eim.yaml'), ...flags];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] });
-  const { coaps, rest } = await ready(child);
+  const { coaps, https, rest } = await ready(child);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const end = (signal: NodeJS.Signals) => (): Promise<void> => {
     child.kill(signal);
@@ -55,7 +59,9 @@ export async function startEim({ folder, settings }: EimProcessOptions): Promise
   return {
     pid: child.pid ?? 0,
     coaps,
+    ...(https && { https }),
     rest,
+    ask: (method, path, body) => askRest(`${rest}${path}`, method, body),
     command: (...words) => runCli(rest, words),
     stop: end('SIGTERM'),
     kill: end('SIGKILL'),
@@ -67,7 +73,7 @@ function text(value: string | number | readonly string[]): string {
 }
 
 /** Reads its log until it says that it is ready. */
-function ready(child: ChildProcess): Promise<{ coaps: Address; rest: string }> {
+function ready(child: ChildProcess): Promise<Listeners> {
   const { stderr } = child;
   if (stderr === null) throw new Error('stderr is not a pipe');
   return new Promise((resolve, reject) => {
@@ -93,14 +99,36 @@ function ready(child: ChildProcess): Promise<{ coaps: Address; rest: string }> {
   });
 }
 
-function readyLine(line: string): { coaps: Address; rest: string } | undefined {
+/** Where a started eIM listens. */
+type Listeners = Pick<EimProcess, 'coaps' | 'https' | 'rest'>;
+
+function readyLine(line: string): Listeners | undefined {
   if (!line.startsWith('{')) return undefined;
   const entry: unknown = JSON.parse(line);
   if (typeof entry !== 'object' || entry === null) return undefined;
   if (!('msg' in entry) || entry.msg !== 'eim: ready') return undefined;
   if (!('coaps' in entry) || !('rest' in entry)) return undefined;
-  const [, address = '', port = ''] = /^(.*):([0-9]+)$/.exec(String(entry.coaps)) ?? [];
-  return { coaps: { address, port: Number(port) }, rest: String(entry.rest) };
+  return {
+    coaps: listener(entry.coaps),
+    ...('https' in entry && { https: listener(entry.https) }),
+    rest: String(entry.rest),
+  };
+}
+
+function listener(text: unknown): Address {
+  const [, address = '', port = ''] = /^(.*):([0-9]+)$/.exec(String(text)) ?? [];
+  return { address, port: Number(port) };
+}
+
+async function askRest(url: string, method: string, body?: object): Promise<unknown> {
+  const answer = await fetch(url, {
+    method,
+    signal: AbortSignal.timeout(patience),
+    ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new LabError(`${method} ${url}: HTTP ${answer.status} ${text}`);
+  return JSON.parse(text);
 }
 
 /** Runs the CLI with --json; resolves with the document that it prints. */

@@ -12,6 +12,8 @@ export interface SettingsOptions {
   readonly link?: Link | undefined;
   /** How many times as fast as the link's own time its CoAP is. Default 1. */
   readonly speed?: number | undefined;
+  /** Devices may come over HTTPS, too. Default false. */
+  readonly https?: boolean | undefined;
   /** Folder of its keys and roots, as saveLabPki writes it. Default certs/lab. */
   readonly pki?: string | undefined;
 }
@@ -19,7 +21,7 @@ export interface SettingsOptions {
 /** The eIM's configuration, with the lab's keys and roots. */
 export function labSettings(
   folder: string,
-  { ports, link, speed = 1, pki = labFolder }: SettingsOptions,
+  { ports, link, speed = 1, https = false, pki = labFolder }: SettingsOptions,
 ): EimProcessOptions['settings'] {
   const lab = (name: string) => join(pki, name);
   return {
@@ -27,6 +29,7 @@ export function labSettings(
     'coaps.host': '127.0.0.1',
     'coaps.port': ports.coaps,
     'rest.port': ports.rest,
+    ...(https ? { 'https.enabled': 'true', 'https.host': '127.0.0.1', 'https.port': 0 } : {}),
     'eim.id': 'eim.example.com',
     'eim.idType': 'fqdn',
     'eim.signing.key': lab('eim-sign.key.pem'),

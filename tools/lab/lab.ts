@@ -25,11 +25,13 @@ import { Euicc } from './euicc/euicc.ts';
 import { type Fault, faultsOfCard } from './faults.ts';
 import { type BlockRow, BlockWatch } from './ipa/blocks.ts';
 import { Device, type Link, type StackName } from './ipa/device.ts';
+import type { Binding } from './ipa/https-stack.ts';
 import type { OnStep } from './ipa/steps.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { hurried } from './link/hurried.ts';
 import { type Ordeal, OrdealRun } from './ordeal.ts';
-import { type LabPki, labEid, loadLabPki } from './pki/lab-pki.ts';
+import { choosePki } from './pki/choose-pki.ts';
+import { type LabPki, labEid } from './pki/lab-pki.ts';
 import { type ProfileRow, type WireRow, WireTally } from './report.ts';
 import { type Smdpp, startSmdpp } from './smdpp/smdpp.ts';
 
@@ -39,9 +41,13 @@ export interface LabOptions {
   readonly iccid: Iccid;
   readonly auth: 'psk' | 'cert';
   readonly stack: StackName;
+  /** How the device's messages travel; over HTTPS the server alone is authenticated. Default coaps. */
+  readonly binding?: Binding;
   /** 0: a free one. */
   readonly ports: { readonly coaps: number; readonly rest: number; readonly smdpp: number };
   readonly link?: Link;
+  /** Whose certificates, as choosePki takes it. Default those in the form of SGP.26. */
+  readonly pki?: string;
   /** How many times as fast as the link's own time it runs: link, device, and the eIM's CoAP. Default 1. */
   readonly speed?: number;
   /** The eIM brings the orders to the device, which polls once and no more. With PSK and its own stack alone. */
@@ -112,7 +118,11 @@ async function mainJob(
     tally.add(step);
     options.onStep(step);
   };
-  const pki = loadLabPki();
+  const { pki, folder: certificates } = await step('load the certificates', async () =>
+    choosePki(options.pki ?? 'sgp26', folder),
+  );
+  const { binding = 'coaps' } = options;
+  const settings = { ...options, pki: certificates, https: binding !== 'coaps' };
 
   const smdpp = await step('start the SM-DP+', () => openSmdpp(options, pki, onStep));
   opened.push(() => smdpp.close());
@@ -121,7 +131,7 @@ async function mainJob(
     metadata: { iccid, serviceProviderName: 'coap-eim lab', profileName: 'Lab profile' },
   });
   let eim = await step('start the eIM', () =>
-    startEim({ folder, settings: labSettings(folder, options) }),
+    startEim({ folder, settings: labSettings(folder, settings) }),
   );
   opened.push(() => eim.stop());
 
@@ -133,7 +143,9 @@ async function mainJob(
     ...common,
   });
   await step('tell the eUICC of the eIM', () => associate(card, eim, onStep));
-  const credential = await step('register the device', () => credentialOf(card, eim, auth, onStep));
+  const credential = await step('register the device', () =>
+    credentialOf(card, eim, binding === 'coaps' ? auth : 'cert', onStep),
+  );
   const faults = new Set(options.faults);
   Object.assign(card.faults, faultsOfCard(faults));
   const tell = (to: string, what: string, result: string) =>
@@ -151,7 +163,7 @@ async function mainJob(
       watch.happened('eIM killed');
       await eim.kill();
       const ports = { ...options.ports, coaps: eim.coaps.port };
-      eim = await startEim({ folder, settings: labSettings(folder, { ...options, ports }) });
+      eim = await startEim({ folder, settings: labSettings(folder, { ...settings, ports }) });
       tell('eIM', 'kill -9, start', 'ready again');
     },
   });
@@ -160,9 +172,10 @@ async function mainJob(
   });
   const device = new Device({
     card,
-    eim: eim.coaps,
+    eim: (binding === 'coaps' ? undefined : eim.https) ?? eim.coaps,
     credential,
     stack: options.stack,
+    binding,
     ...(options.link === undefined ? {} : { link: options.link }),
     ...common,
     clock: hurried(systemClock, options.speed ?? 1),

@@ -22,21 +22,31 @@ import {
   size,
   speed,
 } from './arguments.ts';
+import {
+  type BindingChoice,
+  bindingOption,
+  bindingTable,
+  needsCoap,
+  runBindings,
+} from './bindings.ts';
 import { chooseProfile } from './choose-profile.ts';
 import { deviceFaultHelp, deviceFaultOption } from './device-fault-option.ts';
 import type { Fault } from './faults.ts';
-import { runLab, StepFailed, step } from './lab.ts';
+import { type LabOptions, runLab, StepFailed, step } from './lab.ts';
 import { startCapture } from './link/pcap.ts';
 import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
 import { seededNumbers } from './link/seeded.ts';
+import { runProcedures } from './procedures/command.ts';
+import { type ProcedureChoice, procedureHelp, procedureOptions } from './procedures/options.ts';
 import { blockTable, profileTable, stepLine, wireTable } from './report.ts';
 
-interface Options {
+interface Options extends ProcedureChoice {
   readonly json?: true;
   readonly profile?: string;
   readonly size?: number;
   readonly auth: 'psk' | 'cert';
   readonly stack: 'own' | 'node-coap';
+  readonly binding: BindingChoice;
   readonly coapsPort: number;
   readonly restPort: number;
   readonly smdppPort: number;
@@ -84,6 +94,7 @@ const program = new Command('npm run lab --')
       .default('psk'),
   )
   .addOption(stackOption())
+  .addOption(bindingOption())
   .option('--coaps-port <port>', 'UDP port of the eIM, 0 for a free one', port, 0)
   .option('--rest-port <port>', 'TCP port of the eIM, 0 for a free one', port, 0)
   .option('--smdpp-port <port>', 'TCP port of the SM-DP+, 0 for a free one', port, 0)
@@ -101,8 +112,9 @@ const program = new Command('npm run lab --')
   .option('--minimize', 'the device leaves out what the eIM knows (minimizeEsipaBytes)')
   .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
   .addOption(deviceFaultOption())
-  .addHelpText('after', deviceFaultHelp)
+  .addHelpText('after', `${procedureHelp}\n${deviceFaultHelp}`)
   .action(main);
+procedureOptions(program);
 
 /** What SM-DP+ and SM-DS alone have in common. */
 const server = (name: string, description: string, usualPort: number) =>
@@ -187,6 +199,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 await program.parseAsync();
 
+/** Whether options are given that only procedures heed. */
+function ofProcedures({ confirmationCode, typedCode, smdppFault, smdsFault }: ProcedureChoice) {
+  const codes = confirmationCode !== undefined || typedCode !== undefined;
+  return codes || smdppFault.length > 0 || smdsFault.length > 0;
+}
+
 /** Runs one part; what ends it is told in one line. */
 async function alone(part: () => Promise<void>): Promise<void> {
   try {
@@ -217,33 +235,60 @@ async function main(options: Options, command: Command): Promise<void> {
   if (stack === 'node-coap' && auth === 'cert') {
     command.error('error: --stack node-coap knows PSK only: leave out --auth cert');
   }
+  if (options.procedure === undefined && ofProcedures(options)) {
+    command.error('error: --confirmation-code and faults of servers need --procedure');
+  }
+  const { binding, push } = options;
+  const coapAlone = needsCoap({ link, stack, pcap, push, ordeal });
+  if (binding !== 'coaps' && coapAlone !== undefined) {
+    command.error(`error: ${coapAlone} needs --binding coaps`);
+  }
+  if (options.procedure !== undefined && binding !== 'coaps') {
+    command.error('error: --procedure needs --binding coaps');
+  }
   const capture = pcap === undefined ? undefined : startCapture(pcap);
+  const chosen = {
+    profile: linkProfiles[link],
+    chance: seededNumbers(seed),
+    ...(capture === undefined ? {} : { capture }),
+  };
   const say = (line: string) => {
     if (json !== true) console.log(line);
   };
   try {
+    if (options.procedure !== undefined) {
+      const { procedure, coapsPort: coaps, restPort: rest } = options;
+      const its = { ...options, procedure, ports: { coaps, rest }, link: chosen };
+      if (!(await runProcedures({ ...its, json: json ?? false }))) process.exitCode = 1;
+      return;
+    }
     const { upp, iccid } = await step('read the profile', async () => chooseProfile(options));
-    const result = await runLab({
+    const job: LabOptions = {
       upp,
       iccid,
       auth,
       stack,
       ports: { coaps: options.coapsPort, rest: options.restPort, smdpp: options.smdppPort },
-      link: {
-        profile: linkProfiles[link],
-        chance: seededNumbers(seed),
-        ...(capture === undefined ? {} : { capture }),
-      },
+      link: chosen,
+      pki: options.pki,
       speed: options.speed,
       ordeal,
       push: options.push ?? false,
       minimize: options.minimize ?? false,
       faults: options.fault,
       onStep: (step) => say(stepLine(step)),
-    });
+    };
+    if (binding === 'all') {
+      const results = await runBindings(job);
+      if (json === true) console.log(JSON.stringify({ ok: true, bindings: results }));
+      say(`\nOctets on the wire, without the headers of UDP and TCP:\n${bindingTable(results)}`);
+      return say(`\nA profile of ${upp.length} octets landed and is enabled, three times.`);
+    }
+    const result = await runLab({ ...job, binding });
     if (json === true) console.log(JSON.stringify(result));
     say(`\nProfiles on the eUICC:\n${profileTable(result.profiles)}`);
-    say(`\nOn the wire, UDP payload:\n${wireTable(result.wire)}`);
+    const carrier = binding === 'coaps' ? 'UDP payload' : 'TCP payload in segments';
+    say(`\nOn the wire, ${carrier}:\n${wireTable(result.wire)}`);
     if (link !== 'lan') say(`\nIn blocks:\n${blockTable(result.blocks)}`);
     say(`\nA profile of ${result.download.profileBytes} octets landed and is enabled.`);
   } catch (error) {

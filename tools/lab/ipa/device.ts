@@ -12,6 +12,7 @@ import { type Relay, type RelayCounts, startRelay } from '../link/relay.ts';
 import type { BlockWatch } from './blocks.ts';
 import type { Card } from './card.ts';
 import type { DownloadHabits } from './habits.ts';
+import { type Binding, type HttpsBinding, type HttpsStack, openHttpsStack } from './https-stack.ts';
 import { Ipa } from './ipa.ts';
 import { openNodeCoapStack } from './node-coap-stack.ts';
 import { openOwnStack } from './own-stack.ts';
@@ -25,6 +26,8 @@ export interface DeviceOptions {
   readonly eim: Address;
   readonly credential: ClientCredential;
   readonly stack: StackName;
+  /** How its messages travel; `eim` is where that binding is listened for. Default coaps. */
+  readonly binding?: Binding;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -56,6 +59,7 @@ export class Device {
   readonly #options: DeviceOptions;
   #relay: Relay | undefined;
   #stack: Stack | undefined;
+  #https: HttpsStack | undefined;
   readonly #ipa: Ipa;
   /** What it does by itself because of what was pushed last. */
   #pushed: Promise<void> = Promise.resolve();
@@ -82,6 +86,8 @@ export class Device {
   /** Shakes hands with the eIM. */
   async connect(): Promise<void> {
     const { eim, clock, link = loopback, stack, credential, watch, takesPushes } = this.#options;
+    const { binding = 'coaps' } = this.#options;
+    if (binding !== 'coaps') return this.#connectHttps(binding);
     this.#relay = await startRelay({
       server: eim,
       clock,
@@ -107,6 +113,18 @@ export class Device {
     );
   }
 
+  async #connectHttps(binding: HttpsBinding): Promise<void> {
+    const { eim, credential } = this.#options;
+    if (credential.type !== 'certificate')
+      throw new Error('over HTTPS there are certificates alone');
+    const { trust } = credential;
+    await this.#counted('handshake', 'TLS', async () => {
+      this.#https = await openHttpsStack({ eim, binding, trust });
+      this.#stack = this.#https;
+      return new Uint8Array();
+    });
+  }
+
   /** Polls until there is nothing more to do; returns how many eIM packages it handled. */
   async poll(): Promise<number> {
     return this.#ipa.poll();
@@ -130,9 +148,13 @@ export class Device {
     this.#options.watch?.happened('device reset');
   }
 
+  /** Once more is no mistake. */
   async close(): Promise<void> {
-    await this.#stack?.close();
-    await this.#relay?.close();
+    const [stack, relay] = [this.#stack, this.#relay];
+    this.#stack = undefined;
+    this.#relay = undefined;
+    await stack?.close();
+    await relay?.close();
   }
 
   #take(request: Uint8Array): Uint8Array {
@@ -159,11 +181,11 @@ export class Device {
     work: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
     this.#options.watch?.begin(what);
-    const before = copy(this.#relay?.counts);
+    const before = copy(this.#https?.counts ?? this.#relay?.counts);
     const answer = await work();
     // A last acknowledgement of ours may still be on its way to the relay.
     for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
-    const wire = difference(before, copy(this.#relay?.counts));
+    const wire = difference(before, copy(this.#https?.counts ?? this.#relay?.counts));
     this.#options.onStep({
       from: 'IPA',
       to: 'eIM',
@@ -193,7 +215,7 @@ function paceOf({ roundTrip, jitter, loss }: LinkProfile): Pace {
   };
 }
 
-function copy(counts: Readonly<RelayCounts> | undefined): WireCount {
+function copy(counts: WireCount | undefined): WireCount {
   const {
     datagramsUp = 0,
     datagramsDown = 0,

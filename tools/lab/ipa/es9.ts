@@ -114,9 +114,14 @@ export class Es9 implements RspServer {
         cause,
       });
     }
-    told(answer.refusal === undefined ? 'ok' : `refused ${answer.refusal}`);
-    if (answer.refusal === undefined) return answer.members;
-    throw new Refused(`the ${name} refuses ${what}: ${answer.refusal}`, answer.body);
+    const back = `(${answer.body.length} B back)`;
+    if (answer.refusal === undefined) {
+      told(`ok ${back}`);
+      return answer.members;
+    }
+    const why = `${answer.refusal}${saidBy(answer.members)}`;
+    told(`refused ${why} ${back}`);
+    throw new Refused(`the ${name} refuses ${what}: ${why}`, answer.body);
   }
 
   /** SM-DSs serve ES11 below the path of ES9+, some below its own. */
@@ -132,6 +137,14 @@ export class Es9 implements RspServer {
       return at('es11');
     }
   }
+}
+
+/** The server's own words for its refusal, where there are any. */
+function saidBy(members: Members): string {
+  const at = (from: unknown, name: string): unknown => Reflect.get(Object(from), name);
+  const data = at(at(at(members, 'header'), 'functionExecutionStatus'), 'statusCodeData');
+  const message = at(data, 'message');
+  return typeof message === 'string' && message !== '' ? `: ${message.slice(0, 200)}` : '';
 }
 
 /** Each event as the trigger of a download from its SM-DP+. */
