@@ -17,7 +17,7 @@ import { dtlsCredentials, keyLogTo, lastingOptions } from './dtls-options.ts';
 import { forgetConnections, openConnectionStore } from './dtls-store.ts';
 import { handleEsipa } from './esipa/coap.ts';
 import { esipaRepeats } from './esipa/repeats.ts';
-import type { Identity } from './identity.ts';
+import type { LiveIdentity } from './live-identity.ts';
 import type { Logging } from './logging.ts';
 import { Outward, type OutwardPeer, type OutwardTarget } from './outward.ts';
 import type { Eim } from './procedures/eim.ts';
@@ -28,7 +28,7 @@ import { listenUdp, type UdpSocket } from './udp.ts';
 
 export interface DevicesSideOptions {
   readonly config: Config;
-  readonly identity: { readonly now: Identity };
+  readonly identity: Pick<LiveIdentity, 'now' | 'certificates'>;
   readonly eim: Eim;
   /** Of the secrets in the store. */
   readonly box: SecretBox;

@@ -8,14 +8,14 @@ import type { DtlsCredentials, ShownCertificate } from './dtls/credentials.ts';
 import type { DtlsServerOptions } from './dtls/server.ts';
 import type { ChainName, Devices } from './fleet/devices.ts';
 import { type Refusal, refused } from './fleet/offers.ts';
-import type { Identity } from './identity.ts';
+import type { LiveIdentity } from './live-identity.ts';
 import { pemFiles } from './pem-files.ts';
 import { DeviceAnchors, DeviceChainError, type NameRule } from './trust/device-chain.ts';
 
 /** What the DTLS server shows and whom it takes. */
 export function dtlsCredentials(
   { dtls }: Config,
-  identity: { readonly now: Identity },
+  identity: Pick<LiveIdentity, 'certificates'>,
   devices: Devices,
   log: Log,
 ): DtlsCredentials {
@@ -37,7 +37,7 @@ export function dtlsCredentials(
       });
     },
     get certificates() {
-      return shown ? [identity.now.tls, ...identity.now.otherTls] : [];
+      return shown ? identity.certificates : [];
     },
     ...(dtls.pskHint === undefined ? {} : { pskHint: dtls.pskHint }),
     clientAuthentication: { mode, check: (offer) => nameOfClient(devices, offer) },

@@ -1,19 +1,36 @@
 /** Who this eIM is, now: the certificates of its DTLS server may be read again while it runs. */
 import { equal } from './base/bytes.ts';
 import { type Config, ConfigError } from './config.ts';
-import { type Identity, type IdentityOptions, loadIdentity } from './identity.ts';
+import {
+  type Identity,
+  type IdentityOptions,
+  loadIdentity,
+  type ServerIdentity,
+} from './identity.ts';
 import type { ReloadPart } from './reload.ts';
 
 export interface LiveIdentity extends ReloadPart {
   readonly now: Identity;
+  /** Its certificates, the own one first; another list only where they are others. */
+  readonly certificates: readonly ServerIdentity[];
+  /** Has the listener called whenever they are others. */
+  onChange(listener: (certificates: readonly ServerIdentity[]) => void): void;
 }
 
 /** Throws ConfigError. */
 export function liveIdentity(options: IdentityOptions): LiveIdentity {
   let identity = loadIdentity(options);
+  let certificates = [identity.tls, ...identity.otherTls];
+  const listeners: ((certificates: readonly ServerIdentity[]) => void)[] = [];
   return {
     get now() {
       return identity;
+    },
+    get certificates() {
+      return certificates;
+    },
+    onChange: (listener) => {
+      listeners.push(listener);
     },
     name: 'certificates of the DTLS server',
     keys: ['eim.tls', 'dtls.certificates'],
@@ -35,6 +52,8 @@ export function liveIdentity(options: IdentityOptions): LiveIdentity {
       }
       return () => {
         identity = next;
+        certificates = [next.tls, ...next.otherTls];
+        for (const listener of listeners) listener(certificates);
       };
     },
   };

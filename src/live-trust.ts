@@ -19,6 +19,8 @@ import { Roots } from './trust/roots.ts';
 export interface EuiccTrust extends ReloadPart {
   readonly roots: Roots;
   readonly revocations: Revocations;
+  /** The files of the roots. */
+  readonly files: readonly string[];
   /** Reads every revocation list again. */
   refresh(): Promise<void>;
 }
@@ -42,7 +44,7 @@ export async function euiccTrust(options: EuiccTrustOptions): Promise<EuiccTrust
     const read = (path: string) => new Uint8Array(readFileSync(path));
     const feed = new CrlFeed({ sources, revocations, read, https, store, clock, log });
     await feed.restore();
-    return { roots, revocations, feed };
+    return { roots, revocations, feed, files: euicc.roots };
   };
   let live = await load(options.config);
   return {
@@ -51,6 +53,9 @@ export async function euiccTrust(options: EuiccTrustOptions): Promise<EuiccTrust
     },
     get revocations() {
       return live.revocations;
+    },
+    get files() {
+      return live.files;
     },
     refresh: () => live.feed.refresh(),
     name: 'trust in eUICCs',

@@ -14,7 +14,7 @@ import { type Cancel, systemClock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { Serial } from './base/serial.ts';
 import { sweepCoapStore } from './coap-store.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { startDevicesSide } from './devices-side.ts';
 import { deviceNames } from './dtls-options.ts';
 import { Es9Client } from './es9/client.ts';
@@ -39,8 +39,8 @@ import { NotificationDesk } from './procedures/notification-desk.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
 import { every } from './recurring.ts';
 import { type ReloadPart, type ReloadReport, Reloads } from './reload.ts';
-import { startRest } from './rest/server.ts';
-import { restOptions } from './rest-options.ts';
+import { RestError, type RestServer, startRest } from './rest/server.ts';
+import { restOptions, restTls } from './rest-options.ts';
 import { openSecrets } from './secrets.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { LevelStore } from './store/level.ts';
@@ -152,14 +152,14 @@ export async function serve(
     const outward = watch.outward(https);
     const es9 = es9Trust(config, https, log);
     reloads.add(es9);
-    const trust = await euiccTrust({
+    const believed = await euiccTrust({
       config,
       https: outward,
       store,
       clock,
       log: logging.room('crls'),
     });
-    reloads.add(trust);
+    reloads.add(believed);
     const eim: Eim = {
       id: config.eim.id,
       store,
@@ -176,10 +176,10 @@ export async function serve(
       signer: identity.now.signer,
       otherSigners: identity.now.otherSigners,
       get roots() {
-        return trust.roots;
+        return believed.roots;
       },
       get revocations() {
-        return trust.revocations;
+        return believed.revocations;
       },
       clock,
       random,
@@ -201,7 +201,7 @@ export async function serve(
       timed: watch.timed,
     };
     opened.push(orders.keepSwept());
-    opened.push(every(config.euicc.crlRefresh, () => trust.refresh(), log));
+    opened.push(every(config.euicc.crlRefresh, () => believed.refresh(), log));
     opened.push(every(config.es9.crlRefresh, () => es9.refresh(), log));
     opened.push(every(config.es9.notificationRetry, () => deliverNotifications(eim), log));
     opened.push(every(day, () => sweepTransactions(eim), log));
@@ -250,6 +250,8 @@ export async function serve(
       restOptions(config),
     );
     opened.push(() => rest.close());
+    identity.onChange((certificates) => httpsSide?.setSecureContext(certificates));
+    reloads.add(restPart(rest));
     health.listens(true);
     log.info('ready', {
       coaps: `${coaps.host}:${coaps.port}`,
@@ -265,7 +267,7 @@ export async function serve(
         health.stops();
         health.listens(false);
         // What is under way is answered while all that it takes is still there.
-        const done = Promise.all([coap.quiet(), rest.close()]);
+        const done = Promise.all([coap.quiet(), httpsSide?.close(), rest.close()]);
         if (!(await within(config.stop.within, done))) {
           log.warn('stopped before all was answered', { waited: config.stop.within });
         }
@@ -285,7 +287,7 @@ export async function serve(
         ...identity.now.introduction(trust, change),
         eimCertificate: identity.now.signingPem,
         tlsCertificate: identity.now.tlsPem,
-        rootCiCertificates: config.euicc.roots.map((path) => read('euicc.roots', path)),
+        rootCiCertificates: believed.files.map((path) => read('euicc.roots', path)),
         counterValue: config.euicc.counterStart,
         consumerEuicc: config.euicc.consumerEuicc,
         drops: logging.drops.all(),
@@ -314,6 +316,25 @@ function logPart(logging: Logging): ReloadPart {
       ({ log }) =>
       () =>
         logging.set?.(log),
+  };
+}
+
+function restPart(server: RestServer): ReloadPart {
+  return {
+    name: 'certificate of the REST side',
+    keys: ['rest.certificate', 'rest.key'],
+    prepare({ rest }) {
+      const tls = restTls(rest);
+      if (tls === undefined) return () => {};
+      // It takes effect as it is checked: there is no way back, and none is needed.
+      try {
+        server.showCertificate(tls);
+      } catch (cause) {
+        if (!(cause instanceof RestError)) throw cause;
+        throw new ConfigError(cause.message, { cause });
+      }
+      return () => {};
+    },
   };
 }
 
