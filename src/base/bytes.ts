@@ -7,6 +7,30 @@ export class BytesError extends Error {
 
 /** Bytes of a text of hex digits; white space between them is ignored. Throws BytesError on anything else. */
 export function hex(text: string): Uint8Array {
+  return plainHex(text) ?? anyHex(text);
+}
+
+/** Of a text that has nothing but digits, which is nearly every one; undefined for others. */
+function plainHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0) return undefined;
+  const octets = new Uint8Array(text.length / 2);
+  for (let at = 0; at < octets.length; at++) {
+    const high = digitOf(text.charCodeAt(2 * at));
+    const low = digitOf(text.charCodeAt(2 * at + 1));
+    if (high < 0 || low < 0) return undefined;
+    octets[at] = high * 16 + low;
+  }
+  return octets;
+}
+
+/** Of a character's code; below 0 where it is none. */
+function digitOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30; // 0 to 9
+  const small = code | 0x20;
+  return small >= 0x61 && small <= 0x66 ? small - 0x61 + 10 : -1; // a to f, A to F
+}
+
+function anyHex(text: string): Uint8Array {
   const digits = text.replace(/\s+/g, '');
   if (digits.length % 2 !== 0) throw new BytesError(`hex of odd length ${digits.length}`);
   if (!/^[0-9a-fA-F]*$/.test(digits)) throw new BytesError('not hex digits');

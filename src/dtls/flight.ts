@@ -50,7 +50,8 @@ export function packFlight(
   let longest = fragments.plain;
 
   const flush = () => {
-    if (records.length > 0) datagrams.push(concat(...records));
+    const [first, ...others] = records;
+    if (first !== undefined) datagrams.push(others.length === 0 ? first : concat(...records));
     records = [];
     room = size;
   };

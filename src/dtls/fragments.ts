@@ -99,15 +99,14 @@ class Pieces {
   readonly #type: number;
   readonly #sequence: number;
   readonly #body: Uint8Array;
-  /** One flag for each octet of the body. */
-  readonly #have: Uint8Array;
+  /** One flag for each octet of the body; undefined while the message is all missing or whole. */
+  #have: Uint8Array | undefined;
   #missing: number;
 
   constructor(first: Fragment) {
     this.#type = first.type;
     this.#sequence = first.sequence;
     this.#body = new Uint8Array(first.length);
-    this.#have = new Uint8Array(first.length);
     this.#missing = first.length;
   }
 
@@ -121,6 +120,7 @@ class Pieces {
       this.#missing = 0;
       return undefined;
     }
+    this.#have ??= new Uint8Array(fragment.length);
     for (let i = 0; i < fragment.body.length; i++) {
       const at = fragment.offset + i;
       if (this.#have[at] === 1) continue;

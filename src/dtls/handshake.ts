@@ -83,7 +83,7 @@ export function* serverHandshake(
   if (resumption !== undefined && resumed !== undefined) {
     return yield* resumedHandshake(context, resumption, resumed, transcript, hello, offered);
   }
-  const agreement = negotiate(hello, context);
+  const agreement = negotiate(hello, context, offered);
   const { choice, clientCertificate, encryptThenMac, fragments } = agreement;
   const { cids } = agreement.connectionIds;
   const sessions = agreement.extendedMasterSecret ? resumption?.sessions : undefined;

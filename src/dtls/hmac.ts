@@ -1,6 +1,7 @@
 /**
  * HMAC (RFC 2104) made of two one-shot hashes: for messages as short as a handshake's, the Hmac objects of node:crypto
- * cost more than what they compute.
+ * cost more than what they compute. So does every array that is made on the way, so there is none: digests come as text of
+ * one octet a character, of all their forms the one that node:crypto makes fastest, and go on to where they are due.
  */
 import { createHash, hash as hashOf } from 'node:crypto';
 
@@ -15,26 +16,37 @@ const sizes = {
 const innerPad = 0x36;
 const outerPad = 0x5c;
 
-/** Where a message is put together, if it fits. Nothing stays in it from one call to the next. */
-const bench = Buffer.alloc(512);
+/** Octets that are held for what is hashed; what is longer gets memory of its own. */
+const held = 512;
+
+/** Where messages are put together: their first octets, by how many. Nothing stays in it from one call to the next. */
+function bench(): readonly Uint8Array[] {
+  const whole = new Uint8Array(held);
+  return Array.from({ length: held + 1 }, (_, length) => whole.subarray(0, length));
+}
+
+const inner = bench();
+const outer = bench();
+
+function room(views: readonly Uint8Array[], length: number): Uint8Array {
+  return views[length] ?? new Uint8Array(length);
+}
+
+/** Of what `room` of `inner` gave. */
+function firstOf(within: Uint8Array, length: number): Uint8Array {
+  return within.length <= held ? room(inner, length) : within.subarray(0, length);
+}
 
 /** HMAC under one key. */
 export class Hmac {
   readonly #hash: HashName;
-  readonly #innerKey: Uint8Array;
-  readonly #outerKey: Uint8Array;
+  readonly #key: Uint8Array;
 
+  /** The key must not change. */
   constructor(hash: HashName, key: Uint8Array) {
     const { block } = sizes[hash];
-    const octets = key.length > block ? createHash(hash).update(key).digest() : key;
     this.#hash = hash;
-    this.#innerKey = new Uint8Array(block).fill(innerPad);
-    this.#outerKey = new Uint8Array(block).fill(outerPad);
-    for (let i = 0; i < octets.length; i++) {
-      const octet = octets[i] ?? 0;
-      this.#innerKey[i] = octet ^ innerPad;
-      this.#outerKey[i] = octet ^ outerPad;
-    }
+    this.#key = key.length > block ? createHash(hash).update(key).digest() : key;
   }
 
   /** Of the parts, one behind the other. */
@@ -42,20 +54,59 @@ export class Hmac {
     const { block, digest } = sizes[this.#hash];
     let length = block;
     for (const part of parts) length += part.length;
-    const work = length > bench.length ? Buffer.alloc(length) : bench;
-    work.set(this.#innerKey);
-    let at = block;
-    for (const part of parts) {
-      work.set(part, at);
-      at += part.length;
+    const within = room(inner, length);
+    const around = room(outer, block + digest);
+    this.#lay(within, around);
+    let at: number = block;
+    for (const part of parts) at = put(within, at, part);
+    const mac = octetsOf(this.#finish(within, around));
+    wipe(within);
+    wipe(around);
+    return mac;
+  }
+
+  /** P_hash(key, seed), cut to `length` octets (RFC 5246 §5). */
+  expand(seed: Uint8Array, length: number): Uint8Array {
+    const { block, digest } = sizes[this.#hash];
+    const output = new Uint8Array(length);
+    // All of one memory, if it fits, where key and seed stay where they are.
+    const within = room(inner, block + digest + seed.length);
+    const first = firstOf(within, block + seed.length);
+    const again = firstOf(within, block + digest);
+    const around = room(outer, block + digest);
+    this.#lay(within, around);
+    put(within, block, seed);
+    let a = this.#finish(first, around);
+    put(within, block + digest, seed);
+    for (let at = 0; at < length; at += digest) {
+      if (at > 0) a = this.#finish(again, around);
+      putText(within, block, a, digest);
+      putText(output, at, this.#finish(within, around), Math.min(digest, length - at));
     }
-    // As text of one octet a character: of all forms of a digest the one that node:crypto makes fastest.
-    const inner = hashOf(this.#hash, work.subarray(0, length), 'binary');
-    work.set(this.#outerKey);
-    work.write(inner, block, 'latin1');
-    const outer = hashOf(this.#hash, work.subarray(0, block + digest), 'binary');
-    work.fill(0, 0, Math.max(length, block + digest));
-    return octetsOf(outer);
+    wipe(within);
+    wipe(around);
+    return output;
+  }
+
+  /** Puts the key where it is hashed with the message, and with what came of that. */
+  #lay(within: Uint8Array, around: Uint8Array): void {
+    const { block } = sizes[this.#hash];
+    const key = this.#key;
+    for (let i = 0; i < key.length; i++) {
+      const octet = key[i] ?? 0;
+      within[i] = octet ^ innerPad;
+      around[i] = octet ^ outerPad;
+    }
+    for (let i = key.length; i < block; i++) {
+      within[i] = innerPad;
+      around[i] = outerPad;
+    }
+  }
+
+  #finish(within: Uint8Array, around: Uint8Array): string {
+    const { block, digest } = sizes[this.#hash];
+    putText(around, block, hashOf(this.#hash, within, 'binary'), digest);
+    return hashOf(this.#hash, around, 'binary');
   }
 }
 
@@ -64,8 +115,23 @@ export function digestOf(hash: HashName, octets: Uint8Array): Uint8Array {
   return octetsOf(hashOf(hash, octets, 'binary'));
 }
 
+// Octet by octet: for so few, `set` and `fill` take longer to begin than this takes.
+
+function put(octets: Uint8Array, at: number, part: Uint8Array): number {
+  for (let i = 0; i < part.length; i++) octets[at + i] = part[i] ?? 0;
+  return at + part.length;
+}
+
+function putText(octets: Uint8Array, at: number, text: string, length: number): void {
+  for (let i = 0; i < length; i++) octets[at + i] = text.charCodeAt(i);
+}
+
+function wipe(octets: Uint8Array): void {
+  for (let i = 0; i < octets.length; i++) octets[i] = 0;
+}
+
 function octetsOf(text: string): Uint8Array {
   const octets = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) octets[i] = text.charCodeAt(i);
+  putText(octets, 0, text, text.length);
   return octets;
 }

@@ -39,16 +39,7 @@ export function prf(
   seed: Uint8Array,
   length: number,
 ): Uint8Array {
-  const hmac = new Hmac(hash, secret);
-  const labelled = concat(utf8(label), seed);
-  const output = new Uint8Array(length);
-  let a = hmac.of(labelled);
-  for (let at = 0; at < length; at += a.length) {
-    if (at > 0) a = hmac.of(a);
-    const block = hmac.of(a, labelled);
-    output.set(at + block.length > length ? block.subarray(0, length - at) : block, at);
-  }
-  return output;
+  return new Hmac(hash, secret).expand(concat(utf8(label), seed), length);
 }
 
 /**

@@ -19,7 +19,12 @@ import { type FragmentLimits, grantFragmentLimits } from './fragment-limits.ts';
 import type { ClientHello } from './messages/client-hello.ts';
 import { type NamedGroup, type NamedGroupName, namedGroups } from './named-groups.ts';
 import { ProtocolVersion } from './record.ts';
-import { type CertificateChoice, chooseCertificate, readWishes } from './server-certificates.ts';
+import {
+  type CertificateChoice,
+  chooseCertificate,
+  readWishes,
+  wishedGroups,
+} from './server-certificates.ts';
 
 /** A key exchange and all that it needs. */
 export type Choice =
@@ -67,10 +72,13 @@ const nullCompression = 0;
 
 /**
  * The first suite in the server's order that both can do. Throws HandshakeError: protocolVersion, illegalParameter,
- * decodeError, unsupportedCertificate, or handshakeFailure where there is none.
+ * decodeError, unsupportedCertificate, or handshakeFailure where there is none. `offered`: what checkHello gave.
  */
-export function negotiate(hello: ClientHello, offers: Offers): Agreement {
-  const offered = checkHello(hello);
+export function negotiate(
+  hello: ClientHello,
+  offers: Offers,
+  offered = checkHello(hello),
+): Agreement {
   const choice = choose(hello, offered, offers);
   const connectionIds = agreeOnConnectionIds(offered, offers.connectionIds);
   const { limits, granted } = grantFragmentLimits(offered, connectionIds.cids.peers !== undefined);
@@ -152,7 +160,7 @@ const choosers: Readonly<Record<KeyExchange, Chooser>> = {
 /** The client's order decides: it knows what it has in hardware, and it is the one with a battery. */
 function chooseGroup(offered: Extensions, ours: readonly NamedGroupName[]): NamedGroup | undefined {
   if (!offered.uncompressedPoints) return undefined;
-  const ids = readWishes(offered).groups;
+  const ids = wishedGroups(offered);
   const known = ours.map((name): NamedGroup => namedGroups[name]);
   return ids.map((id) => known.find((group) => group.id === id)).find((found) => found);
 }

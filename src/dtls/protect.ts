@@ -16,6 +16,9 @@ export function protect(
   return new SideProtection(keys, side, pool);
 }
 
+/** Finished and one more, or the whole of a device's day: ciphers that live on pay from the third record on. */
+const mostCold = 2;
+
 /** Made anew for each record: there are many connections, and most of them are silent. But see cipher-pool.ts. */
 class SideProtection implements RecordProtection, CipherHolder {
   readonly #keys: EpochKeys;
@@ -24,6 +27,8 @@ class SideProtection implements RecordProtection, CipherHolder {
   #warm: AeadProtection | undefined;
   /** Whether it had a record since it was last asked. */
   #used = false;
+  /** Records that it had without ciphers that live on. */
+  #cold = 0;
 
   constructor(keys: EpochKeys, side: 'client' | 'server', pool: CipherPool | undefined) {
     this.#keys = keys;
@@ -58,11 +63,13 @@ class SideProtection implements RecordProtection, CipherHolder {
     this.#warm = undefined;
   }
 
-  /** The first record goes without ciphers that live on: it may be the only one for a day. */
+  /** The first ones go without ciphers that live on: they may be all for a day. */
   #protection(): RecordProtection {
-    const again = this.#used;
     this.#used = true;
-    return this.#warm ?? (again ? this.#warmUp() : this.#make());
+    if (this.#warm !== undefined) return this.#warm;
+    if (this.#cold >= mostCold) return this.#warmUp();
+    this.#cold++;
+    return this.#make();
   }
 
   #warmUp(): RecordProtection {

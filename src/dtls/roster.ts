@@ -150,7 +150,9 @@ export class Roster implements ConnectionHost {
       const key = keyOfCid(cid);
       return this.awake.withKey(key) ?? this.#restored(key);
     }
-    return this.awake.establishedAt(address) ?? this.#restored(keyOfAddress(address));
+    const awake = this.awake.establishedAt(address);
+    if (awake !== undefined || this.#asleep.size === 0) return awake;
+    return this.#restored(keyOfAddress(address));
   }
 
   /** The connection under the key, out of the store. It is known to nobody until its first authentic record. */

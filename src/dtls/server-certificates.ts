@@ -29,10 +29,14 @@ export interface CertificateChoice {
 export function readWishes(offered: Extensions): CertificateWishes {
   return {
     serverName: offered.serverName,
-    groups: offered.supportedGroups ?? [namedGroups.secp256r1.id],
+    groups: wishedGroups(offered),
     schemes: offered.signatureAlgorithms ?? preferredSchemes.map(({ id }) => id),
     types: typeWishes(offered),
   };
+}
+
+export function wishedGroups(offered: Extensions): readonly number[] {
+  return offered.supportedGroups ?? [namedGroups.secp256r1.id];
 }
 
 /**

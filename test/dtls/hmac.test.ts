@@ -39,6 +39,25 @@ describe('HMAC', () => {
   });
 });
 
+describe('P_hash', () => {
+  it('is RFC 5246 §5 by the objects of node:crypto, for any key, seed and length', () => {
+    const key = fc.uint8Array({ maxLength: 200 });
+    const seed = fc.uint8Array({ maxLength: 600 });
+    const length = fc.nat({ max: 200 });
+    fc.assert(
+      fc.property(fc.constantFrom(...hashes), key, seed, length, (hash, octets, given, due) => {
+        const mac = (message: Uint8Array) => createHmac(hash, octets).update(message).digest();
+        let expected: Uint8Array = new Uint8Array();
+        for (let a = mac(given); expected.length < due; a = mac(a)) {
+          expected = concat(expected, mac(concat(a, given)));
+        }
+        const expanded = new Hmac(hash, octets).expand(given, due);
+        assert.equal(toHex(expanded), toHex(expected.subarray(0, due)));
+      }),
+    );
+  });
+});
+
 describe('a digest', () => {
   it('is that of node:crypto', () => {
     fc.assert(
