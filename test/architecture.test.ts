@@ -138,7 +138,8 @@ describe('architecture', () => {
   });
 
   it('nobody but the CLI fetches', () => {
-    const others = files.filter((file) => file !== 'cli/client.ts');
+    // What rest/docs-page.ts holds is run by browsers.
+    const others = files.filter((file) => !['cli/client.ts', 'rest/docs-page.ts'].includes(file));
     const wrong = others.filter((file) =>
       /\bfetch\(/.test(readFileSync(join(top, 'src', file), 'utf8')),
     );

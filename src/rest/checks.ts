@@ -6,9 +6,12 @@ import { ActivationCodeError } from '../messages/activation-code.ts';
 import { IdError } from '../messages/ids.ts';
 import { DerError } from '../messages/tlv.ts';
 
-/** A string that `parse` reads; its typed complaint becomes the field's. */
-export function parsed<Value>(parse: (text: string) => Value): z.ZodType<Value> {
-  return z.string().transform((text, context) => {
+/** A string that `parse` reads; its typed complaint becomes the field's. `description`: for who reads the API. */
+export function parsed<Value>(
+  parse: (text: string) => Value,
+  description?: string,
+): z.ZodType<Value> {
+  const schema = z.string().transform((text, context) => {
     try {
       return parse(text);
     } catch (error) {
@@ -18,6 +21,7 @@ export function parsed<Value>(parse: (text: string) => Value): z.ZodType<Value> 
       return z.NEVER;
     }
   });
+  return description === undefined ? schema : schema.meta({ description });
 }
 
 function complaintOf(error: unknown): string | undefined {
@@ -37,7 +41,7 @@ export function oneOf<Arms extends Readonly<Record<string, z.ZodType>>>(
   arms: Arms,
 ): z.ZodType<Choice<Arms>> {
   const due = `one of ${Object.keys(arms).join(', ')}`;
-  return z.record(z.string(), z.unknown()).transform((choice, context): Choice<Arms> => {
+  const schema = z.record(z.string(), z.unknown()).transform((choice, context): Choice<Arms> => {
     const [name, ...more] = Object.keys(choice);
     const arm = name !== undefined && Object.hasOwn(arms, name) ? arms[name] : undefined;
     if (name === undefined || arm === undefined || more.length > 0) {
@@ -47,6 +51,37 @@ export function oneOf<Arms extends Readonly<Record<string, z.ZodType>>>(
     }
     return { [name]: delegate(arm, choice[name], context, [name]) } as Choice<Arms>;
   });
+  // For who reads the API: made when it is asked for.
+  return schema.meta({
+    get oneOf() {
+      return Object.entries(arms).map(([name, arm]) => ({
+        type: 'object',
+        properties: { [name]: inputSchema(arm) },
+        required: [name],
+        additionalProperties: false,
+      }));
+    },
+  });
+}
+
+/** What a schema takes, as JSON Schema 2020-12; what JSON Schema cannot say is left open. */
+export function inputSchema(schema: z.ZodType): Readonly<Record<string, unknown>> {
+  const { $schema: _, ...found } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => plain(jsonSchema),
+  });
+  return found;
+}
+
+/** Takes out what tells a reader nothing, or what a choice says better. */
+export function plain(schema: z.core.JSONSchema.BaseSchema): void {
+  delete schema.readOnly;
+  if (schema.format === 'date-time' || schema.type === 'integer') delete schema.pattern;
+  if (schema.oneOf !== undefined && schema.propertyNames !== undefined) {
+    delete schema.propertyNames;
+    delete schema.additionalProperties;
+  }
 }
 
 /** What `schema` makes of `input` within another's transform; its complaints become those of the other, below `path`. */

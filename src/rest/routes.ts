@@ -1,4 +1,5 @@
 /** The table of all routes. */
+import { docsRoutes } from './docs-routes.ts';
 import { dropInRoutes } from './drop-in.ts';
 import type { OrderTools } from './orders.ts';
 import type { Route } from './route.ts';
@@ -6,5 +7,10 @@ import type { Tokens } from './tokens.ts';
 import { v1Routes } from './v1.ts';
 
 export function routes(tools: OrderTools, tokens: Tokens): readonly Route[] {
-  return [...dropInRoutes(tools.desk), ...v1Routes(tools, tokens)];
+  const table: readonly Route[] = [
+    ...dropInRoutes(tools.desk),
+    ...v1Routes(tools, tokens),
+    ...docsRoutes(tools.desk, () => table),
+  ];
+  return table;
 }

@@ -12,13 +12,22 @@ import {
 import { parsed } from '../checks.ts';
 
 /** An EID of 32 digits with its check digits. */
-export const eidText: z.ZodType<Eid> = parsed(parseEid);
+export const eidText: z.ZodType<Eid> = parsed(
+  parseEid,
+  'EID: 32 digits, the last two of them check digits: 89044045118427484800000000011628',
+);
 
 /** An ICCID in the form of EF.ICCID: 20 hex digits, nibble-swapped. */
-export const efIccid: z.ZodType<Iccid> = parsed(parseIccid);
+export const efIccid: z.ZodType<Iccid> = parsed(
+  parseIccid,
+  'ICCID as in EF.ICCID: 20 hex digits, nibble-swapped: 989444999999990920F3',
+);
 
 /** An ICCID in either form. */
-export const anyIccid: z.ZodType<Iccid> = parsed(parseAnyIccid);
+export const anyIccid: z.ZodType<Iccid> = parsed(
+  parseAnyIccid,
+  'ICCID: its printed digits, or the 20 hex digits of EF.ICCID: 8949449999999990023',
+);
 
 /**
  * The ICCID of printed digits, or of the hex of EF.ICCID. Printed ICCIDs begin with 89 (ITU-T E.118), which EF.ICCID

@@ -9,4 +9,5 @@ export const queryNumber = (least: number, most: number) =>
     .transform(Number)
     .refine((value) => value >= least && value <= most, {
       error: `must be a number from ${least} to ${most}`,
-    });
+    })
+    .meta({ type: 'integer', minimum: least, maximum: most });

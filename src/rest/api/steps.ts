@@ -9,7 +9,10 @@ import { ecos, namedDataRequest, psmos } from '../operations.ts';
 import { anyIccid } from './ids.ts';
 
 /** An activation code, without `LPA:` afterwards. */
-export const activationCode: z.ZodType<string> = parsed((text) => parseActivationCode(text).text);
+export const activationCode: z.ZodType<string> = parsed(
+  (text) => parseActivationCode(text).text,
+  'Activation code (SGP.22 4.1), with or without LPA:: 1$smdp.example.com$MATCHING-ID',
+);
 
 /** As its user would type it (SGP.22 3.1.1.3): never kept or told in clear. */
 export const confirmationCode = z
