@@ -40,6 +40,8 @@ const pki = loadLabPki();
 
 export interface RunningEim {
   readonly port: number;
+  /** TCP, where HTTPS is enabled. */
+  readonly httpsPort: number;
   readonly drops: Drops;
   /** Ends the eIM, and reads from its store how far the order got. */
   order(): Promise<OrderState>;
@@ -54,7 +56,11 @@ export interface RunningEim {
 export type Auth = 'psk' | 'certificate';
 
 /** Starts an eIM with an order of one listProfileInfo; it ends with the test. */
-export async function startEim(test: TestContext, auth: Auth): Promise<RunningEim> {
+export async function startEim(
+  test: TestContext,
+  auth: Auth,
+  settings: Readonly<Record<string, string | number | boolean>> = {},
+): Promise<RunningEim> {
   const dataFolder = newFolder();
   const { config } = loadConfig({
     env: {},
@@ -70,6 +76,7 @@ export async function startEim(test: TestContext, auth: Auth): Promise<RunningEi
       'eim.tls.certificate': join(certs, 'eim-tls.cert.pem'),
       'es9.roots': [ciPem],
       'euicc.roots': [ciPem],
+      ...settings,
     },
   });
   const drops = new Drops();
@@ -109,6 +116,7 @@ export async function startEim(test: TestContext, auth: Auth): Promise<RunningEi
   };
   return {
     port: service.coaps.port,
+    httpsPort: service.https?.port ?? 0,
     drops,
     order,
     async checkFetched(answer) {
