@@ -48,4 +48,23 @@ program
   .option('--json', 'print one JSON document and nothing else')
   .action(async (options) => (await import('./blockwise.ts')).benchBlockwise(options));
 
+program
+  .command('relay')
+  .description('what the eIM adds to each message of a download, and how many it carries')
+  .option('--downloads <number>', 'downloads behind the figures of each message', Number, 200)
+  .option('--at-a-time <number>', 'downloads under way at a time', Number, 1000)
+  .option('--size <octets>', 'of the bound profile package', Number, 66_000)
+  .option('--json', 'print one JSON document and nothing else')
+  .action(async (options) => (await import('./relay.ts')).benchRelay(options));
+
+program
+  .command('bulk')
+  .description(
+    'a bulk order: time to accept, memory, event-loop delay, and a kill -9 in the middle',
+  )
+  .option('--count <number>', 'simulated devices, an order each', Number, 5000)
+  .option('--batch <number>', 'orders of one request, 500 at most', Number, 500)
+  .option('--json', 'print one JSON document and nothing else')
+  .action(async (options) => (await import('./bulk.ts')).benchBulk(options));
+
 await program.parseAsync();
