@@ -110,9 +110,7 @@ export class Es9 implements RspServer {
     } catch (cause) {
       if (!(cause instanceof PeerError)) throw cause;
       told(cause.message);
-      throw new Refused(`the ${name} cannot be asked: ${cause.message}`, utf8(cause.message), {
-        cause,
-      });
+      throw new Refused(`the ${name} cannot be asked: ${cause.message}`, undefined, { cause });
     }
     const back = `(${answer.body.length} B back)`;
     if (answer.refusal === undefined) {

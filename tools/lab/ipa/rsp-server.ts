@@ -2,16 +2,17 @@
  * An SM-DP+ or SM-DS as a download sees it: behind the eIM (via-eim.ts), or reached by the device itself (es9.ts).
  * Everything that is signed is a whole TLV, as it came.
  */
+import { utf8 } from '../../../src/base/bytes.ts';
 
 /** The server, or the eIM before it, refused a step of a download or could not be asked. */
 export class Refused extends Error {
   override readonly name = 'Refused';
-  /** What there was for an answer; an IPA may report it (errorResponse). */
-  readonly response: Uint8Array | undefined;
+  /** What there was for an answer, or else the message: an IPA reports it (errorResponse). */
+  readonly response: Uint8Array;
 
   constructor(message: string, response?: Uint8Array, options?: ErrorOptions) {
     super(message, options);
-    this.response = response;
+    this.response = response ?? utf8(message);
   }
 }
 

@@ -43,7 +43,7 @@ const deepest = 4;
 const undefinedError = 127;
 
 export async function carryOutTrigger(options: TriggerOptions): Promise<Triggered> {
-  const fail = (why: string, response?: Uint8Array): Triggered => {
+  const fail = (why: string, response = utf8(why)): Triggered => {
     options.onStep({ from: 'IPA', to: 'IPA', what: 'download', result: why });
     return { type: 'error', error: downloadError(response) };
   };
@@ -54,9 +54,9 @@ export async function carryOutTrigger(options: TriggerOptions): Promise<Triggere
         return done;
       case 'cancelled':
         if (options.habits.direct === undefined) return { type: 'told' };
-        return fail(`cancelled: ${done.reason}`, utf8(`cancelSession ${done.reason}`));
+        return fail(`cancelled: ${done.reason}`);
       case 'events':
-        return fail('there is no event for this eUICC', utf8('no event'));
+        return fail('there is no event for this eUICC');
     }
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -157,8 +157,7 @@ function serverOf(
 }
 
 /** profileDownloadError with undefinedError (SGP.32 2.11.2.3); what a server said goes with it, within reason. */
-function downloadError(response: Uint8Array | undefined): Uint8Array {
-  const errorResponse =
-    response === undefined || response.length > 1024 ? [] : [tlv(0x04, response)];
+function downloadError(response: Uint8Array): Uint8Array {
+  const errorResponse = response.length > 1024 ? [] : [tlv(0x04, response)];
   return tlv(0x30, tlv(0x80, Uint8Array.of(undefinedError)), ...errorResponse);
 }

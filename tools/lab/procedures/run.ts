@@ -1,5 +1,5 @@
 /** One procedure in a world: ordered, carried out by a device of its own, and looked at from every side afterwards. */
-import { type Eid, iccidDigits } from '../../../src/messages/ids.ts';
+import { type Eid, type Iccid, iccidDigits } from '../../../src/messages/ids.ts';
 import { profilesOf } from '../card-profiles.ts';
 import { LabError } from '../eim-process.ts';
 import type { OnStep } from '../ipa/steps.ts';
@@ -49,8 +49,10 @@ export async function runProcedure(world: World, options: RunOptions): Promise<P
   const { name, procedure, confirmationCode, size, patience } = options;
   const { direct, source, cancels } = procedure;
   const tally = new WireTally();
+  let loaded = false;
   const onStep: OnStep = (step) => {
     tally.add(step);
+    loaded ||= step.what === 'ES10b.LoadBoundProfilePackage';
     options.onStep(step);
   };
   world.listen(onStep, direct);
@@ -92,6 +94,7 @@ export async function runProcedure(world: World, options: RunOptions): Promise<P
     procedure.whole ? 'download, enable, confirm' : `download ${source}`,
     stepsOf(world, procedure, activationCode, direct ? undefined : typed),
   );
+  if (loaded) await heardOf(world, iccid);
   await world.smdpp.told();
   card.reset();
   await device.close();
@@ -105,6 +108,14 @@ export async function runProcedure(world: World, options: RunOptions): Promise<P
       ? success && held?.state === due && smdp === 'installed'
       : done.state === 'done' && !success && euicc.length === 0;
   return { procedure: name, ok, order: done, smdp, euicc, wire: tally.rows };
+}
+
+/** The eIM tells the SM-DP+ of an installation in its own time: soon, or not at all where it cannot. */
+async function heardOf({ smdpp }: World, iccid: Iccid): Promise<void> {
+  for (let tries = 0; tries < 40; tries++) {
+    if (smdpp.stateOf(iccid)?.at !== 'downloaded') return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
 }
 
 function eventOf(eid: Eid): string {
