@@ -211,30 +211,38 @@ function placed({ order, before, warning }: Placed): Reply {
 }
 
 /** All at once: they share the disk's turns. */
-function placeAll(
+/** Orders of a batch that are placed at a time: so many share a commit, and between them devices have their turn. */
+const atOnce = 50;
+
+async function placeAll(
   tools: OrderTools,
   request: RestRequest<{ readonly orders: readonly unknown[]; readonly dryRun?: boolean }>,
 ): Promise<readonly OrderResult[]> {
   const { orders, dryRun = false } = request.body;
   const key = request.header(keyHeader.toLowerCase());
-  return Promise.all(
-    orders.map(async (posted, place_): Promise<OrderResult> => {
-      try {
-        const { idempotencyKey, ...wanted } = check(BatchedOrder, posted);
-        if (dryRun) return await tried(tools, wanted);
-        const placeKey = key === undefined ? undefined : `${key}/${place_}`;
-        const ownKey = idempotencyKey ?? placeKey;
-        const own = ownKey === undefined ? undefined : givenKey(request, ownKey, posted);
-        const { order, before, warning } = await place(tools, wanted, own);
-        const view = { ...orderView(order), ...(warning === undefined ? {} : { warning }) };
-        return { order: view, ...(before ? { before: true } : {}) };
-      } catch (error) {
-        const refusal = refusalOf(error);
-        if (refusal === undefined) throw error;
-        return errorBody(refusal);
-      }
-    }),
-  );
+  const one = async (posted: unknown, place_: number): Promise<OrderResult> => {
+    try {
+      const { idempotencyKey, ...wanted } = check(BatchedOrder, posted);
+      if (dryRun) return await tried(tools, wanted);
+      const placeKey = key === undefined ? undefined : `${key}/${place_}`;
+      const ownKey = idempotencyKey ?? placeKey;
+      const own = ownKey === undefined ? undefined : givenKey(request, ownKey, posted);
+      const { order, before, warning } = await place(tools, wanted, own);
+      const view = { ...orderView(order), ...(warning === undefined ? {} : { warning }) };
+      return { order: view, ...(before ? { before: true } : {}) };
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      return errorBody(refusal);
+    }
+  };
+  const results: OrderResult[] = [];
+  for (let from = 0; from < orders.length; from += atOnce) {
+    const some = orders.slice(from, from + atOnce);
+    results.push(...(await Promise.all(some.map((posted, i) => one(posted, from + i)))));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return results;
 }
 
 /** All that can be told without ordering. */

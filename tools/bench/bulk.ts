@@ -27,7 +27,6 @@ export interface BulkFigures {
   /** Milliseconds that the event loop was late, and that a GET /healthz took beside it. */
   readonly eventLoop: { readonly p99: number; readonly max: number };
   readonly healthz: { readonly median: number; readonly max: number };
-  /** Octets of the store for each order are not told: LevelDB merges later. */
   readonly kill: {
     /** Orders that were acknowledged before the kill, and those of them found after it. */
     readonly acknowledged: number;
@@ -37,8 +36,8 @@ export interface BulkFigures {
   };
 }
 
-/** Shall not be reached: a device that waits for an ACK repeats after 2 s at the earliest (RFC 7252 4.8). */
-const aims = { eventLoop: 500, lost: 0 };
+/** The loop may be late by an eighth of what a device waits at the least before it repeats (2 s, RFC 7252 4.8). */
+const aims = { eventLoop: 250, lost: 0 };
 
 /** Prints the figures beside their aims; the exit code is 1 where one is missed. */
 export async function benchBulk(options: BulkOptions): Promise<void> {
