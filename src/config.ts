@@ -333,7 +333,7 @@ function checkTogether(config: Config): void {
   if (key !== undefined && certificate === undefined) {
     problems.push('eim.tls.certificate: must be set, since eim.tls.key is');
   }
-  const { secret, coap, dtls } = config;
+  const { secret, coap, dtls, https } = config;
   if (secret.key !== undefined && secret.keyFile !== undefined) {
     problems.push('secret.keyFile: must not be set, since secret.key is');
   }
@@ -350,10 +350,16 @@ function checkTogether(config: Config): void {
   if (dtls.cidLength > 0 && dtls.cidLength < leastCid) {
     problems.push(`dtls.cidLength: must be 0, or ${leastCid} or more with this dtls.cidPrefix`);
   }
-  if (dtls.clientAnchors.length > 0 && dtls.clientAuthentication === 'none') {
+  const asks = [dtls, ...(https.enabled ? [https] : [])].some(
+    ({ clientAuthentication }) => clientAuthentication !== 'none',
+  );
+  if (dtls.clientAnchors.length > 0 && !asks) {
     problems.push(
       'dtls.clientAuthentication: must be optional or required, since dtls.clientAnchors is set',
     );
+  }
+  if (!https.tls && https.clientAuthentication !== 'none') {
+    problems.push('https.clientAuthentication: must be none, since https.tls is off');
   }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
 }

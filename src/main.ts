@@ -127,7 +127,10 @@ export async function serve(
       box,
       ...(nameOf === undefined ? {} : { nameOf }),
     });
-    if (devices.anyPins && config.dtls.clientAuthentication === 'none') {
+    const asked = [config.dtls, ...(config.https.enabled ? [config.https] : [])].some(
+      (one) => one.clientAuthentication !== 'none',
+    );
+    if (devices.anyPins && !asked) {
       log.warn(
         'devices with certificates or public keys cannot prove them: set dtls.clientAuthentication',
       );
@@ -228,6 +231,7 @@ export async function serve(
       logging,
       opened: (close) => opened.push(close),
     });
+    if (httpsSide !== undefined) watch.https(httpsSide);
     const esipaHttps = httpsSide && { https: { ...httpsSide.address, tls: config.https.tls } };
     const rest = await startRest(
       {

@@ -7,6 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Histogram, Metrics, type Sample } from './base/metrics.ts';
 import { Es9TransportError } from './es9/errors.ts';
 import type { Https } from './es9/https.ts';
+import type { HttpsServer } from './https-server.ts';
 import type { Identity } from './identity.ts';
 import type { Order } from './orders/order.ts';
 import type { Orders } from './orders/orders.ts';
@@ -112,6 +113,24 @@ export class ServiceMetrics {
       after = page.at(-1)?.id;
       if (page.length < 500 || after === undefined) return;
     }
+  }
+
+  /** Devices over HTTPS. */
+  https(server: Pick<HttpsServer, 'holds'>): void {
+    const { metrics } = this;
+    metrics.gauge(
+      'coap_eim_https_connections',
+      'TCP connections of devices over HTTPS.',
+      () => server.holds.connections,
+    );
+    metrics.counted(
+      'coap_eim_https_requests_total',
+      'Requests of devices over HTTPS, by the status that they were answered with.',
+      () =>
+        [...server.holds.answered].map(
+          ([status, count]): Sample => [{ status: String(status) }, count],
+        ),
+    );
   }
 
   /** When certificates end, and what came of the last reload. */

@@ -227,6 +227,7 @@ export function infoView(info: Info): InfoView {
     eimId: info.eimId,
     ...(info.eimFqdn === undefined ? {} : { eimFqdn: info.eimFqdn }),
     coaps: info.coaps,
+    ...(info.https === undefined ? {} : { https: info.https }),
     eimConfigurationData: toHex(info.eimConfigurationData),
     addInitialEimRequest: toHex(info.addInitialEimRequest),
     eimCertificate: info.eimCertificate,

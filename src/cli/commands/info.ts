@@ -59,6 +59,11 @@ Example:
         ['version', info.version],
         ['FQDN', info.eimFqdn],
         ['coaps', `${info.coaps.host}:${info.coaps.port}`],
+        ...(info.https === undefined
+          ? []
+          : [
+              [info.https.tls ? 'https' : 'http', `${info.https.host}:${info.https.port}`] as const,
+            ]),
         ['host', `${info.hostname}, up since ${info.started}`],
         ['EimConfigurationData', info.eimConfigurationData],
         ['AddInitialEimRequest', info.addInitialEimRequest],

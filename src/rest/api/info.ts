@@ -22,6 +22,8 @@ export const InfoView = z.strictObject({
     host: z.string(),
     port: z.number(),
   }),
+  /** The same over HTTPS, where that is enabled. */
+  https: z.strictObject({ host: z.string(), port: z.number(), tls: z.boolean() }).exactOptional(),
   /** EimConfigurationData (SGP.32 2.11.1.1.1), `30…`. */
   eimConfigurationData: z.string(),
   /** AddInitialEimRequest (SGP.32 5.9.4), `BF57…`. */
