@@ -142,7 +142,7 @@ export class Line {
     );
   }
 
-  static async open({ port }: Door, tls?: ConnectionOptions): Promise<Line> {
+  static async open({ port }: Pick<Door, 'port'>, tls?: ConnectionOptions): Promise<Line> {
     if (tls === undefined) {
       const socket = connect(port, '127.0.0.1');
       await new Promise<void>((resolve, reject) => {
