@@ -20,7 +20,7 @@ import {
 import type { DownloadSource, Order } from '../orders/order.ts';
 import { OrderError } from '../orders/orders.ts';
 import type { Change } from '../store/store.ts';
-import { readCertificate, role } from '../trust/certificate.ts';
+import { hasPolicy, role } from '../trust/certificate.ts';
 import { ChainError } from '../trust/chain-error.ts';
 import type { Target } from './download-order.ts';
 import type { Eim } from './eim.ts';
@@ -59,7 +59,7 @@ export async function smdsTarget(
 /** Whether a server's certificate is CERT.DSauth (SGP.26 id-rspRole-ds-auth). */
 export function isSmdsCertificate(der: Uint8Array): boolean {
   try {
-    return readCertificate(der, 'euicc').policies.includes(role.dsAuth);
+    return hasPolicy(der, role.dsAuth);
   } catch (error) {
     if (!(error instanceof ChainError)) throw error;
     return false;

@@ -22,8 +22,9 @@ import {
   SubjectKeyIdentifier,
   Certificate as X509,
 } from '@peculiar/asn1-x509';
-import { toHex } from '../base/bytes.ts';
-import { readOnly } from '../messages/tlv.ts';
+import { equal, toHex } from '../base/bytes.ts';
+import { objectIdentifier } from '../messages/primitives.ts';
+import { DerError, readAll, readOnly, tlv } from '../messages/tlv.ts';
 import { ChainError, type ChainMember } from './chain-error.ts';
 
 /** Certificates of RSP chains have 500 to 700 octets; what is far larger is not read. */
@@ -114,11 +115,61 @@ export function readCertificate(
 
 /**
  * The one registeredID of a certificate's subjectAltName, dotted: the OID of the SM-DP+ that the certificate is for.
- * Undefined where there is none, or more than one. Throws ChainError as readCertificate does.
+ * Undefined where there is none, or more than one. Throws ChainError (malformed) where that cannot be told; what else is
+ * in the certificate is the eUICC's to judge.
  */
 export function registeredIdOf(certificate: Uint8Array): string | undefined {
-  const { registeredIds } = readCertificate(certificate);
-  return registeredIds.length === 1 ? registeredIds[0] : undefined;
+  return glimpsed(certificate, id_ce_subjectAltName, (names) => {
+    const [id, ...more] = readAll(readOnly(names).value).filter(({ tag }) => tag === 0x88);
+    return id === undefined || more.length > 0 ? undefined : oid.decode(tlv(0x06, id.value));
+  });
+}
+
+/** Whether this policy is among a certificate's, where nothing else is asked of it. Throws ChainError (malformed). */
+export function hasPolicy(certificate: Uint8Array, policy: string): boolean {
+  const wanted = oid.encode(policy);
+  const isThere = glimpsed(certificate, id_ce_certificatePolicies, (policies) =>
+    readAll(readOnly(policies).value).some(({ value }) => {
+      const [id] = readAll(value);
+      return id !== undefined && equal(id.raw, wanted);
+    }),
+  );
+  return isThere ?? false;
+}
+
+const oid = objectIdentifier();
+
+/** What `read` makes of one extension; undefined where it is not there. Far less work than readCertificate. */
+function glimpsed<T>(
+  certificate: Uint8Array,
+  id: string,
+  read: (extnValue: Uint8Array) => T,
+): T | undefined {
+  if (certificate.length > maxCertificateOctets) {
+    throw new ChainError('malformed', 'certificate', `${certificate.length} octets are too many`);
+  }
+  try {
+    const value = extensionIn(certificate, oid.encode(id));
+    return value && read(value);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new ChainError('malformed', 'certificate', 'not a certificate that can be read', {
+      cause: error,
+    });
+  }
+}
+
+/** Contents of extnValue (RFC 5280 4.2). Throws DerError. */
+function extensionIn(certificate: Uint8Array, extnId: Uint8Array): Uint8Array | undefined {
+  const [tbsCertificate] = readAll(readOnly(certificate).value);
+  if (tbsCertificate?.tag !== 0x30) throw new DerError('tbsCertificate', 'missing');
+  const extensions = readAll(tbsCertificate.value).find(({ tag }) => tag === 0xa3);
+  if (extensions === undefined) return undefined;
+  for (const extension of readAll(readOnly(extensions.value).value)) {
+    const [id, ...rest] = readAll(extension.value);
+    if (id !== undefined && equal(id.raw, extnId)) return rest.at(-1)?.value;
+  }
+  return undefined;
 }
 
 function read(bytes: Uint8Array, member: ChainMember): Certificate {

@@ -32,9 +32,9 @@ export interface EuiccChain {
 
 /** Whom the chain proves: the eUICC's EID and the key that its signatures are checked with. Throws ChainError. */
 export function checkEuiccChain(chain: EuiccChain): { eid: Eid; publicKey: KeyObject } {
-  const eum = readCertificate(chain.eumCertificate, 'eum');
+  const { certificate: eum, issuers: ci } = chain.roots.below(chain.eumCertificate);
   const euicc = readCertificate(chain.euiccCertificate, 'euicc');
-  const ci = checkEum(eum, chain.roots, chain.now);
+  checkEum(eum, ci, chain.now);
   checkEuicc(euicc, eum, chain.now);
   const eid = permittedEid(euicc, eum);
   const { revocations, now, believed = false } = chain;
@@ -49,17 +49,10 @@ export function eidInCertificate(euiccCertificate: Uint8Array): Eid {
   return eidOf(readCertificate(euiccCertificate, 'euicc').subject);
 }
 
-/** Gives the roots that signed it. */
-function checkEum(eum: Certificate, roots: Roots, now: number): readonly Certificate[] {
-  const named = eum.authorityKeyIdentifier && roots.find(eum.authorityKeyIdentifier);
-  if (named === undefined || named.length === 0) {
-    throw new ChainError('unknownCi', 'eum', 'its issuer is none of the configured CI roots');
-  }
-  const issuers = named.filter((root) => eum.signedBy(root.publicKey));
+/** @param issuers the roots that signed it */
+function checkEum(eum: Certificate, issuers: readonly Certificate[], now: number): void {
   const [first] = issuers;
-  if (first === undefined) {
-    throw new ChainError('signature', 'eum', 'the CI that it names did not sign it');
-  }
+  if (first === undefined) throw new ChainError('unknownCi', 'eum', 'no root signed it');
   // Reissues of one CI differ in their dates alone: any that is valid serves.
   if (!issuers.some((root) => isValidAt(root, now))) checkDates(first, 'ci', now);
   checkCurve(eum, first, 'eum');
@@ -67,7 +60,6 @@ function checkEum(eum: Certificate, roots: Roots, now: number): readonly Certifi
   checkRole(eum, role.eum, 'eum');
   if (!eum.isAuthority) throw new ChainError('authority', 'eum', 'it is not a CA');
   checkKeyUsage(eum, 'keyCertSign', 'eum');
-  return issuers;
 }
 
 function checkEuicc(euicc: Certificate, eum: Certificate, now: number): void {

@@ -1,10 +1,21 @@
-/** The CI roots that the operator chose to believe. */
-import { toHex } from '../base/bytes.ts';
+/** The CI roots that the operator chose to believe, and what was last seen below them. */
+import { base64, toHex } from '../base/bytes.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { ChainError } from './chain-error.ts';
 
+/** A certificate and the roots that signed it: one or more. */
+export interface BelowRoots {
+  readonly certificate: Certificate;
+  readonly issuers: readonly Certificate[];
+}
+
+/** EUMs that are remembered: each makes eUICCs by the million. */
+const mostRemembered = 64;
+
 export class Roots {
   readonly #byKeyIdentifier: ReadonlyMap<string, readonly Certificate[]>;
+  /** By their octets, the last seen last. */
+  readonly #below = new Map<string, BelowRoots>();
 
   private constructor(byKeyIdentifier: ReadonlyMap<string, readonly Certificate[]>) {
     this.#byKeyIdentifier = byKeyIdentifier;
@@ -41,5 +52,33 @@ export class Roots {
    */
   find(subjectKeyIdentifier: Uint8Array): readonly Certificate[] {
     return this.#byKeyIdentifier.get(toHex(subjectKeyIdentifier)) ?? [];
+  }
+
+  /**
+   * Reads the certificate of an EUM and finds the roots that signed it, whatever their dates: once, for as long as it is
+   * among the last that were seen. Throws ChainError.
+   */
+  below(bytes: Uint8Array): BelowRoots {
+    const key = base64(bytes);
+    const known = this.#below.get(key) ?? this.#issued(bytes);
+    this.#below.delete(key);
+    this.#below.set(key, known);
+    for (const oldest of this.#below.keys()) {
+      if (this.#below.size <= mostRemembered) break;
+      this.#below.delete(oldest);
+    }
+    return known;
+  }
+
+  #issued(bytes: Uint8Array): BelowRoots {
+    const certificate = readCertificate(bytes, 'eum');
+    const { authorityKeyIdentifier } = certificate;
+    const named = authorityKeyIdentifier === undefined ? [] : this.find(authorityKeyIdentifier);
+    if (named.length === 0) {
+      throw new ChainError('unknownCi', 'eum', 'its issuer is none of the configured CI roots');
+    }
+    const issuers = named.filter((root) => certificate.signedBy(root.publicKey));
+    if (issuers.length > 0) return { certificate, issuers };
+    throw new ChainError('signature', 'eum', 'the CI that it names did not sign it');
   }
 }
