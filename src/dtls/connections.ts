@@ -56,6 +56,11 @@ export class Connections {
     return this.#byKey.get(toHex(key));
   }
 
+  /** Of the established ones the one unused for longest. */
+  get oldest(): ServerConnection | undefined {
+    return this.#established.oldest;
+  }
+
   /** The established ones, the one unused for longest first. */
   all(): Iterable<ServerConnection> {
     return this.#established;

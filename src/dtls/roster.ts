@@ -232,8 +232,26 @@ export class Roster implements ConnectionHost {
 
   /** Puts idle connections to sleep, and ends those that were not heard of for too long. */
   sweep(): void {
-    const { settings, limits, times, vault } = this.#options;
-    const now = settings.clock.now();
+    const now = this.#options.settings.clock.now();
+    const { oldest } = this.awake;
+    // As a rule there is nothing to do, and this is asked with each datagram.
+    if (oldest !== undefined) {
+      const isIdle = now - oldest.lastContact >= this.#park;
+      if (isIdle || this.awake.established > this.#options.limits.awake) this.#sweepAwake(now);
+    }
+    if (Math.abs(now - this.#looked) < lookEvery) return;
+    this.#looked = now;
+    for (const standing of ['anonymous', 'proved'] as const) {
+      for (;;) {
+        const oldest = this.#asleep.oldest(standing);
+        if (oldest === undefined || now - oldest.kept.lastContact < this.#options.times.idle) break;
+        this.#endAsleep(oldest.key, oldest.kept, 'idle for too long');
+      }
+    }
+  }
+
+  #sweepAwake(now: number): void {
+    const { limits, times, vault } = this.#options;
     let excess = this.awake.established - limits.awake;
     for (const connection of this.awake.all()) {
       const many = excess > 0;
@@ -250,15 +268,6 @@ export class Roster implements ConnectionHost {
       else if (!this.#tired.has(connection)) {
         this.#tired.add(connection);
         vault.save(connection);
-      }
-    }
-    if (Math.abs(now - this.#looked) < lookEvery) return;
-    this.#looked = now;
-    for (const standing of ['anonymous', 'proved'] as const) {
-      for (;;) {
-        const oldest = this.#asleep.oldest(standing);
-        if (oldest === undefined || now - oldest.kept.lastContact < times.idle) break;
-        this.#endAsleep(oldest.key, oldest.kept, 'idle for too long');
       }
     }
   }
