@@ -28,7 +28,9 @@ export const pages: readonly Page[] = [
   'README.md',
   'CHANGELOG.md',
   'certs/README.md',
-  ...readdirSync(join(top, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(top, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ].map(page);
 
 const fence = /^```(\w*)[^\n]*\n([\s\S]*?)^```$/gm;
