@@ -18,6 +18,11 @@ export function hasFeature({ ipaCapabilities }: Told, feature: IpaFeature): bool
   return decoded(ipaCapabilities)?.ipaFeatures.includes(feature) ?? false;
 }
 
+/** The features that the IPA has told of; undefined where it has not said. */
+export function toldFeatures({ ipaCapabilities }: Told): readonly IpaFeature[] | undefined {
+  return decoded(ipaCapabilities)?.ipaFeatures;
+}
+
 type Told = Pick<EuiccRecord, 'ipaCapabilities'>;
 
 function decoded(ipaCapabilities: Uint8Array | undefined): IpaCapabilities | undefined {

@@ -19,6 +19,7 @@ import { BadOrderError, isPackageRequest } from '../orders/operations.ts';
 import { type Order, type OrderRequest, TransitionError } from '../orders/order.ts';
 import { type Finish, OrderError } from '../orders/orders.ts';
 import { type ProcedureError, procedureError } from '../orders/outcome.ts';
+import { settleDirect } from './direct-download.ts';
 import {
   type BuiltPackage,
   type Caller,
@@ -134,6 +135,7 @@ export async function nextEimPackage(
     const order = await eim.orders.next(eid);
     if (order === undefined || !admits(order)) return undefined;
     try {
+      if (isDownloadInWork(order) && (await settleDirect(eim, eid))) continue;
       const question = await euiccDataDue(eim, order);
       if (question === 'unanswered') continue;
       const eimPackage =
@@ -144,6 +146,10 @@ export async function nextEimPackage(
       if (!(error instanceof TransitionError || error instanceof OrderError)) throw error;
     }
   }
+}
+
+function isDownloadInWork({ state, request }: Order): boolean {
+  return state.at === 'work' && 'download' in request;
 }
 
 function tellsOfChange(request: GetEimPackageRequest): boolean {
@@ -207,10 +213,11 @@ async function first(eim: Eim, order: Order): Promise<Uint8Array | undefined> {
 
 async function build(eim: Eim, order: Order, eimTransactionId: Uint8Array): Promise<BuiltPackage> {
   const { request } = order;
-  const level = levelOf(await eim.euiccs.ensure(order.eid));
+  const euicc = await eim.euiccs.ensure(order.eid);
+  const level = levelOf(euicc);
   const beyond = beyondLevel(level, request);
   if (beyond !== undefined) throw new BadOrderError(beyond);
-  if ('download' in request) return buildDownloadTrigger(request.download, eimTransactionId);
+  if ('download' in request) return buildDownloadTrigger(euicc, request, eimTransactionId);
   if (isPackageRequest(request)) {
     return buildEuiccPackage(eim, order.eid, request, eimTransactionId);
   }

@@ -70,7 +70,7 @@ export async function euiccDataDue(
   const kept = await eim.store.get(questions, order.eid);
   const open = kept?.orderId === order.id ? kept : undefined;
   if (order.state.at === 'work') {
-    return open?.about === 'results' ? handOut(eim, order.eid, open) : undefined;
+    return open === undefined ? undefined : handOut(eim, order.eid, open);
   }
   if ('download' in order.request) return deviceDue(eim, order, open);
   if (!isPackageRequest(order.request)) return undefined;
@@ -108,6 +108,16 @@ async function deviceDue(
   const detail = 'the IPA leaves ctxParams1 to the eIM, which does not know its deviceInfo yet';
   await noteOrder(eim, order.id, 'asked for the device', detail);
   return question.eimPackage;
+}
+
+/** Has the next poll asked for the eUICC's certificates, on behalf of an order in work. */
+export async function askForCertificates(eim: Eim, order: Order): Promise<void> {
+  await ask(eim, order, 'certificates', 0);
+}
+
+/** Whether a question about this order waits for its answer, handed out or not. */
+export async function isAskedFor(eim: Eim, order: Order): Promise<boolean> {
+  return (await eim.store.get(questions, order.eid))?.orderId === order.id;
 }
 
 /** Whether a question about this order has been handed out and is not answered. */
@@ -177,11 +187,21 @@ async function unanswered(eim: Eim, eid: Eid, open: Question, why: string): Prom
     ],
   };
   if (open.about === 'results' && (await buildAnew(eim, open, why))) return;
+  if (open.about === 'certificates' && (await isDownloadInWork(eim, open.orderId))) {
+    // Its result waits for them, and counts without (direct-download.ts).
+    await eim.store.commit([remove(questions, eid)]);
+    return;
+  }
   const [outcome, reason] = ends[open.about];
   eim.log.warn('eUICC data not to be had', { eid, order: open.orderId, why });
   await endOrder(eim, open.orderId, { success: false, outcome: [outcome], reason }, [
     remove(questions, eid),
   ]);
+}
+
+async function isDownloadInWork(eim: Eim, orderId: string): Promise<boolean> {
+  const order = await eim.orders.get(orderId);
+  return order?.state.at === 'work' && 'download' in order.request;
 }
 
 /**

@@ -5,31 +5,28 @@
  */
 import { hex, toHex } from '../base/bytes.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
-import type { Origin } from '../fleet/knowledge.ts';
 import { type Eid, eidOf, IdError, iccidOf } from '../messages/ids.ts';
 import {
-  BppCommandId,
   type CompactProfileInstallationResult,
-  ErrorReason,
   type NotificationMetadata,
   type OtherSignedNotification,
   PendingNotification,
   type ProfileInstallationResult,
 } from '../messages/notifications.ts';
-import { nameOf } from '../messages/primitives.ts';
-import type { Finish } from '../orders/orders.ts';
 import type { Change } from '../store/store.ts';
 import { ChainError } from '../trust/chain-error.ts';
 import { verifyEcdsa } from '../trust/ecdsa.ts';
 import { checkEuiccChain } from '../trust/euicc-chain.ts';
+import { directNotification, installNotified } from './direct-download.ts';
 import { type Caller, callerText, type Eim, isKnown, maySpeakFor } from './eim.ts';
-import { endOrder, noteOrder } from './end-order.ts';
+import { endOrder } from './end-order.ts';
 import { CompactFormError, fullInstallationResult, fullOtherNotification } from './full-forms.ts';
+import { disbelieve, doubtIn, finishOf, installed } from './installation-result.ts';
 import { keyOf } from './learn-euicc.ts';
 import { keepNotification, NotKeptError } from './notification-delivery.ts';
-import { withInstalled, withNotified } from './profiles.ts';
+import { withNotified } from './profiles.ts';
 import { doubtsAbout } from './settle.ts';
-import { endTransaction, inSession, type Transaction, transactionOf } from './transactions.ts';
+import { endTransaction, inSession, transactionOf } from './transactions.ts';
 
 /** Characters of a host name, a colon and a port. */
 const longestAddress = 260;
@@ -133,6 +130,10 @@ async function installationResult(
 ): Promise<number | undefined> {
   const { transactionId } = result.profileInstallationResultData.value;
   const transaction = await transactionOf(eim, transactionId);
+  if (transaction === undefined) {
+    const direct = await directNotification(eim, caller, result);
+    if (direct !== undefined) return direct;
+  }
   if (transaction === undefined || !maySpeakFor(eim, caller, transaction.eid)) {
     eim.log.drop('installation result of a session that is not known', {
       transactionId: toHex(transactionId),
@@ -177,84 +178,13 @@ async function sessionResult(
       value: result,
     }),
   });
-  await endOrder(eim, orderId, finish(result, transaction, record), [
+  await endOrder(eim, orderId, finishOf(result, record, { iccid: transaction.iccid }), [
     ...kept.changes,
     ...(await endTransaction(eim, transaction)),
     ...installed(eim, record, orderId, result),
   ]);
   kept.deliver();
   return seqNumber;
-}
-
-/**
- * The installation result of a download that the IPA did itself, in the order that its trigger began. The IPA takes it
- * to the SM-DP+; it is neither kept nor acknowledged here. Runs within the EID's turn.
- */
-export async function directInstallation(
-  eim: Eim,
-  eid: Eid,
-  eimTransactionId: Uint8Array | undefined,
-  result: ProfileInstallationResult,
-): Promise<void> {
-  const { transactionId } = result.profileInstallationResultData.value;
-  if (eimTransactionId === undefined || (await transactionOf(eim, transactionId)) !== undefined) {
-    return;
-  }
-  const order = await eim.orders.byTransaction(eid, eimTransactionId);
-  if (order?.state.at !== 'work' || !('download' in order.request)) return;
-  const record = await eim.euiccs.ensure(eid);
-  const doubt = doubtIn(eim, record, result);
-  if (doubt !== undefined) return disbelieve(eim, eid, order.id, doubt);
-  await endOrder(
-    eim,
-    order.id,
-    finish(result, undefined, record),
-    installed(eim, record, order.id, result),
-  );
-}
-
-/** Why this installation result is not to be believed; undefined where nothing speaks against it. */
-function doubtIn(
-  eim: Eim,
-  record: EuiccRecord,
-  { profileInstallationResultData, euiccSignPIR }: ProfileInstallationResult,
-): string | undefined {
-  if (record.consumerEuicc) return undefined;
-  const known = keyOf(eim, record);
-  if ('doubt' in known) return known.doubt;
-  const fits = verifyEcdsa(known.key, profileInstallationResultData.raw, euiccSignPIR);
-  return fits ? undefined : "its signature does not fit the eUICC's key";
-}
-
-async function disbelieve(eim: Eim, eid: Eid, orderId: string, because: string): Promise<void> {
-  eim.log.drop('installation result not believed');
-  eim.log.warn('installation result not believed', { eid, order: orderId, because });
-  await noteOrder(eim, orderId, 'installation result not believed', because);
-}
-
-/** What a believed result changes in the picture of the eUICC's profiles. */
-function installed(
-  eim: Eim,
-  record: EuiccRecord,
-  orderId: string,
-  { profileInstallationResultData: { value } }: ProfileInstallationResult,
-): readonly Change[] {
-  const { eid, outstanding, profiles } = record;
-  const reported = outstanding?.orderId === orderId ? eim.euiccs.forget(eid, 'outstanding') : [];
-  const { iccid, seqNumber } = value.notificationMetadata;
-  if (value.finalResult.type !== 'successResult' || iccid === undefined) return reported;
-  const { aid } = value.finalResult.value;
-  const now = eim.clock.now();
-  const after = withInstalled(profiles, { iccid, aid, seqNumber }, now);
-  const source = `installation result of order ${orderId}`;
-  return [
-    ...reported,
-    ...eim.euiccs.change(eid, { profiles: after }, { at: now, source, sure: proof(record) }),
-  ];
-}
-
-function proof({ consumerEuicc }: EuiccRecord): Origin['sure'] {
-  return consumerEuicc ? 'reported' : 'proven';
 }
 
 /** What a proven notification changes in the picture; where it names a profile that is not in it, that is in doubt. */
@@ -274,43 +204,6 @@ function notified(eim: Eim, record: EuiccRecord, value: NotificationMetadata): r
       ? []
       : doubtsAbout(eim, record, ['profiles'], `${source}, which was not known`)),
   ];
-}
-
-function finish(
-  { profileInstallationResultData: { value } }: ProfileInstallationResult,
-  transaction: Transaction | undefined,
-  { consumerEuicc: unproven }: EuiccRecord,
-): Finish {
-  const said = unproven
-    ? 'the installation result of a consumer eUICC, unproven'
-    : "the eUICC's signed installation result";
-  const { finalResult: final, notificationMetadata } = value;
-  if (final.type === 'successResult') {
-    const { iccid } = notificationMetadata;
-    const shown = iccid === undefined ? transaction?.iccid : toHex(iccid);
-    return {
-      success: true,
-      unproven,
-      outcome: [
-        {
-          profileInstallationResult: {
-            finalResult: 'successResult',
-            ...(shown === undefined ? {} : { iccid: shown }),
-          },
-        },
-      ],
-      reason: `${said}: installed, disabled`,
-    };
-  }
-  const { bppCommandId, errorReason } = final.value;
-  const where = nameOf(BppCommandId, bppCommandId);
-  const why = nameOf(ErrorReason, errorReason);
-  return {
-    success: false,
-    unproven,
-    outcome: [{ profileInstallationResult: { finalResult: 'errorResult' } }],
-    reason: `${said}: ${why} at ${where}`,
-  };
 }
 
 /** Enabled, disabled, deleted, or installed: verified by the chain that it carries. */
@@ -359,10 +252,9 @@ async function otherNotification(
         value: notification,
       }),
     });
-    await eim.store.commit([
-      ...kept.changes,
-      ...notified(eim, await eim.euiccs.ensure(eid), value),
-    ]);
+    const record = await eim.euiccs.ensure(eid);
+    await eim.store.commit([...kept.changes, ...notified(eim, record, value)]);
+    await installNotified(eim, record, value);
     kept.deliver();
     return seqNumber;
   });

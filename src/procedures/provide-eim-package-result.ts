@@ -25,12 +25,13 @@ import { eimPackageError, procedureError } from '../orders/outcome.ts';
 import { ChainError } from '../trust/chain-error.ts';
 import { eidInCertificate } from '../trust/euicc-chain.ts';
 import { tolerates } from './dialect.ts';
+import { directInstallation, isRelayed, settleDirect } from './direct-download.ts';
 import { type Caller, callerText, type Eim, fetchesFor, isKnown, maySpeakFor } from './eim.ts';
 import { endOrder } from './end-order.ts';
 import { euiccPackageResult } from './euicc-package-result.ts';
 import { ipaEuiccDataResponse, questionRefused, resultsTaken } from './ipa-euicc-data.ts';
 import { NotKeptError } from './notification-delivery.ts';
-import { directInstallation, takeNotification } from './notifications.ts';
+import { takeNotification } from './notifications.ts';
 
 /** Returns the ProvideEimPackageResultResponse, `BF50…`. */
 export async function provideEimPackageResult(
@@ -45,6 +46,9 @@ export async function provideEimPackageResult(
   // Each notification waits for its own EID's turn.
   const acknowledged = [...taken];
   for (const notification of notificationsOf(eimPackageResult)) {
+    // Of a direct download: the IPA takes it to the SM-DP+ by itself.
+    const isResult = eimPackageResult.type === 'profileDownloadTriggerResult';
+    if (isResult && !(await isOfRelay(eim, notification))) continue;
     const seqNumber = await takenIfPossible(eim, caller, notification);
     if (seqNumber !== undefined) acknowledged.push(seqNumber);
   }
@@ -58,6 +62,10 @@ export async function provideEimPackageResult(
     type: 'eimAcknowledgements',
     value: acknowledged,
   });
+}
+
+async function isOfRelay(eim: Eim, { type, value }: PendingNotification): Promise<boolean> {
+  return type === 'profileInstallationResult' && isRelayed(eim, value);
 }
 
 /** A notification that cannot be taken now is not acknowledged: the device keeps it. */
@@ -88,6 +96,7 @@ async function take(eim: Eim, caller: Caller, eid: Eid, result: EimPackageResult
       const results = await ipaEuiccDataResponse(eim, caller, eid, result.value);
       const taken = await takePackageResults(eim, caller, eid, results);
       await resultsTaken(eim, eid);
+      await settleDirect(eim, eid);
       return taken;
     }
     case 'profileDownloadTriggerResult':
@@ -140,17 +149,33 @@ async function triggerResult(
   { eimTransactionId, profileDownloadTriggerResultData: data }: ProfileDownloadTriggerResult,
 ): Promise<Taken> {
   if (data.type === 'profileInstallationResult') {
-    await directInstallation(eim, eid, eimTransactionId, data.value);
+    await directInstallation(eim, caller, eid, eimTransactionId, data.value);
     return [];
   }
-  const name = nameOf(ProfileDownloadErrorReason, data.value.profileDownloadErrorReason);
+  const { profileDownloadErrorReason: code, errorResponse } = data.value;
+  const name = nameOf(ProfileDownloadErrorReason, code);
+  const advice =
+    code === ProfileDownloadErrorReason.ecallActive
+      ? ': the device has an emergency call under way; order the download again later'
+      : '';
   await endCurrent(eim, caller, eid, eimTransactionId, {
     outcome: procedureError('undefinedError'),
-    reason: `the IPA could not download the profile: ${name}`,
+    reason: `the IPA could not download the profile: ${name}${advice}${answered(errorResponse)}`,
     of: ({ request }) => 'download' in request,
   });
   return [];
 }
+
+/** What the IPA was answered by a server or its eUICC, of which the standard does not say what it is. */
+function answered(errorResponse: Uint8Array | undefined): string {
+  if (errorResponse === undefined || errorResponse.length === 0) return '';
+  const shown = toHex(errorResponse.subarray(0, longestShown));
+  const rest = errorResponse.length > longestShown ? '…' : '';
+  return `; it was answered ${shown}${rest} (eim decode tells what that is)`;
+}
+
+/** Octets of what an IPA reports that a reason shows. */
+const longestShown = 64;
 
 interface ReportedError {
   readonly outcome: Outcome;

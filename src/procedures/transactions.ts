@@ -133,6 +133,11 @@ export async function beginTransaction(
   ];
 }
 
+/** Whether a relayed session has begun for this order. */
+export async function hasSession(eim: Eim, orderId: string): Promise<boolean> {
+  return ((await eim.store.get(ofOrder, orderId))?.begun ?? 0) > 0;
+}
+
 /** Where an SM-DS sent the device of this order to; undefined where none did. */
 export async function eventOf(eim: Eim, orderId: string): Promise<FoundEvent | undefined> {
   return (await eim.store.get(ofOrder, orderId))?.event;

@@ -122,11 +122,13 @@ describe('an installation result', () => {
     assert.match((await rig.history(order)).at(-1) ?? '', /key of this eUICC is not known/);
   });
 
-  it('of a session that nobody knows changes nothing', async () => {
+  it('of a session that nobody knows goes to its SM-DP+ where a signature proves it, and ends no other', async () => {
     const { rig, order } = await installing();
-    await rig.notify(rig.euicc.installation(hex('AABB')));
-    assert.equal(await rig.at(order), 'work');
+    await rig.notify(rig.euicc.installation(hex('AABB'), undefined, { key: newKey() }));
     assert.deepEqual(delivered(rig), []);
+    await rig.notify(rig.euicc.installation(hex('AABB'), undefined, { seqNumber: 50 }));
+    assert.equal(await rig.at(order), 'work');
+    assert.deepEqual(delivered(rig), ['notify.example.com 50']);
   });
 
   it('of a peer that may not speak for the EID changes nothing', async () => {
