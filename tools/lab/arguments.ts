@@ -54,6 +54,18 @@ export function address(text: string): Address {
   return { address: host, port: port(digits) };
 }
 
+/** The names given so far and one more: `smdp.example.com=127.0.0.1:8443`. */
+export function resolve(
+  text: string,
+  earlier: Readonly<Record<string, Address>>,
+): Readonly<Record<string, Address>> {
+  const [, name, to = ''] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined) {
+    throw new InvalidArgumentError('name=host:port, such as smdp.example.com=127.0.0.1:8443');
+  }
+  return { ...earlier, [name.toLowerCase()]: address(to) };
+}
+
 /** Octets of a PSK given in hex. */
 export function psk(text: string): Uint8Array {
   if (!/^([0-9a-f]{2}){16,64}$/i.test(text)) {

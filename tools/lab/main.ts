@@ -1,6 +1,6 @@
 /** `npm run lab`: the main job on loopback, or one part of it alone. */
 import { Command, Option } from 'commander';
-import { type DeviceAloneOptions, type LinkAloneOptions, runDevice, runLink } from './alone.ts';
+import { CancelSessionReason } from '../../src/messages/rsp.ts';
 import {
   runSmdpp,
   runSmds,
@@ -18,6 +18,7 @@ import {
   natural,
   port,
   psk,
+  resolve,
   seconds,
   size,
   speed,
@@ -30,12 +31,14 @@ import {
   runBindings,
 } from './bindings.ts';
 import { chooseProfile } from './choose-profile.ts';
+import { type DeviceAloneOptions, runDevice } from './device-alone.ts';
 import { deviceFaultHelp, deviceFaultOption } from './device-fault-option.ts';
 import type { Fault } from './faults.ts';
 import { type LabOptions, runLab, StepFailed, step } from './lab.ts';
 import { startCapture } from './link/pcap.ts';
 import { type LinkProfileName, linkProfiles } from './link/profiles.ts';
 import { seededNumbers } from './link/seeded.ts';
+import { type LinkAloneOptions, runLink } from './link-alone.ts';
 import { runProcedures } from './procedures/command.ts';
 import { type ProcedureChoice, procedureHelp, procedureOptions } from './procedures/options.ts';
 import { blockTable, profileTable, stepLine, wireTable } from './report.ts';
@@ -183,6 +186,18 @@ program
   .option('--add-initial-eim <file>', 'AddInitialEimRequest for a fresh eUICC (eim info --out)')
   .option('--state <file>', 'where the eUICC is kept between runs', 'lab-euicc.json')
   .addOption(stackOption())
+  .option('--pki <folder>', "its eUICC's certificates: ci, eum and euicc (default: certs/lab)")
+  .option('--direct', 'it goes to SM-DP+ and SM-DS itself')
+  .option('--tls-root <file>', 'root of their TLS certificates in PEM (default: the CI)')
+  .option('--resolve <name=host:port>', 'where a name leads; repeatable', resolve, {})
+  .option('--default-smdp <address>', 'default SM-DP+ of a fresh eUICC')
+  .option('--root-smds <address>', 'root SM-DS of a fresh eUICC')
+  .option('--confirmation-code <code>', 'what its user types, where it is asked for')
+  .addOption(
+    new Option('--cancel <reason>', 'give every download up').choices(
+      Object.keys(CancelSessionReason),
+    ),
+  )
   .option('--every <seconds>', 'poll again and again', seconds)
   .addOption(deviceFaultOption())
   .addHelpText('after', deviceFaultHelp)

@@ -149,13 +149,32 @@ export function issueDsTls(pki: Pick<LabPki, 'ci'>, names: readonly string[]): L
 
 /** Reads what saveLabPki wrote: the committed lab, or a folder of one's own. */
 export function loadLabPki(folder: string = labFolder): LabPki {
-  const load = (name: string): LabCredential => ({
-    certificate: new Uint8Array(
-      new X509Certificate(readFileSync(join(folder, `${name}.cert.pem`))).raw,
-    ),
-    key: createPrivateKey(readFileSync(join(folder, `${name}.key.pem`))),
-  });
-  return everyRole((role) => load(fileNames[role]));
+  return everyRole((role) => credentialIn(folder, role));
+}
+
+/** Of such a folder what makes a eUICC: nobody has the keys of a stranger's CI and EUM. */
+export function loadEuiccPki(folder: string): {
+  readonly ci: Uint8Array;
+  readonly eum: Uint8Array;
+  readonly euicc: LabCredential;
+} {
+  return {
+    ci: certificateIn(folder, 'ci'),
+    eum: certificateIn(folder, 'eum'),
+    euicc: credentialIn(folder, 'euicc'),
+  };
+}
+
+function credentialIn(folder: string, role: keyof LabPki): LabCredential {
+  return {
+    certificate: certificateIn(folder, role),
+    key: createPrivateKey(readFileSync(join(folder, `${fileNames[role]}.key.pem`))),
+  };
+}
+
+function certificateIn(folder: string, role: keyof LabPki): Uint8Array {
+  const pem = readFileSync(join(folder, `${fileNames[role]}.cert.pem`));
+  return new Uint8Array(new X509Certificate(pem).raw);
 }
 
 /** Writes a PEM certificate and a PEM key (PKCS#8, readable by the owner alone) for each credential. */

@@ -162,7 +162,7 @@ function outcomeOf(body: Uint8Array): PeerAnswer {
 
 function membersOf(body: Uint8Array): Readonly<Record<string, unknown>> {
   try {
-    return { ...Object(JSON.parse(fromUtf8(body))) };
+    return { ...Object(JSON.parse(fromUtf8(body).replace(/^\uFEFF/, ''))) };
   } catch (cause) {
     if (!(cause instanceof SyntaxError || cause instanceof BytesError)) throw cause;
     throw new PeerError('the answer is no JSON', { cause });
