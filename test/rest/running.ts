@@ -134,37 +134,31 @@ export interface Running {
   close(): Promise<void>;
 }
 
-export async function run(
-  options: Partial<RestOptions> = {},
-  store: Store = new MemoryStore(),
-): Promise<Running> {
-  const common = { store, clock: systemClock, log: silentLog() };
-  const desk = {
-    store,
-    orders: new Orders({ ...common, random: seededRandom(1), box: testBox() }),
-    euiccs: new Euiccs(common),
-    quirks: new Quirks(common),
-    devices: await Devices.open({ ...common, box: testBox() }),
-    dtls: knownConnections(),
-    notifications: keptNotifications(),
-    running: {
-      readiness: async () => ({
-        ready: true,
-        checks: { store: 'ok', coaps: 'ok', stopping: 'ok' },
-      }),
-      reload: async () => ({ at: 0, applied: ['log'], kept: [], restart: [] }),
-    },
-    metrics: new Metrics(),
-    packageLimit: 4096,
-    signingKeys: [ownKey],
-    // Another octet where the key is to be trusted: enough to tell the two apart.
-    info: (trust?: TlsTrust) =>
-      trust === 'key' ? { ...info, eimConfigurationData: Uint8Array.of(0x30, 0x01) } : info,
-    clock: systemClock,
-    random: seededRandom(2),
-    log: common.log,
-  };
-  const rest = await startRest(desk, {
+/** The rooms below, as some other test has them, with the rest of the desk made up. */
+export function deskOf<Rooms extends Omit<Desk, keyof ReturnType<typeof madeUp>>>(rooms: Rooms) {
+  return { ...madeUp(), ...rooms };
+}
+
+const madeUp = () => ({
+  dtls: knownConnections(),
+  notifications: keptNotifications(),
+  running: {
+    readiness: async () => ({
+      ready: true,
+      checks: { store: 'ok', coaps: 'ok', stopping: 'ok' },
+    }),
+    reload: async () => ({ at: 0, applied: ['log'], kept: [], restart: [] }),
+  },
+  metrics: new Metrics(),
+  packageLimit: 4096,
+  signingKeys: [ownKey],
+  // Another octet where the key is to be trusted: enough to tell the two apart.
+  info: (trust?: TlsTrust) =>
+    trust === 'key' ? { ...info, eimConfigurationData: Uint8Array.of(0x30, 0x01) } : info,
+});
+
+export function serveRest(desk: Desk, options: Partial<RestOptions> = {}): Promise<RestServer> {
+  return startRest(desk, {
     host: '127.0.0.1',
     port: 0,
     behindProxy: false,
@@ -176,6 +170,25 @@ export async function run(
     waiters: 4,
     ...options,
   });
+}
+
+export async function run(
+  options: Partial<RestOptions> = {},
+  store: Store = new MemoryStore(),
+): Promise<Running> {
+  const common = { store, clock: systemClock, log: silentLog() };
+  const desk = deskOf({
+    store,
+    orders: new Orders({ ...common, random: seededRandom(1), box: testBox() }),
+    euiccs: new Euiccs(common),
+    quirks: new Quirks(common),
+    devices: await Devices.open({ ...common, box: testBox() }),
+    metrics: new Metrics(),
+    clock: systemClock,
+    random: seededRandom(2),
+    log: common.log,
+  });
+  const rest = await serveRest(desk, options);
   return { url: rest.url, desk, rest, close: () => rest.close() };
 }
 
