@@ -5,6 +5,7 @@ import type { ProfileView } from '../rest/api/profiles.ts';
 import { dataFacts, textOf } from './data-facts.ts';
 import { type Cell, type Output, prose } from './output.ts';
 import { showProfiles } from './profile-table.ts';
+import { outcomeText, stepFacts, stepNames } from './step-text.ts';
 
 /** One order: as a document with --json, otherwise its facts, its profiles if it lists some, and its history. */
 export function showOrder(
@@ -20,7 +21,7 @@ function showFacts(output: Output, order: OrderView, history: boolean): void {
   output.facts([
     ['order', order.id],
     ['EID', order.eid],
-    ...order.steps.map((step) => ['step', stepText(step)] as const),
+    ...stepFacts(order),
     ['asked by', order.byEim === undefined ? undefined : `the eIM: ${order.byEim}`],
     ['push', order.push ? 'to the device, where it can be reached' : undefined],
     ['state', stateCell(order)],
@@ -54,9 +55,9 @@ export function showOrders(output: Output, orders: readonly OrderView[]): void {
   );
 }
 
-function whatOf({ steps, byEim }: OrderView): string {
+function whatOf({ byEim, ...order }: OrderView): string {
   const runs: { name: string; times: number }[] = [];
-  for (const name of steps.map((step) => Object.keys(step).join())) {
+  for (const name of stepNames(order)) {
     const last = runs.at(-1);
     if (last?.name === name) last.times += 1;
     else runs.push({ name, times: 1 });
@@ -88,37 +89,6 @@ function stateCell({ state, success, unproven, history }: OrderView): Cell {
 function shortState(order: OrderView): Cell {
   const { text, ...colour } = stateCell(order);
   return { text: order.state === 'done' ? text : order.state, ...colour };
-}
-
-/** `enable 8949… (with rollback)`; the matchingId of a download is left out, it is as good as the profile. */
-function stepText(step: Readonly<Record<string, unknown>>): string {
-  return Object.entries(step)
-    .map(([name, value]) => {
-      const { activationCode, rollback, ...rest } = members(value);
-      if (typeof activationCode === 'string') return `${name} from ${activationCode.split('$')[1]}`;
-      // The member that says most.
-      const { iccid, eimId, defaultDpAddress, tagList = '' } = rest;
-      const about = [iccid, eimId, defaultDpAddress, tagList].find(
-        (one) => typeof one === 'string' && one !== '',
-      );
-      if (about === undefined) return name;
-      return `${name} ${about}${rollback === true ? ' (with rollback)' : ''}`;
-    })
-    .join(', ');
-}
-
-function outcomeText(outcome: Readonly<Record<string, unknown>>): string {
-  return Object.entries(outcome)
-    .map(([name, value]) => {
-      if (typeof value === 'string') return `${name}: ${value}`;
-      const { finalResult, edrResult, iccid, ...rest } = members(value);
-      if (typeof edrResult === 'string') return `${name}: ${edrResult}`;
-      if (typeof finalResult !== 'string') return `${name}: ${JSON.stringify(value)}`;
-      const error = Object.values(rest).find((one) => typeof one === 'string');
-      const about = iccid ?? error;
-      return `${name}: ${finalResult}${typeof about === 'string' ? ` ${about}` : ''}`;
-    })
-    .join(', ');
 }
 
 /** Lists and data in an outcome, each below the order's facts. */

@@ -1,8 +1,9 @@
-/** `eim` as a child process, from the sources. */
+/** `eim` as a child process: the built command, as it is installed (npm test builds it). */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** What `eim` stands for. */
+export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** Of the outside only what a process needs: neither EIM_… nor NO_COLOR nor cli.yaml of whoever runs the tests. */
 export const bareEnv: Readonly<Record<string, string | undefined>> = {
@@ -31,7 +32,7 @@ export interface CommandOptions {
 }
 
 export function start(args: readonly string[], options: CommandOptions = {}): RunningCommand {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
     env: { ...bareEnv, ...options.env },
   });

@@ -62,7 +62,10 @@ describe('eim device import', () => {
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, /^line 3, key: must be hex/m);
     assert.match(stderr, /1 of 2 devices are wrong: nothing was imported/);
-    assert.match(readFileSync(report, 'utf8'), /^line,field,message\n3,key,"must be hex.*"\n$/);
+    const [head, row, ...more] = readFileSync(report, 'utf8').split('\r\n');
+    assert.deepEqual([head, more], ['identity,key,line,field,message', ['']]);
+    assert.match(row ?? '', new RegExp(`^d,${key.slice(1)},3,key,"must be hex.*"$`));
+    assert.equal(statSync(report).mode & 0o777, 0o600);
     assert.ok(!stderr.includes(key.slice(1)));
     assert.deepEqual(keysOf('c'), []);
   });
@@ -88,6 +91,22 @@ describe('eim device import', () => {
     assert.deepEqual(keysOf('c'), [key]);
   });
 
+  it('reports refused rows so that they can be corrected and imported', async () => {
+    const note = '=HYPERLINK("x")';
+    const rows = [`k,${key},"${note.replaceAll('"', '""')}"`, `l,${key.slice(1)},@l`];
+    const path = file('corrected.csv', 'identity,key,note', ...rows);
+    const report = join(folder, 'again.csv');
+    const args = ['device', 'import', path, '--skip-wrong', '--report', report];
+    assert.equal((await eim(...args)).code, 1);
+    const text = readFileSync(report, 'utf8');
+    assert.match(text, /^l,\w+,'@l,3,key,/m, 'no spreadsheet takes it for a formula');
+    writeFileSync(report, text.replace(key.slice(1), key));
+    const { code, stdout, stderr } = await eim('device', 'import', report);
+    assert.deepEqual([code, stdout], [0, '1 added\n'], stderr);
+    assert.equal(rest.desk.devices.get('l')?.note, '@l');
+    assert.equal(rest.desk.devices.get('k')?.note, note);
+  });
+
   it('replaces on demand', async () => {
     const other = 'FF'.repeat(16);
     const path = file('again.json', JSON.stringify([{ identity: 'a', key: other }]));
@@ -108,7 +127,7 @@ describe('eim device import', () => {
     const { code, stdout } = await eim('device', 'import', path, '--keys', keys);
     assert.deepEqual([code, stdout], [0, '2 added\n']);
     assert.equal(statSync(keys).mode & 0o777, 0o600);
-    const due = `identity,key\n"e",${keysOf('e')[0]}\n"f",${keysOf('f')[0]}\n`;
+    const due = `identity,key\r\ne,${keysOf('e')[0]}\r\nf,${keysOf('f')[0]}\r\n`;
     assert.equal(readFileSync(keys, 'utf8'), due);
     const over = await eim('device', 'import', file('g.csv', 'identity', 'g'), '--keys', keys);
     assert.equal(over.code, 2, 'a file that is there is not written over');

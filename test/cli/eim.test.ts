@@ -11,7 +11,7 @@ import { hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { parseIccid } from '../../src/messages/ids.ts';
 import { at } from '../rest/http.ts';
 import { efIccid, eid, iccid, type Running, run } from '../rest/running.ts';
-import { command, type Ended, start } from './cli.ts';
+import { bareEnv, command, type Ended, main, start } from './cli.ts';
 
 let rest: Running;
 let folder = '';
@@ -178,13 +178,11 @@ describe('eim, when its reader has enough', () => {
 
   /** A pipeline that begins with `eim`; ends with the exit code of that. */
   function piped(pipeline: string): Promise<Ended> {
-    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
     const [first, ...rest] = pipeline.split(' | ');
-    const eim = `"$0" --import "$1" "$2" ${first}`;
-    const script = `{ ${eim}; echo $? >"$3"; } | ${rest.join(' | ')}`;
+    const script = `{ "$0" "$1" ${first}; echo $? >"$2"; } | ${rest.join(' | ')}`;
     const file = join(folder, 'code');
-    const words = ['-c', script, process.execPath, import.meta.resolve('tsx'), main, file];
-    const child = spawn('sh', words, { env: { PATH: process.env.PATH, ...env } });
+    const words = ['-c', script, process.execPath, main, file];
+    const child = spawn('sh', words, { env: { ...bareEnv, ...env } });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
@@ -229,7 +227,10 @@ describe('eim: the way to the eIM', () => {
     const without = await command(args);
     assert.equal(without.code, 6);
     assert.match(without.stderr, /rest\.token.*EIM_TOKEN/);
-    assert.equal((await command([...args, '--token', 'wrong'])).code, 6);
+    const wrong = await command([...args, '--token', 'wrong']);
+    assert.equal(wrong.code, 6);
+    assert.match(wrong.stderr, /the eIM does not know this token/);
+    assert.doesNotMatch(wrong.stderr, /wrong/);
     const list = await command(args, { env: { EIM_TOKEN: token } });
     assert.equal(list.code, 0, list.stderr);
     assert.equal(list.stdout, '');

@@ -292,10 +292,10 @@ describe('eim order: bad input is 2, before anything is asked or stored', () => 
     });
   }
 
-  it('an activation code that asks for a confirmation code', async () => {
+  it('an activation code that asks for a confirmation code, without one', async () => {
     const { code, stderr } = await eim(...download.slice(0, -1), `${activationCode}$$1`);
     assert.equal(code, 2);
-    assert.match(stderr, /confirmation code, and giving one is not built yet\n$/);
+    assert.match(stderr, /confirmationCode: is missing: the activation code asks for one/);
     assert.deepEqual(await rest.desk.orders.list(), []);
   });
 

@@ -36,7 +36,7 @@ Examples:
       }
       const found = await complete(program, words, (asked) => {
         const signal = AbortSignal.timeout(patience);
-        return asking(new Client({ ...addressOf(context, {}), signal }))(asked);
+        return asking(() => new Client({ ...addressOf(context, {}), signal }))(asked);
       });
       context.stdout.write(answerOf(shell, found, words.at(-1) ?? ''));
     });

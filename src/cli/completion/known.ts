@@ -1,5 +1,6 @@
 /** What the eIM knows, as candidates; an eIM that is away, slow or refuses knows nothing. */
 import type { Client } from '../client.ts';
+import { stepNames } from '../step-text.ts';
 import type { Ask, Candidate, Kind } from './complete.ts';
 
 /** Most rows of one answer; lists are asked page by page. */
@@ -31,9 +32,9 @@ const pages: Readonly<Record<Exclude<Kind, 'iccid'>, Pages>> = {
   },
   order: async (client, after) => {
     const { orders, next } = await client.orders({ limit: page, after });
-    const candidates = orders.map(({ id, eid, state, steps }) => ({
-      value: id,
-      about: `${state} ${steps.flatMap(Object.keys).join(' ')} ${eid}`,
+    const candidates = orders.map((order) => ({
+      value: order.id,
+      about: `${order.state} ${stepNames(order).join(' ')} ${order.eid}`,
     }));
     return { candidates, next };
   },
@@ -65,12 +66,13 @@ const pages: Readonly<Record<Exclude<Kind, 'iccid'>, Pages>> = {
 const most = 2000;
 
 /** Asks the eIM; the client's own signal ends what takes too long, with what has come until then. */
-export function asking(client: Client): Ask {
+export function asking(makeClient: () => Client): Ask {
   return async ({ kind, prefix, eid }) => {
     const found: Candidate[] = [];
     const next = kind === 'iccid' ? iccids(eid) : pages[kind];
     let after: string | undefined;
     try {
+      const client = makeClient();
       do {
         const { candidates, next: following } = await next(client, after);
         found.push(...candidates.filter(({ value }) => value.startsWith(prefix)));
