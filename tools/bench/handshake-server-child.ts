@@ -1,7 +1,9 @@
 /**
  * A server alone in a process of its own, so that its CPU can be told: ours, or with `echo` one that says each
- * datagram back and does nothing else. Says its port; ends with its standard input.
+ * datagram back and does nothing else, or with `ciphers` one that enciphers besides what CCM takes for a poll and its
+ * answer. Says its port; ends with its standard input.
  */
+import { createCipheriv } from 'node:crypto';
 import { built } from './built.ts';
 import { psk, serverCredential } from './handshake-kinds.ts';
 
@@ -15,10 +17,27 @@ const identity = Buffer.from(psk.identity);
 
 const options = { host: '127.0.0.1', port: 0, log: silentLog() };
 
-if (process.argv[2] === 'echo') {
+/** Key stream and MAC of a record of some 60 octets with a connection ID, by ciphers that live on as ours do. */
+function recordCiphers(): () => void {
+  const key = new Uint8Array(16).fill(1);
+  const stream = createCipheriv('aes-128-ecb', key, null);
+  const chain = createCipheriv('aes-128-cbc', key, new Uint8Array(16));
+  const [counters, blocks] = [new Uint8Array(64), new Uint8Array(112)];
+  return () => {
+    stream.update(counters);
+    chain.update(blocks);
+  };
+}
+
+if (process.argv[2] === 'echo' || process.argv[2] === 'ciphers') {
+  const work = process.argv[2] === 'ciphers' ? recordCiphers() : () => {};
   const socket = await listenUdp({
     ...options,
-    receive: (datagram, from) => socket.send(datagram, from),
+    receive: (datagram, from) => {
+      work(); // to open it
+      work(); // to seal the answer
+      socket.send(datagram, from);
+    },
   });
   console.log(socket.address.port);
 } else {

@@ -19,8 +19,8 @@ export interface ServerUnderTest {
 
 const child = fileURLToPath(new URL('handshake-server-child.ts', import.meta.url));
 
-/** Ours, or the one that only says back. */
-export async function startChild(what: 'ours' | 'echo'): Promise<ServerUnderTest> {
+/** Ours, or one that only says back; `ciphers`: with the ciphers of a poll. */
+export async function startChild(what: 'ours' | 'echo' | 'ciphers'): Promise<ServerUnderTest> {
   const process_ = spawn(process.execPath, ['--import', 'tsx', child, what], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
