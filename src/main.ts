@@ -36,6 +36,7 @@ import { Orders } from './orders/orders.ts';
 import type { Eim } from './procedures/eim.ts';
 import { deliverNotifications } from './procedures/notification-delivery.ts';
 import { NotificationDesk } from './procedures/notification-desk.ts';
+import { SmdsSchedule } from './procedures/smds-schedule.ts';
 import { sweepTransactions } from './procedures/transactions.ts';
 import { every } from './recurring.ts';
 import { type ReloadPart, type ReloadReport, Reloads } from './reload.ts';
@@ -199,6 +200,18 @@ export async function serve(
         },
         ownQuestions: config.orders.ownQuestions,
       },
+      ...(config.smds.every === undefined
+        ? {}
+        : {
+            smdsSchedule: new SmdsSchedule({
+              store,
+              clock,
+              orders,
+              every: config.smds.every,
+              ...(config.smds.address === undefined ? {} : { address: config.smds.address }),
+              eids: config.smds.eids,
+            }),
+          }),
       polls: new BoundedMap<string, Eid>({ clock, ...polls }),
       serial: new Serial(),
       timed: watch.timed,

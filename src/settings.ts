@@ -16,6 +16,7 @@ import { push } from './settings/push.ts';
 import { rest } from './settings/rest.ts';
 import { secret } from './settings/secret.ts';
 import { duration, flag, path, port, setting, text } from './settings/setting.ts';
+import { smds } from './settings/smds.ts';
 
 export const settings = {
   dataFolder: path(
@@ -48,6 +49,7 @@ export const settings = {
       'euicc quirks --known): for certification.',
     ),
   },
+  smds,
   push,
   stop: {
     within: setting(

@@ -22,7 +22,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   procedures: ['orders', 'fleet', 'store', 'es9', 'es11', 'trust', 'messages', 'base'],
   esipa: ['procedures', 'messages', 'coap', 'base'],
   decode: ['trust', 'messages', 'base'],
-  settings: ['dtls', 'base'],
+  settings: ['dtls', 'messages', 'base'],
   doctor: ['es9', 'store', 'trust', 'messages', 'base'],
   rest: ['orders', 'fleet', 'store', 'messages', 'base'],
   cli: ['base'],

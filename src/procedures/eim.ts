@@ -17,6 +17,7 @@ import type { Change, Store } from '../store/store.ts';
 import type { EimSigner } from '../trust/eim-signer.ts';
 import type { Revocations } from '../trust/revocations.ts';
 import type { Roots } from '../trust/roots.ts';
+import type { SmdsSchedule } from './smds-schedule.ts';
 
 /** What the procedures ask of SM-DP+s. */
 export type Es9 = Pick<
@@ -41,6 +42,8 @@ export interface Eim {
   readonly quirks: Quirks;
   readonly es9: Es9;
   readonly es11: Es11;
+  /** When SM-DSs are looked at without an order; absent: never. */
+  readonly smdsSchedule?: SmdsSchedule;
   readonly signer: EimSigner;
   /** Of further keys that eUICCs know this eIM by. */
   readonly otherSigners: readonly EimSigner[];

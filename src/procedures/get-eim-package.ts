@@ -46,6 +46,7 @@ export function nothingToDo(
   if (eid === undefined || tellsOfChange(request)) return undefined;
   if (!eim.orders.isIdle(eid) || eim.serial.isBusy(eid)) return undefined;
   if (!eim.euiccs.hasNothingToAsk(eid)) return undefined;
+  if (eim.smdsSchedule?.rests(eid) === false) return undefined;
   if (!eim.devices.anyCovers(eid) || !maySpeakFor(eim, caller, eid)) return undefined;
   if (!eim.euiccs.heard(eid, contactOf(caller))) return undefined;
   eim.polls.set(caller.peerId, eid);
@@ -92,6 +93,9 @@ async function next(
   if (tellsOfChange(request)) await stateChanged(eim, eid);
   let due = await nextEimPackage(eim, eid);
   if (due === undefined && (await settle(eim, eid))) due = await nextEimPackage(eim, eid);
+  if (due === undefined && (await eim.smdsSchedule?.order(eid)) === true) {
+    due = await nextEimPackage(eim, eid);
+  }
   if (due === undefined) {
     eim.euiccs.rests(eid);
     return nothingAvailable;

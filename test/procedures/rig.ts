@@ -22,6 +22,7 @@ import type { Infer } from '../../src/messages/schema.ts';
 import type { Order, PsmoRequest } from '../../src/orders/order.ts';
 import { Orders } from '../../src/orders/orders.ts';
 import type { Caller, Eim, ProcedureSettings } from '../../src/procedures/eim.ts';
+import { SmdsSchedule } from '../../src/procedures/smds-schedule.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { pointOf } from '../../src/trust/ec-key.ts';
@@ -51,6 +52,12 @@ export interface RigOptions {
   /** Further keys that the eIM signs with. */
   readonly otherKeys?: readonly KeyObject[];
   readonly euicc?: TestEuicc;
+  /** How the eIM looks for events by itself. */
+  readonly smdsSchedule?: {
+    readonly every: number;
+    readonly address?: string;
+    readonly eids: readonly Eid[];
+  };
 }
 
 export class Rig {
@@ -96,10 +103,15 @@ export class Rig {
     const log = makeLog('esipa', (line) => this.lines.push(line), this.drops);
     const random = seededRandom(this.#starts);
     const common = { store, clock: this.clock, log };
+    const orders = new Orders({ ...common, random, box: testBox() });
+    const { smdsSchedule } = this.#options;
     this.#eim = {
       id: 'eIM',
       store,
-      orders: new Orders({ ...common, random, box: testBox() }),
+      orders,
+      ...(smdsSchedule && {
+        smdsSchedule: new SmdsSchedule({ store, clock: this.clock, orders, ...smdsSchedule }),
+      }),
       euiccs: new Euiccs({ ...common, defaults: this.#options.defaults ?? {} }),
       devices: await Devices.open({ ...common, box: testBox() }),
       quirks: new Quirks(common),
