@@ -33,6 +33,8 @@ describe('the main job', () => {
     'over certificates': { auth: 'certificate' },
     'with an SM-DP+ slower than a CoAP client waits': { slowness: 9000 },
     'with a profile of 60,000 octets': { profileSize: 60_000 },
+    'with a profile of 100,000 octets': { profileSize: 100_000 },
+    'with a profile of 300,000 octets': { profileSize: 300_000 },
   } as const;
   for (const [name, options] of Object.entries(cases)) {
     it(`is done ${name}`, async () => {

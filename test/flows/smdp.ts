@@ -9,6 +9,7 @@ import { makeProfile } from '../../tools/lab/profile/make.ts';
 import { JsonRequest } from '../../tools/lab/server/json-request.ts';
 import { Refusal } from '../../tools/lab/server/refusal.ts';
 import { functions, takeNotification } from '../../tools/lab/smdpp/binding.ts';
+import { hashOfConfirmationCode } from '../../tools/lab/smdpp/order.ts';
 import { storeMetadataRequest } from '../../tools/lab/smdpp/profile-metadata.ts';
 import { makeSmdp, type Smdp } from '../../tools/lab/smdpp/smdp.ts';
 import { seededRandom } from '../support/seeded.ts';
@@ -24,11 +25,13 @@ export interface FlowSmdpOptions {
   readonly slowness?: number;
   /** Octets of the unprotected profile package. */
   readonly profileSize?: number;
+  /** A code that the device has to prove. */
+  readonly confirmationCode?: string;
 }
 
 /** An SM-DP+ with one profile, ready for its first eUICC. */
 export class FlowSmdp implements Pick<Https, 'post'> {
-  readonly activationCode = `1$${address}$${matchingId}`;
+  readonly activationCode: string;
   /** The function of each request, in order. */
   readonly calls: string[] = [];
   /** Told when a request has come, before it is worked on. */
@@ -37,7 +40,9 @@ export class FlowSmdp implements Pick<Https, 'post'> {
   readonly #clock: Clock;
   readonly #slowness: number;
 
-  constructor({ pki, clock, slowness = 100, profileSize = 4000 }: FlowSmdpOptions) {
+  constructor(options: FlowSmdpOptions) {
+    const { pki, clock, slowness = 100, profileSize = 4000, confirmationCode: code } = options;
+    this.activationCode = `1$${address}$${matchingId}${code === undefined ? '' : '$$1'}`;
     this.#clock = clock;
     this.#slowness = slowness;
     const random = seededRandom(2);
@@ -54,6 +59,7 @@ export class FlowSmdp implements Pick<Https, 'post'> {
       state: { at: 'released' },
       attempts: 0,
       wrongConfirmationCodes: 0,
+      ...(code === undefined ? {} : { confirmationCodeHash: hashOfConfirmationCode(code) }),
     });
   }
 

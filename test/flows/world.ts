@@ -20,6 +20,8 @@ export interface WorldOptions {
   /** Milliseconds that the SM-DP+ takes for an answer. */
   readonly slowness?: number;
   readonly profileSize?: number;
+  /** A code that the SM-DP+ asks for. */
+  readonly confirmationCode?: string;
   /** What the device does when its connection is lost. Default: it begins anew. */
   readonly habit?: Habit;
   /** Whether the device takes what is pushed. */
@@ -45,6 +47,7 @@ export class World {
 
   private constructor(options: WorldOptions) {
     const { weather = {}, auth = 'psk', slowness, profileSize, habit = 'begins anew' } = options;
+    const { confirmationCode } = options;
     const { clock } = this;
     const seed = weather.seed ?? 1;
     this.network = new Network(clock, weather);
@@ -53,6 +56,7 @@ export class World {
       clock,
       ...(slowness === undefined ? {} : { slowness }),
       ...(profileSize === undefined ? {} : { profileSize }),
+      ...(confirmationCode === undefined ? {} : { confirmationCode }),
     });
     this.process = new EimProcess({
       pki,
@@ -116,6 +120,16 @@ export class World {
     for (const psmo of [{ enable: { iccid } }, { listProfileInfo: {} }]) {
       await orders.submit({ eid, facility: 'psmo', request: { psmo: [psmo] }, push });
     }
+  }
+
+  /** Orders the download alone, with a confirmation code where one is given; the device polls until it is done. */
+  async download(confirmationCode?: string): Promise<Order> {
+    const { orders } = this.process.eim;
+    const given = confirmationCode === undefined ? {} : { confirmationCode };
+    const request = { download: { activationCode: this.smdp.activationCode, ...given } };
+    const { id } = await orders.submit({ eid, facility: 'download', request });
+    await this.work();
+    return (await orders.get(id)) ?? assert.fail('the order is gone');
   }
 
   /**
