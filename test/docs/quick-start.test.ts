@@ -10,7 +10,7 @@ import { type EimProcess, startEim } from '../../tools/lab/eim-process.ts';
 import { needs } from '../interop/dtls-echo.ts';
 import { newFolder } from '../support/folders.ts';
 import { blocks, page, section, top } from './markdown.ts';
-import { commandsIn, invocationOf } from './shell.ts';
+import { commandsIn, invocationOf, settingsIn } from './shell.ts';
 
 const exec = promisify(execFile);
 const [serving, smdpp, operator, device, libcoap, certificate] = blocks(
@@ -29,7 +29,7 @@ describe("README's quick start", { timeout }, () => {
     eim = await startEim({
       folder,
       settings: {
-        ...settingsOf(serving),
+        ...settingsIn(serving ?? ''),
         dataFolder: join(folder, 'data'),
         'coaps.host': '127.0.0.1',
         'coaps.port': 0,
@@ -102,11 +102,3 @@ lab() { node --import tsx tools/lab/main.ts "$@"; }
     throw new Error('the SM-DP+ gave no activation code');
   }
 });
-
-/** The settings that a block of `eim serve` sets. */
-function settingsOf(script: string | undefined): Readonly<Record<string, string>> {
-  const { args = [] } = invocationOf(commandsIn(script ?? '')[0] ?? []) ?? {};
-  const pairs = args.filter((_, i) => args[i - 1] === '--set').map((pair) => pair.split('='));
-  assert.ok(pairs.length > 0);
-  return Object.fromEntries(pairs.map(([key, ...value]) => [key, value.join('=')]));
-}

@@ -46,6 +46,13 @@ export function invocationOf(words: readonly string[]): Invocation | undefined {
   return { program: script, args };
 }
 
+/** The settings that a block of `eim serve` sets; none where it sets nothing. */
+export function settingsIn(script: string): Readonly<Record<string, string>> {
+  const { args = [] } = invocationOf(commandsIn(script)[0] ?? []) ?? {};
+  const pairs = args.filter((_, i) => args[i - 1] === '--set').map((pair) => pair.split('='));
+  return Object.fromEntries(pairs.map(([key, ...value]) => [key, value.join('=')]));
+}
+
 /** A request as curl would make it. */
 export interface Curl {
   readonly url: string;

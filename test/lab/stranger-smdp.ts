@@ -1,8 +1,8 @@
 /**
  * A stranger's SM-DP+: ES9+ over HTTPS, with none of the lab server's code. It says the same things otherwise: members in
  * another order and some that nobody knows, signatures and key identifiers bare, transactionIds in lower case, base64
- * with line breaks, bodies in small chunks, no length, other headers, and a warning with its success. It calls itself by
- * a name, on a TLS certificate of another root than that of its CI, and checks next to nothing.
+ * with line breaks and no padding, bodies in small chunks, no length, other headers, and a warning with its success. It
+ * calls itself by a name, on a TLS certificate of another root than that of its CI, and checks next to nothing.
  */
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -104,6 +104,7 @@ export async function stranger(
         'content-type': 'Application/JSON',
         server: 'stranger/0.1',
       });
+      if (name === 'handleNotification') return void response.end();
       const status = { message: '', status: 'Executed-WithWarning' };
       const header = { vendorTime: 'now', functionExecutionStatus: status };
       // Members behind the header, a BOM before all, and chunks that cut octets of a character apart.
@@ -124,9 +125,11 @@ export async function stranger(
   return { port: (server.address() as AddressInfo).port, called, notifications, cancellations };
 }
 
-/** Base64 as MIME has it: lines of 76, each with its end. */
+/** Base64 as MIME has it, in lines of 76, each with its end; and without padding. */
 function broken(octets: Uint8Array): string {
-  return base64(octets).replace(/(.{76})/g, '$1\r\n');
+  return base64(octets)
+    .replace(/=+$/, '')
+    .replace(/(.{76})/g, '$1\r\n');
 }
 
 export { smdpAddress as strangerAddress };

@@ -31,6 +31,8 @@ export interface DeviceAloneOptions {
   readonly stack: StackName;
   /** Folder of its eUICC's certificates; default certs/lab. */
   readonly pki?: string;
+  /** Octets of a BSP segment. */
+  readonly maxSegment: number;
   /** Whether it goes to SM-DP+s and SM-DSs itself, and whose TLS certificates it believes then: PEM, default its CI. */
   readonly direct?: true;
   readonly tlsRoot?: string;
@@ -50,11 +52,12 @@ export interface DeviceAloneOptions {
 
 /** Polls an eIM with a eUICC that is kept in a file between runs. */
 export async function runDevice(options: DeviceAloneOptions): Promise<void> {
-  const { defaultSmdp, rootSmds } = options;
+  const { defaultSmdp, rootSmds, maxSegment } = options;
   const { eid, ...credentials } = euiccIn(options.pki);
   const card = new Euicc({
     eid,
     ...credentials,
+    maxSegment,
     ...(defaultSmdp !== undefined && { defaultDpAddress: defaultSmdp }),
     ...(rootSmds !== undefined && { rootDsAddress: rootSmds }),
     ...common,

@@ -187,6 +187,7 @@ program
   .option('--state <file>', 'where the eUICC is kept between runs', 'lab-euicc.json')
   .addOption(stackOption())
   .option('--pki <folder>', "its eUICC's certificates: ci, eum and euicc (default: certs/lab)")
+  .option('--max-segment <octets>', 'longest segment of a profile that it takes', natural, 1020)
   .option('--direct', 'it goes to SM-DP+ and SM-DS itself')
   .option('--tls-root <file>', 'root of their TLS certificates in PEM (default: the CI)')
   .option('--resolve <name=host:port>', 'where a name leads; repeatable', resolve, {})

@@ -50,7 +50,6 @@ export const procedures = {
     whole: true,
   },
 } as const satisfies Readonly<Record<string, Procedure>>;
-export type ProcedureName = keyof typeof procedures;
 
 /** A download that is given up, once for each reason (SGP.22 5.7.14). */
 const cancellations: readonly (readonly [name: string, Procedure])[] = Object.keys(
