@@ -279,7 +279,7 @@ function unknownRoute(table: readonly Route[], { method, url }: FastifyRequest):
     .filter((route) => matches(route.path, path.replace(/\/$/, '')))
     .map((route) => route.method);
   return methods.length === 0
-    ? new ApiError(404, 'notFound', `there is nothing at ${path}`)
+    ? new ApiError(404, 'notFound', `there is nothing at ${path}: /v1/docs lists what there is`)
     : new ApiError(405, 'methodNotAllowed', `${path} takes ${methods.join(', ')}, not ${method}`);
 }
 
@@ -312,10 +312,16 @@ function refuse(log: Log, error: unknown, request: FastifyRequest, reply: Fastif
   reply.status(refusal.status).send(errorBody(refusal));
 }
 
+/** What to do about them, where fastify does not say. */
+const advice: Readonly<Record<number, string>> = {
+  413: 'the body is larger than rest.bodyLimit: send it in parts',
+  415: 'send application/json',
+};
+
 function fastifyRefusal(error: unknown): ApiError {
   const status: unknown = error instanceof Error ? Reflect.get(error, 'statusCode') : undefined;
   if (error instanceof Error && typeof status === 'number' && status >= 400 && status < 500) {
-    const complaint = status === 415 ? 'send application/json' : error.message;
+    const complaint = advice[status] ?? error.message;
     return new ApiError(status, codes[status] ?? 'badInput', complaint);
   }
   return new ApiError(500, 'internal', "the eIM failed here; its log says why ('request failed')");
