@@ -39,6 +39,16 @@ describe('an eIM killed with SIGKILL in the middle of its work (seed 11)', () =>
         [...accepted].filter((id) => !kept.has(id)),
         [],
       );
+      for (const { stages: [first, second] = [], state } of await orders.list()) {
+        if (second === undefined) continue;
+        const isDone = first?.state.at === 'done';
+        assert.equal(
+          second.began !== undefined,
+          isDone,
+          'a stage begins as the one before it ends',
+        );
+        assert.equal(state.at === 'done', second.state.at === 'done');
+      }
       for (const [eid, counters] of handedOut) {
         assert.equal(new Set(counters).size, counters.length, `a counter of ${eid} came twice`);
         const { counterValue } = await euiccs.nextCounter(parseEid(eid));

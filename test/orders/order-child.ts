@@ -11,7 +11,7 @@ import type { Eid } from '../../src/messages/ids.ts';
 import { Orders } from '../../src/orders/orders.ts';
 import { LevelStore } from '../../src/store/level.ts';
 import { testBox } from '../support/box.ts';
-import { eidOfNumber, enable, success } from './support.ts';
+import { eidOfNumber, enable, success, wholeEnable } from './support.ts';
 
 const [, , folder = ''] = process.argv;
 const store = await LevelStore.open(folder);
@@ -21,8 +21,10 @@ const euiccs = new Euiccs(options);
 
 async function submitForever(eid: Eid): Promise<never> {
   for (;;) {
-    const { id } = await orders.submit({ ...enable, eid });
-    writeSync(1, `submitted ${id}\n`);
+    for (const order of [enable, wholeEnable]) {
+      const { id } = await orders.submit({ ...order, eid });
+      writeSync(1, `submitted ${id}\n`);
+    }
   }
 }
 

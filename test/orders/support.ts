@@ -36,6 +36,17 @@ export const enable: NewOrder = {
   request: { psmo: [{ enable: { iccid: '989444999999990920F3' } }] },
 };
 
+export const wholeEnable: NewOrder = {
+  eid,
+  facility: 'whole',
+  request: {
+    whole: [
+      { psmo: [{ enable: { iccid: '989444999999990920F3' } }] },
+      { psmo: [{ delete: { iccid: '988812010000400310F1' } }] },
+    ],
+  },
+};
+
 export function dispatch(more: Partial<Dispatch> = {}): Dispatch {
   return {
     eimTransactionId: Uint8Array.of(0xaa, 0xbb),
