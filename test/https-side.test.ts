@@ -72,6 +72,8 @@ describe('an eIM over HTTPS', () => {
     assert.deepEqual(info.https, { ...running.service.https, tls: true });
     assert.ok((info.https?.port ?? 0) > 0);
     assert.deepEqual(info.warnings, []);
+    const page: unknown = await (await fetch(running.service.rest.url)).json();
+    assert.equal(Reflect.get(Object(page), 'esipaPort'), info.https?.port);
     assert.deepEqual(protocolsOf(info), ['eimRetrieveHttps', 'eimRetrieveCoaps']);
     const ready = running.lines.find(({ event }) => event === 'eim: ready');
     assert.equal(ready?.fields.https, `127.0.0.1:${info.https?.port}`);

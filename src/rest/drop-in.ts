@@ -189,13 +189,15 @@ function created(facility: DropInFacility, id: string): Reply {
 /** The info page, with the members that clients know; octets in hex, certificates in PEM. */
 function infoPage(desk: Desk): unknown {
   const info = desk.info();
+  // The clients of this page know ESipa over HTTPS.
+  const esipa = info.https ?? info.coaps;
   return {
     hostname: info.hostname,
     node: `eim@${info.hostname}`,
     vsn: info.version,
     eimId: info.eimId,
-    esipaIp: info.coaps.host,
-    esipaPort: info.coaps.port,
+    esipaIp: esipa.host,
+    esipaPort: esipa.port,
     esipaSslCert: info.tlsCertificate,
     eimCert: info.eimCertificate,
     rootCiCerts: info.rootCiCertificates,
