@@ -120,7 +120,7 @@ export class Client {
     return this.#ask('/v1/orders/batch', { method: 'POST', body: batch });
   }
 
-  /** Events as they happen, until the eIM ends the stream or the signal does. */
+  /** Events as they happen, until the eIM ends the stream or the signal does; `end` where there will be no more. */
   async *events(
     { order, eid, after }: EventStart,
     signal: AbortSignal,
@@ -133,6 +133,10 @@ export class Client {
     };
     const response = await this.#send(path, { query: { eid }, headers }, signal);
     if (!response.ok) throw this.#refused(response.status, await readJson(response));
+    if (response.status === 204) {
+      yield { id: '', type: 'end', data: '' };
+      return;
+    }
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
     if (response.body === null || !isStream) throw this.#noEim();
     yield* serverSentEvents(response.body);

@@ -130,9 +130,10 @@ export async function readSecret(
   longest: number,
 ): Promise<string> {
   if (!stdin.isTTY) return (await readAll(stdin, longest)).split(/\r?\n/, 1)[0] ?? '';
-  stderr.write(`${what}: `);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: silent, terminal: true });
+  // Not before: what is typed at once would still be shown.
+  stderr.write(`${what}: `);
   try {
     for await (const line of lines) return line;
     throw new CliError(ExitCode.badInput, `no ${what} was given`);

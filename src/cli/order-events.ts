@@ -28,13 +28,13 @@ export async function* orderEvents(following: Following): AsyncGenerator<Followe
   const { client, start, signal, note } = following;
   let { after } = start;
   let tries = 0;
-  let hasBegun = false;
+  let [hasBegun, isLost] = [false, false];
   while (!signal.aborted) {
     try {
       for await (const { type, id, data } of client.events({ ...start, after }, signal)) {
-        if (tries > 0) note('connected again');
-        hasBegun = true;
-        tries = 0;
+        if (type === 'end') return;
+        if (isLost) note('connected again');
+        [hasBegun, isLost, tries] = [true, false, 0];
         if (id !== '') after = id;
         if (type === 'gap') yield { type: 'gap' };
         else if (type === 'order') yield { type: 'event', event: JSON.parse(data) as EventView };
@@ -43,9 +43,10 @@ export async function* orderEvents(following: Following): AsyncGenerator<Followe
       hasBegun = true;
     } catch (error) {
       if (signal.aborted) return;
-      const isLost = !(error instanceof CliError) || error.exitCode === ExitCode.unreachable;
-      if (!isLost || !hasBegun) throw error;
-      if (tries === 0) note('the connection is lost; trying again');
+      const isAway = !(error instanceof CliError) || error.exitCode === ExitCode.unreachable;
+      if (!isAway || !hasBegun) throw error;
+      if (!isLost) note('the connection is lost; trying again');
+      isLost = true;
     }
     await pause(pauses[Math.min(tries, pauses.length - 1)] ?? 0, signal);
     tries++;

@@ -16,6 +16,7 @@ import { addServe } from './commands/serve.ts';
 import { addToken } from './commands/token.ts';
 import { addWatch } from './commands/watch.ts';
 import { type Context, withCommonOptions } from './context.ts';
+import { addExamples } from './examples.ts';
 import { exitCodeHelp } from './exit.ts';
 
 export function makeProgram(context: Context): Command {
@@ -49,6 +50,7 @@ export function makeProgram(context: Context): Command {
   addDoctor(program, context);
   addConfig(program, context);
   addCompletion(program, context);
+  addExamples(program);
   return program;
 }
 

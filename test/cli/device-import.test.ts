@@ -8,12 +8,12 @@ import { Drops, silentLog } from '../../src/base/log.ts';
 import { loadConfig } from '../../src/config.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { serve } from '../../src/main.ts';
-import { eidCheckDigitsFit } from '../../src/messages/ids.ts';
 import { at } from '../rest/http.ts';
 import { eid, otherEid, type Running, run } from '../rest/running.ts';
 import { newFolder } from '../support/folders.ts';
 import { seededRandom } from '../support/seeded.ts';
 import { command } from './cli.ts';
+import { eidNumber } from './eids.ts';
 
 let rest: Running;
 const folder = newFolder();
@@ -216,13 +216,3 @@ describe('5,000 devices', () => {
     assert.equal(at(devices[4999], 'identity'), 'meter-999');
   });
 });
-
-/** An EID of its own for each number, with check digits that fit. */
-function eidNumber(number: number): string {
-  const head = `89049032${String(number).padStart(22, '0')}`;
-  for (let check = 0; check < 100; check++) {
-    const text = `${head}${String(check).padStart(2, '0')}`;
-    if (eidCheckDigitsFit(text)) return text;
-  }
-  throw new Error('no check digits fit');
-}

@@ -61,11 +61,10 @@ Examples:
       const done = await sendAll<OrderLine, OrderResult>(
         {
           lines: read.orders,
-          body: ({ order }) => order,
+          body: bodyOf,
           most: mostOrdersInBatch,
           send: async (lines) => {
-            const orders = lines.map(({ order, key }) => ({ ...order, idempotencyKey: key }));
-            const { results } = await client.submitAll({ orders, dryRun });
+            const { results } = await client.submitAll({ orders: lines.map(bodyOf), dryRun });
             return results;
           },
           plural: 'orders',
@@ -81,6 +80,10 @@ Examples:
         throw new CliError(ExitCode.failed, `${flaws.length} of ${total} orders were refused`);
       }
     });
+}
+
+function bodyOf({ order, key }: OrderLine) {
+  return { ...order, idempotencyKey: key };
 }
 
 type Done = readonly (readonly [OrderLine, OrderResult])[];
