@@ -27,7 +27,9 @@ export function encodeCertificate(
   type: CertificateType,
 ): Uint8Array {
   if (type === CertificateType.x509) {
-    return encode(Certificate, { certificateList: own?.chain ?? [] });
+    const chain = own?.chain ?? [];
+    const octets = chain.reduce((sum, { length }) => sum + 3 + length, 3);
+    return encode(Certificate, { certificateList: chain }, octets);
   }
   const spki = own === undefined ? new Uint8Array() : spkiOf(own.key);
   return encode(RawPublicKey, { subjectPublicKeyInfo: spki });

@@ -23,8 +23,14 @@ import {
 import type { ClientHello } from './messages/client-hello.ts';
 import { type HandshakeMessage, HandshakeType } from './messages/handshake-message.ts';
 import { ServerHello } from './messages/server-hello.ts';
-import type { NamedGroup } from './named-groups.ts';
-import { type Agreement, checkHello, choose, negotiate, type Offers } from './negotiation.ts';
+import {
+  type Agreement,
+  checkHello,
+  type Foreseen,
+  foresee,
+  negotiate,
+  type Offers,
+} from './negotiation.ts';
 import { ProtocolVersion } from './record.ts';
 import { type Resumption, resumedHandshake } from './resumed-handshake.ts';
 import { type ExchangeContext, type Psk, serverExchange } from './server-exchange.ts';
@@ -63,6 +69,8 @@ export interface Established<Credential> {
 export type Handshake<Credential> = Generator<Turn, Established<Credential>, HandshakeMessage>;
 
 export interface ServerContext extends Offers, ExchangeContext {
+  /** What `fullHandshake` gave for the hello. */
+  readonly foreseen?: Foreseen | undefined;
   /** Absent: no session is resumed. */
   readonly resumption?: Resumption | undefined;
   /** Told the secret of each connection. For laboratories. */
@@ -77,13 +85,13 @@ export function* serverHandshake(
 ): Handshake<PeerCredential> {
   const transcript = new Transcript(first.sequence);
   transcript.receive(HandshakeType.clientHello, first);
-  const offered = checkHello(hello);
-  const { resumption } = context;
-  const resumed = resumedSession(hello, offered, context);
+  const { resumption, foreseen } = context;
+  const offered = foreseen?.offered ?? checkHello(hello);
+  const resumed = foreseen === undefined ? resumedSession(hello, offered, context) : undefined;
   if (resumption !== undefined && resumed !== undefined) {
     return yield* resumedHandshake(context, resumption, resumed, transcript, hello, offered);
   }
-  const agreement = negotiate(hello, context, offered);
+  const agreement = negotiate(hello, context, foreseen ?? foresee(hello, context, offered));
   const { choice, clientCertificate, encryptThenMac, fragments } = agreement;
   const { cids } = agreement.connectionIds;
   const sessions = agreement.extendedMasterSecret ? resumption?.sessions : undefined;
@@ -192,13 +200,12 @@ export function resumes(hello: ClientHello, terms: Terms): boolean {
   }
 }
 
-/** In which group a handshake with this hello has to do ECDHE; undefined: in none, or it fails before. */
-export function ecdheGroup(hello: ClientHello, terms: Terms): NamedGroup | undefined {
+/** What a full handshake with this hello begins with; undefined: it resumes a session, or fails before. */
+export function fullHandshake(hello: ClientHello, terms: Terms): Foreseen | undefined {
   try {
     const offered = checkHello(hello);
     if (resumedSession(hello, offered, terms) !== undefined) return undefined;
-    const choice = choose(hello, offered, terms);
-    return choice.keyExchange === 'psk' ? undefined : choice.group;
+    return foresee(hello, terms, offered);
   } catch (error) {
     if (error instanceof HandshakeError) return undefined;
     throw error;

@@ -72,14 +72,13 @@ const nullCompression = 0;
 
 /**
  * The first suite in the server's order that both can do. Throws HandshakeError: protocolVersion, illegalParameter,
- * decodeError, unsupportedCertificate, or handshakeFailure where there is none. `offered`: what checkHello gave.
+ * decodeError, unsupportedCertificate, or handshakeFailure where there is none.
  */
 export function negotiate(
   hello: ClientHello,
   offers: Offers,
-  offered = checkHello(hello),
+  { offered, choice } = foresee(hello, offers),
 ): Agreement {
-  const choice = choose(hello, offered, offers);
   const connectionIds = agreeOnConnectionIds(offered, offers.connectionIds);
   const { limits, granted } = grantFragmentLimits(offered, connectionIds.cids.peers !== undefined);
   const clientCertificate = chooseClientCertificate(
@@ -102,6 +101,17 @@ export function negotiate(
   return { ...agreed, extensions };
 }
 
+/** What is known of a handshake as soon as its hello is read. */
+export interface Foreseen {
+  readonly offered: Extensions;
+  readonly choice: Choice;
+}
+
+/** Throws as `negotiate` does. */
+export function foresee(hello: ClientHello, offers: Offers, offered = checkHello(hello)): Foreseen {
+  return { offered, choice: choose(hello, offered, offers) };
+}
+
 /** What a hello has to be whatever comes of it; its extensions. Throws as `negotiate` does. */
 export function checkHello(hello: ClientHello): Extensions {
   // A client that can do more than 1.2 says so with a smaller number, and gets 1.2.
@@ -121,7 +131,7 @@ export function checkHello(hello: ClientHello): Extensions {
 }
 
 /** The suite, and what its key exchange takes. Throws as `negotiate` does. */
-export function choose(hello: ClientHello, offered: Extensions, offers: Offers): Choice {
+function choose(hello: ClientHello, offered: Extensions, offers: Offers): Choice {
   const common = offers.suites
     .map((name): CipherSuite => cipherSuites[name])
     .filter(({ id }) => hello.cipherSuites.includes(id));

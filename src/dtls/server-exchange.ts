@@ -112,13 +112,16 @@ function ecdheEcdsa(
   const signature = signWith(scheme, certificate.key, signedParameters(randoms, parameters));
   return {
     certificate: encodeCertificate(certificate, type),
-    parameters: encode(EcdheServerKeyExchange, { parameters, scheme: scheme.id, signature }),
+    parameters: encode(EcdheServerKeyExchange, { parameters, scheme: scheme.id, signature }, roomy),
     hear(exchange) {
       const { point } = decode('ClientKeyExchange', EcdheClientKeyExchange, exchange);
       return { premasters: [share.shared(point)] };
     },
   };
 }
+
+/** Octets of a ServerKeyExchange on a curve of 256 bits, and some more. */
+const roomy = 160;
 
 function parametersOf(group: NamedGroup, share: KeyShare): EcdhParameters {
   return { curveType: namedCurve, group: group.id, point: share.point };

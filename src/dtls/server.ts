@@ -31,7 +31,7 @@ import type { DtlsCredentials, PeerCredential } from './credentials.ts';
 import { Extensions, ExtensionType } from './extensions.ts';
 import { isWhole, readFragments } from './fragments.ts';
 import {
-  ecdheGroup,
+  fullHandshake,
   resumes,
   type ServerContext,
   serverHandshake,
@@ -497,7 +497,9 @@ export class DtlsServer {
   ): void {
     const { random, explain, keyLog, log } = this.#options;
     const terms = this.#terms(session, from.address);
-    const group = ecdheGroup(hello, terms);
+    const foreseen = fullHandshake(hello, terms);
+    const choice = foreseen?.choice;
+    const group = choice === undefined || choice.keyExchange === 'psk' ? undefined : choice.group;
     if (group !== undefined && !this.#work.take(from.address.address, group)) {
       log.drop('too many handshakes with ECDHE from one address');
       return;
@@ -507,6 +509,7 @@ export class DtlsServer {
     connection.countIn(from);
     const context: ServerContext = {
       ...terms,
+      foreseen,
       random,
       explain: explain ?? false,
       claimed: (claim) => this.#claims.set(connection, claim),

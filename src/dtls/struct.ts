@@ -113,8 +113,9 @@ export function decode<T>(what: string, of: Struct<T>, bytes: Uint8Array): T {
   });
 }
 
-export function encode<T>(of: Struct<T>, value: T): Uint8Array {
-  const writer = new Writer();
+/** `roomy`: octets that it may take, where those are many; more are possible. */
+export function encode<T>(of: Struct<T>, value: T, roomy?: number): Uint8Array {
+  const writer = new Writer(roomy);
   of.write(writer, value);
   return writer.done();
 }
