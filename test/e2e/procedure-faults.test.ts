@@ -71,6 +71,19 @@ const activationCode: readonly Row[] = [
   { dp: 'truncated-bpp', ends: [failed, failed, 'error'] },
   // The metadata in the package are not those that were announced: the device gives it up.
   { dp: 'wrong-iccid', ends: ['cancelSessionResult ok', unknown, 'error'] },
+  // The eUICC's own: it refuses the server, refuses the profile, loses power while it is loaded.
+  {
+    otherwise: { cardFaults: { authenticateServer: 127 } },
+    ends: [euiccRefused, unknown, 'released'],
+  },
+  {
+    otherwise: { cardFaults: { prepareDownload: 127 } },
+    ends: [euiccRefusedProfile, unknown, 'released'],
+  },
+  {
+    otherwise: { cardFaults: { powerCutAtSegment: 2 } },
+    ends: [failed, failed, 'error'],
+  },
   {
     otherwise: { confirmationCode: '1234', typedCode: '9999' },
     ends: [bind, unknown, 'released'],
@@ -123,7 +136,7 @@ describe('what goes wrong', () => {
     for (const { dp, ds, otherwise = {}, cancels, ends } of rows) {
       const [indirect, direct, smdp] = ends;
       const due = procedures[name].direct ? direct : indirect;
-      const what = dp ?? (ds === undefined ? Object.keys(otherwise).join(' ') : `SM-DS ${ds}`);
+      const what = dp ?? (ds === undefined ? JSON.stringify(otherwise) : `SM-DS ${ds}`);
       it(`${name}, ${what}: ${due}, ${smdp}`, async () => {
         for (const server of [world.smdpp, world.smds]) server.fault(undefined);
         for (const { kind, ...rest } of faultsIn(dp)) world.smdpp.fault(kind, rest);

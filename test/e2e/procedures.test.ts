@@ -41,6 +41,20 @@ for (const pki of ['sgp26', 'private']) {
       assert.ok(!result.steps.some((step) => step.startsWith('IPA SM-DP+')));
     });
 
+    it('indirect-lean: the trigger names no SM-DP+, and the eIM checks what it is left to', async () => {
+      const result = await run('indirect-lean');
+      assert.equal(result.ok, true, result.order.reason);
+      assert.deepEqual(held(result), ['disabled']);
+    });
+
+    for (const name of ['indirect-ac', 'direct-ac'] as const) {
+      it(`${name}: a profile of more than 64 kB`, async () => {
+        const result = await run(name, { size: 80_000 });
+        assert.equal(result.ok, true, result.order.reason);
+        assert.deepEqual(held(result), ['disabled']);
+      });
+    }
+
     it('indirect-smds: the eIM asks the SM-DS, and the SM-DP+ deletes its event', async () => {
       const result = await run('indirect-smds');
       assert.equal(result.ok, true, result.order.reason);

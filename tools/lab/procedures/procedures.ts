@@ -13,6 +13,8 @@ export interface Procedure {
   readonly source: Source;
   /** Why the device gives the download up. */
   readonly cancels?: CancelReason;
+  /** The IPA leaves download data, ctxParams1 and the rules of the profile to the eIM. */
+  readonly leaves?: true;
   /** One order: download, enable with rollback, and the device's coming back. */
   readonly whole?: true;
 }
@@ -22,6 +24,12 @@ export const procedures = {
     about: 'through the eIM, with an activation code',
     direct: false,
     source: 'activationCode',
+  },
+  'indirect-lean': {
+    about: 'the same, of an IPA that leaves all it may to the eIM',
+    direct: false,
+    source: 'activationCode',
+    leaves: true,
   },
   'indirect-smds': {
     about: 'through the eIM, from the SM-DP+ that an event of the SM-DS names',

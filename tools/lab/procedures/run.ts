@@ -2,6 +2,7 @@
 import { type Eid, type Iccid, iccidDigits } from '../../../src/messages/ids.ts';
 import { profilesOf } from '../card-profiles.ts';
 import { LabError } from '../eim-process.ts';
+import type { Faults } from '../euicc/chip.ts';
 import type { OnStep } from '../ipa/steps.ts';
 import { type ProfileRow, type WireRow, WireTally } from '../report.ts';
 import type { Procedure } from './procedures.ts';
@@ -15,6 +16,8 @@ export interface RunOptions {
   readonly confirmationCode?: string;
   /** The one that the operator, or a direct device's user, types. Default: the same. */
   readonly typedCode?: string;
+  /** What the eUICC answers or suffers. */
+  readonly cardFaults?: Faults;
   /** The SM-DS is told of no profile. */
   readonly withoutEvent?: boolean;
   /** Milliseconds that a direct device waits for an answer. Default 10 s. */
@@ -47,7 +50,7 @@ const mostPolls = 6;
 
 export async function runProcedure(world: World, options: RunOptions): Promise<ProcedureResult> {
   const { name, procedure, confirmationCode, size, patience } = options;
-  const { direct, source, cancels } = procedure;
+  const { direct, source, cancels, leaves } = procedure;
   const tally = new WireTally();
   let loaded = false;
   const onStep: OnStep = (step) => {
@@ -62,11 +65,13 @@ export async function runProcedure(world: World, options: RunOptions): Promise<P
     habits: {
       ...(direct && { direct: world.httpsOfDevice(patience) }),
       ...(cancels && { cancels }),
+      ...(leaves && { leavesDownloadData: true, leavesCtxParams1: true, leavesMetadata: true }),
       ...(direct && typed !== undefined && { confirmationCode: typed }),
     },
     ...(source === 'defaultSmdp' && { card: { defaultDpAddress: world.smdpp.address } }),
   });
   const { eid, card, device } = one;
+  Object.assign(card.faults, options.cardFaults);
   const { iccid, activationCode } = world.release({
     ...(size !== undefined && { size }),
     ...(confirmationCode !== undefined && { confirmationCode }),
@@ -82,8 +87,9 @@ export async function runProcedure(world: World, options: RunOptions): Promise<P
     onStep({ from: 'operator', to: 'eIM', what: `order ${what}`, result: 'accepted' });
     return carriedOut(world, one, textOf(order, 'id'), onStep);
   };
-  // The eIM sees no certificate of a direct download: it has to know the eUICC's key before.
-  if (direct) await place('data', [{ edr: {} }]);
+  // The eIM sees no certificate of a direct download: it has to know the eUICC's key before. And what an IPA leaves to
+  // it, it has to be told.
+  if (direct || leaves) await place('data', [{ edr: {} }]);
   if (procedure.whole) {
     // What the device is sold with: without it there would be nothing to roll back to.
     const first = world.release(size === undefined ? {} : { size });
