@@ -151,7 +151,8 @@ describe('settings in the pages', () => {
     const sections = Object.keys(settings).filter((name) => name !== 'dataFolder');
     const key = new RegExp(`^(${sections.join('|')})\\.(?!ts$|md$|yaml$)[A-Za-z.]+$`);
     const known = [...settingKeys(), ...settingKeys().map(environmentName)];
-    const variables = [...known, 'EIM_URL', 'EIM_TOKEN', 'EIM_CONFIG'];
+    const ofCli = ['EIM_URL', 'EIM_TOKEN', 'EIM_OUTPUT', 'EIM_CLI_CONFIG'];
+    const variables = [...known, ...ofCli, 'EIM_CONFIG'];
     const wrong = pages.flatMap((from) => {
       const named = [...from.text.matchAll(/\bEIM_[A-Z_]+\b/g)].map(([name]) => name);
       return [
@@ -199,7 +200,7 @@ describe('tables in the pages', () => {
   });
 
   it("operations.md's exit codes are those of eim --help", () => {
-    const due = [...exitCodeHelp.matchAll(/^ {2}(\d) {2}(.*)$/gm)].map(([, code, text]) => [
+    const due = [...exitCodeHelp.matchAll(/^ {2}(\d+) {2}(.*)$/gm)].map(([, code, text]) => [
       code,
       text,
     ]);
