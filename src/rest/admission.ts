@@ -52,7 +52,7 @@ export class Admission {
   admit(knock: Knock, due: RouteRole): Caller {
     if (due === 'open') return { id: 'anyone', role: 'open' };
     const caller = this.#caller(knock);
-    const seconds = this.#rate.take(caller.id === 'anyone' ? knock.address : caller.id);
+    const seconds = this.#rate.take(caller.id === 'anyone' ? placeOf(knock.address) : caller.id);
     if (seconds > 0)
       throw tooMany(seconds, 'too many requests: slow down, or raise rest.requestRate');
     if (mayDo(caller.role, due)) return caller;
@@ -64,8 +64,9 @@ export class Admission {
     );
   }
 
-  #caller({ authorization, host, site, address }: Knock): Caller {
+  #caller({ authorization, host, site, address: from }: Knock): Caller {
     const { token, strict } = this.#options;
+    const address = placeOf(from);
     if (authorization === undefined && token === undefined && !strict) {
       return { id: 'anyone', role: roleWithout(host, site) };
     }
@@ -93,6 +94,17 @@ export class Admission {
     const known = tokens.used(given);
     return known && { id: known.id, role: known.role };
   }
+}
+
+/** An IPv4 address, or the /64 of an IPv6 one: whoever has one has all of it. */
+function placeOf(address: string): string {
+  const [, four] = /^::ffff:([0-9.]+)$/i.exec(address) ?? [];
+  if (four !== undefined || !address.includes(':')) return four ?? address;
+  const [head = '', tail] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length);
+  return [...groups, ...Array<string>(zeros).fill('0'), ...rest].slice(0, 4).join(':');
 }
 
 /** The Host header tells a program here from a page whose name was rebound to this address. Throws ApiError 403. */

@@ -1,11 +1,9 @@
 /** /v1/dtls: the DTLS connections in memory. */
 import { ConnectionList, ConnectionQuery, ConnectionView } from './api/connections.ts';
 import type { Desk } from './desk.ts';
+import { usualPage } from './paging.ts';
 import { gone, json, notFound, ok, type Route, route } from './route.ts';
 import { connectionView } from './views.ts';
-
-/** Entries of a list where the query says nothing. */
-const page = 100;
 
 export function connectionRoutes({ dtls }: Desk): readonly Route[] {
   return [
@@ -13,7 +11,7 @@ export function connectionRoutes({ dtls }: Desk): readonly Route[] {
       about: 'DTLS connections in memory',
       query: ConnectionQuery,
       gives: { 200: json(ConnectionList) },
-      answer: ({ query: { identity, after, limit = page } }) => {
+      answer: ({ query: { identity, after, limit = usualPage } }) => {
         const { handshakes, awake, asleep, sessions } = dtls.holds;
         const connections: ConnectionView[] = [];
         let isAfter = after === undefined;

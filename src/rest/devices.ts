@@ -18,6 +18,7 @@ import {
 } from './api/devices.ts';
 import { ApiError, badInput, check } from './api/errors.ts';
 import type { Desk } from './desk.ts';
+import { pageOf } from './paging.ts';
 import { deviceRefusal, errorBody } from './refusal.ts';
 import { gone, json, nextOf, notFound, ok, type Route, route } from './route.ts';
 import { deviceView } from './views.ts';
@@ -56,8 +57,17 @@ export function deviceRoutes(desk: Desk): readonly Route[] {
       about: 'Devices, by name, without their PSKs',
       query: DeviceQuery,
       gives: { 200: json(DeviceList) },
-      answer: ({ query: { limit = page, ...after } }) => {
-        const list = devices.list({ ...after, limit });
+      answer: async ({ query: { eid, revoked, after, limit = page } }) => {
+        const list = await pageOf({
+          limit,
+          after,
+          read: (behind, most) =>
+            devices.list({ ...(behind === undefined ? {} : { after: behind }), limit: most }),
+          keep: (device) =>
+            (eid === undefined || device.eids.includes(eid)) &&
+            (revoked === undefined || (device.revoked !== undefined) === revoked),
+          name: ({ identity }) => identity,
+        });
         return ok({
           devices: list.map(deviceView),
           ...nextOf(list, limit, ({ identity }) => identity),

@@ -7,11 +7,9 @@ import { eidText } from './api/ids.ts';
 import { type FleetProfileView, ProfileList, ProfileQuery } from './api/profiles.ts';
 import type { Desk } from './desk.ts';
 import { setFacts } from './euicc-order.ts';
+import { pageOf, usualPage } from './paging.ts';
 import { json, nextOf, notFound, ok, type Route, route } from './route.ts';
 import { euiccView, profileViews } from './views.ts';
-
-/** Entries of a list where the query says nothing, and eUICCs looked at at a time. */
-const page = 100;
 
 export function euiccRoutes(desk: Desk): readonly Route[] {
   return [
@@ -19,9 +17,20 @@ export function euiccRoutes(desk: Desk): readonly Route[] {
       about: 'eUICCs, by EID',
       query: EuiccQuery,
       gives: { 200: json(EuiccList) },
-      answer: async ({ query: { limit = page, ...filter } }) => {
-        const euiccs = await desk.euiccs.list({ ...filter, limit });
-        return ok({ euiccs: euiccs.map(euiccView), ...nextOf(euiccs, limit, ({ eid }) => eid) });
+      answer: async ({ query: { level, proof, after, limit = usualPage } }) => {
+        const list = await pageOf({
+          limit,
+          after,
+          read: async (behind, most) => {
+            const from = behind === undefined ? {} : { after: check(eidText, behind, 'after') };
+            return (await desk.euiccs.list({ ...from, limit: most })).map(euiccView);
+          },
+          keep: (euicc) =>
+            (level === undefined || euicc.level === level) &&
+            (proof === undefined || euicc.proof === proof),
+          name: ({ eid }) => eid,
+        });
+        return ok({ euiccs: list, ...nextOf(list, limit, ({ eid }) => eid) });
       },
     }),
     route('GET /v1/euiccs/:eid', {
@@ -48,7 +57,7 @@ export function euiccRoutes(desk: Desk): readonly Route[] {
       about: 'Profiles of all eUICCs, by EID and ICCID, as the eUICCs told of them last',
       query: ProfileQuery,
       gives: { 200: json(ProfileList) },
-      answer: async ({ query: { eid, iccid, state, after, limit = page } }) => {
+      answer: async ({ query: { eid, iccid, state, after, limit = usualPage } }) => {
         const found: FleetProfileView[] = [];
         for await (const euicc of euiccsFrom(desk, eid, after?.split('/')[0])) {
           for (const profile of profileViews(euicc)) {
@@ -85,9 +94,9 @@ async function* euiccsFrom(
   }
   let after = first;
   for (;;) {
-    const list = await euiccs.list({ limit: page, ...(after === undefined ? {} : { after }) });
+    const list = await euiccs.list({ limit: usualPage, ...(after === undefined ? {} : { after }) });
     yield* list;
-    if (list.length < page) return;
+    if (list.length < usualPage) return;
     after = list.at(-1)?.eid;
   }
 }

@@ -6,11 +6,9 @@ import {
   NotificationView,
 } from './api/notifications.ts';
 import type { Desk } from './desk.ts';
+import { usualPage } from './paging.ts';
 import { gone, json, nextOf, notFound, ok, type Route, route } from './route.ts';
 import { notificationView } from './views.ts';
-
-/** Entries of a list where the query says nothing. */
-const page = 100;
 
 export function notificationRoutes({ notifications }: Desk): readonly Route[] {
   return [
@@ -18,7 +16,7 @@ export function notificationRoutes({ notifications }: Desk): readonly Route[] {
       about: 'Notifications that their SM-DP+s do not have yet, by EID and number',
       query: NotificationQuery,
       gives: { 200: json(NotificationList) },
-      answer: async ({ query: { limit = page, ...filter } }) => {
+      answer: async ({ query: { limit = usualPage, ...filter } }) => {
         const list = await notifications.list({ ...filter, limit });
         return ok({
           notifications: list.map(notificationView),

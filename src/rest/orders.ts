@@ -24,6 +24,7 @@ import type { GivenKey, IdempotencyKeys } from './idempotency.ts';
 import { refuseBeyond } from './order-level.ts';
 import { refuseUnsignable } from './order-signing.ts';
 import { refuseOverlong } from './order-size.ts';
+import { pageOf, usualPage } from './paging.ts';
 import { errorBody, refusalOf } from './refusal.ts';
 import {
   eventNumber,
@@ -43,9 +44,6 @@ import type { Waiting } from './waiting.ts';
 
 const noInjection =
   'the device has told that it takes no pushed packages (ipaInjectCoaps is not among its protocols): it is tried all the same';
-
-/** Entries of a list where the query says nothing. */
-const page = 100;
 
 const keyHeader = 'Idempotency-Key';
 const keyAbout =
@@ -89,12 +87,21 @@ export function orderRoutes(tools: OrderTools): readonly Route[] {
       about: 'Orders, newest first',
       query: OrderQuery,
       gives: { 200: json(OrderList) },
-      answer: async ({ query: { state, limit = page, ...filter } }) => {
-        const orders = await desk.orders.list({
-          ...filter,
-          ...(state === undefined ? {} : { at: state }),
+      answer: async ({ query: { state, success, after, limit = usualPage, ...filter } }) => {
+        const orders = await pageOf({
           limit,
-          reverse: true,
+          after,
+          read: (behind, most) =>
+            desk.orders.list({
+              ...filter,
+              ...(state === undefined ? {} : { at: state }),
+              ...(behind === undefined ? {} : { after: behind }),
+              limit: most,
+              reverse: true,
+            }),
+          keep: (order) =>
+            success === undefined || (order.state.at === 'done' && order.state.success === success),
+          name: ({ id }) => id,
         });
         return ok({ orders: orders.map(orderView), ...nextOf(orders, limit, ({ id }) => id) });
       },
@@ -139,7 +146,7 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
       query: AllEventsQuery,
       headers,
       gives: { 200: { about: 'the events', schema: EventList, type: streamType } },
-      answer: async ({ query: { after, limit = page, eid }, header, signal }) => {
+      answer: async ({ query: { after, limit = usualPage, eid }, header, signal }) => {
         const known = cursor(header('last-event-id'), after);
         if (wantsList(header('accept'))) return ok(await eventList(desk, known ?? 0, limit, eid));
         return stream(streams.open({ after: known ?? (await events.newest()), eid, signal }));
@@ -153,7 +160,12 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
         200: { about: 'the events', schema: EventList, type: streamType },
         204: { about: 'the order is done, and all is known' },
       },
-      answer: async ({ params: { id = '' }, query: { after, limit = page }, header, signal }) => {
+      answer: async ({
+        params: { id = '' },
+        query: { after, limit = usualPage },
+        header,
+        signal,
+      }) => {
         const known = cursor(header('last-event-id'), after) ?? 0;
         const order = await desk.orders.get(id);
         if (order === undefined) throw notFound('order', id);

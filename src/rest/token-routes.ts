@@ -7,11 +7,9 @@ import {
   TokenQuery,
   type TokenView,
 } from './api/tokens.ts';
+import { usualPage } from './paging.ts';
 import { gone, json, nextOf, notFound, ok, type Route, route } from './route.ts';
 import type { TokenRecord, Tokens } from './tokens.ts';
-
-/** Entries of a list where the query says nothing. */
-const page = 100;
 
 export function tokenRoutes(tokens: Tokens): readonly Route[] {
   const view = (token: TokenRecord): TokenView => ({
@@ -39,7 +37,7 @@ export function tokenRoutes(tokens: Tokens): readonly Route[] {
       about: 'Tokens, without their secrets',
       query: TokenQuery,
       gives: { 200: json(TokenList) },
-      answer: ({ query: { role, after = '', limit = page } }) => {
+      answer: ({ query: { role, after = '', limit = usualPage } }) => {
         const list = tokens
           .list()
           .filter((token) => token.id > after && (role === undefined || token.role === role))

@@ -287,6 +287,12 @@ describe('limits', () => {
     assert.equal(knock(master, '192.0.2.2')().id, 'rest.token');
     await clock.turn(2000);
     assert.equal(knock(master, '192.0.2.1')().role, 'admin');
+    // Of IPv6 a /64 is one address.
+    for (let i = 0; i < 30; i++) {
+      assert.throws(knock('guess', `2001:db8::${i}`), { status: 401 });
+    }
+    assert.throws(knock(master, '2001:db8:0:0:ffff::1'), { status: 429 });
+    assert.equal(knock(master, '2001:db8:0:1::1')().role, 'admin');
   });
 
   it('know callers behind a proxy by the address that the proxy saw', async () => {

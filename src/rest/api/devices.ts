@@ -6,7 +6,7 @@ import { toHex } from '../../base/bytes.ts';
 import { hexText } from '../checks.ts';
 import { ErrorBody } from './errors.ts';
 import { eidText } from './ids.ts';
-import { queryNumber } from './query.ts';
+import { queryFlag, queryNumber } from './query.ts';
 
 /** The pin of a certificate: its SHA-256, in upper-case hex, of a PEM or as it is. */
 export const certificatePin: z.ZodType<string> = pin(
@@ -104,6 +104,9 @@ export const DeviceRotation = z
 
 /** GET /v1/devices: those after a name, in the order of names. */
 export const DeviceQuery = z.strictObject({
+  /** Those that may speak for it. */
+  eid: eidText.exactOptional(),
+  revoked: queryFlag.exactOptional(),
   after: z.string().max(128).exactOptional(),
   limit: queryNumber(1, 1000).exactOptional(),
 });

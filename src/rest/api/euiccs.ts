@@ -6,8 +6,13 @@ import { eidText } from './ids.ts';
 import { ProfileView } from './profiles.ts';
 import { queryNumber } from './query.ts';
 
+/** What the results of a eUICC are believed for. */
+const proof = z.enum(['certificates', 'operator', 'none', 'unproven']);
+
 /** GET /v1/euiccs: those after an EID, in the order of EIDs. */
 export const EuiccQuery = z.strictObject({
+  level: z.enum(['v1.0', 'v1.2', 'v1.3']).exactOptional(),
+  proof: proof.exactOptional(),
   after: eidText.exactOptional(),
   limit: queryNumber(1, 1000).exactOptional(),
 });
@@ -92,7 +97,7 @@ export const EuiccView = z.strictObject({
    * What the eUICC's results are believed for: `certificates` up to a CI root, the key that the `operator` set; `none`
    * while its key is not known; `unproven`: they are believed without proof (consumerEuicc).
    */
-  proof: z.enum(['certificates', 'operator', 'none', 'unproven']),
+  proof,
   stateChangeCauseList: z.array(z.string()).readonly(),
   profiles: z.array(ProfileView).readonly().exactOptional(),
   /** When the eUICC told them. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ErrorBody } from './errors.ts';
 import { eidText } from './ids.ts';
-import { queryNumber } from './query.ts';
+import { queryFlag, queryNumber } from './query.ts';
 import { Step } from './steps.ts';
 
 /** Most operations of one order. */
@@ -22,6 +22,8 @@ export const OrderQuery = z.strictObject({
   eid: eidText.exactOptional(),
   facility: z.enum(['download', 'psmo', 'eco', 'edr', 'euicc', 'whole']).exactOptional(),
   state: z.enum(['new', 'work', 'done']).exactOptional(),
+  /** Of those that are done: how they ended. */
+  success: queryFlag.exactOptional(),
   /** Id of the order to go on after. */
   after: z.string().max(64).exactOptional(),
   limit: queryNumber(1, 1000).exactOptional(),

@@ -1,6 +1,9 @@
 /** Members of queries that several lists have. */
 import { z } from 'zod';
 
+/** Yes or no in a query, which is text there. */
+export const queryFlag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
 /** A number of a query, which is text there. */
 export const queryNumber = (least: number, most: number) =>
   z
