@@ -40,19 +40,22 @@ Examples:
       const { weaknesses } = await import('../../weaknesses.ts');
       // Whatever log.level is.
       for (const text of weaknesses(config)) complain(`WARNING: ${text}`);
-      const again = () => loadConfig(sources).config;
-      const service = await configured(() => serve(config, undefined, again));
-      const { tell, keepAlive } = supervisor(context.env, complain);
-      const stopSigns = keepAlive();
+      // Signals may come while it starts: a reload has nothing to do then, a stop waits for the start.
+      let reload = (): Promise<unknown> => Promise.resolve();
       const hangUp = () => {
-        service.reload().catch((error: unknown) => complain(`reload failed: ${String(error)}`));
+        reload().catch((error: unknown) => complain(`reload failed: ${String(error)}`));
       };
       process.on('SIGHUP', hangUp);
+      const stop = stopSignal();
+      const again = () => loadConfig(sources).config;
+      const service = await configured(() => serve(config, undefined, again));
+      reload = () => service.reload();
+      const { tell, keepAlive } = supervisor(context.env, complain);
+      const stopSigns = keepAlive();
       await tell('--ready');
-      await stopSignal();
+      await stop;
+      reload = () => Promise.resolve();
       stopSigns();
-      process.on('SIGHUP', () => {});
-      process.off('SIGHUP', hangUp);
       secondSignal();
       await tell('STOPPING=1');
       await service.close();
