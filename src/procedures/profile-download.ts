@@ -86,7 +86,7 @@ async function begin(
     called: 'initiateAuthentication',
     address,
     ...(target.isSmds === true ? { server: 'SM-DS' } : {}),
-    secret: secretOf(download.download),
+    secret: secretOf(download.download) || matchingId,
   };
   // The eIM asks no other server than the operator's order names.
   if (request.smdpAddress !== undefined && !sameAddress(request.smdpAddress, address)) {

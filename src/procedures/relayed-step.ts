@@ -6,6 +6,7 @@ import { CompactFormError } from './full-forms.ts';
 import { type Failing, failCompact } from './profile-download-errors.ts';
 import {
   answerOf,
+  eventOf,
   inSession,
   keepAnswer,
   sessionOf,
@@ -67,7 +68,7 @@ export async function relay(
       eim.log.info('a download goes on whose order has ended', { order: orderId, called });
       return refuse(relayed.undefined);
     }
-    const secret = secretOf(found.download);
+    const secret = secretOf(found.download) || ((await eventOf(eim, orderId))?.eventId ?? '');
     const failing: Failing = {
       eim,
       orderId,

@@ -57,6 +57,20 @@ describe('orders that are to be pushed', () => {
     assert.equal((await rig.eim.euiccs.get(eid))?.counterValue, 4);
   });
 
+  it('are pushed stage by stage where they have several', async () => {
+    const { rig, device } = await pushing();
+    const whole = [request, request];
+    const order = await rig.eim.orders.submit({
+      ...{ eid, facility: 'whole', request: { whole }, push: true },
+    });
+    await settled();
+    await settled();
+    assert.equal((await rig.end(order)).success, true);
+    const packages = device.types.filter((type) => type === 'euiccPackageRequest');
+    assert.equal(packages.length, 2);
+    assert.ok(!(await rig.history(order)).some((line) => line.startsWith('push waits')));
+  });
+
   it('are not pushed where nobody asked for it', async () => {
     const { rig, device, submit } = await pushing();
     const order = await submit(false);

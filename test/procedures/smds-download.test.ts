@@ -12,7 +12,7 @@ import type { DownloadRequest, Order } from '../../src/orders/order.ts';
 import { authenticateError, euiccChallenge, euiccInfo1, initiateError } from './download.ts';
 import { eid } from './euicc.ts';
 import { caller, Rig } from './rig.ts';
-import { transactionId } from './smdp.ts';
+import { refusal, transactionId } from './smdp.ts';
 import { type Ending, json, refused, smdsTransactionId } from './smds.ts';
 
 const smds = 'smds.example.com';
@@ -94,6 +94,19 @@ describe('a download by way of an SM-DS', () => {
         'smdp.example.com initiateAuthentication',
       ],
     );
+  });
+
+  it('tells nobody the EventID that its SM-DP+ repeats', async () => {
+    const rig = await Rig.with();
+    rig.smds.events.set(smds, [event('SECRET-EVENT')]);
+    const { order, eimTransactionId } = await begin(rig);
+    await initiate(rig, eimTransactionId, smds);
+    await authenticate(rig);
+    await initiate(rig, eimTransactionId, 'smdp.example.com', 1);
+    rig.smdp.next('authenticateClient', refusal('8.2.6/3.8', 'no profile for secret-event'));
+    assert.deepEqual(await authenticate(rig, transactionId), authenticateError(6));
+    assert.match((await rig.end(order)).reason, /no profile for …/);
+    assert.ok(!/secret-event/i.test((await rig.history(order)).join()));
   });
 
   it('leads an IPA that leaves the addresses to the eIM, and asks for the one event of the order', async () => {
