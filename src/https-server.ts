@@ -17,6 +17,8 @@ import { concat } from './base/bytes.ts';
 import type { Clock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import { addressGroup } from './dtls/ip.ts';
+import { namedGroups } from './dtls/named-groups.ts';
+import { WorkBudget } from './dtls/work-budget.ts';
 import type { PeerIdentity } from './fleet/device.ts';
 import type { ClientOffer, ClientVerdict } from './fleet/offers.ts';
 import { contextOf, serverNameMatches } from './https-context.ts';
@@ -61,6 +63,8 @@ export interface HttpsLimits {
   readonly headers: number;
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** TLS handshakes a second of one IPv4 address or IPv6 /64; five times as many may come at once. */
+  readonly handshakesPerAddress: number;
   readonly requestsPerConnection: number;
 }
 
@@ -127,6 +131,7 @@ export class HttpsServer {
   readonly #sockets = new Set<Socket>();
   /** Those whose TLS handshake is under way, by their address and port. */
   readonly #shaking = new Map<string, Socket>();
+  readonly #work: WorkBudget;
   /** How many requests were answered with each status. */
   readonly #answered = new Map<number, number>();
   #names: readonly { readonly names: readonly string[]; readonly context: SecureContext }[] = [];
@@ -135,7 +140,8 @@ export class HttpsServer {
 
   private constructor(options: HttpsServerOptions) {
     this.#options = options;
-    const { limits, times, tls } = options;
+    const { limits, times, tls, clock } = options;
+    this.#work = new WorkBudget({ clock, perSecond: limits.handshakesPerAddress });
     const http = {
       maxHeaderSize: limits.headers,
       headersTimeout: times.request,
@@ -275,11 +281,17 @@ export class HttpsServer {
 
   /** Counts a TCP connection; false where its address has too many already. */
   #enter(socket: Socket): boolean {
-    const { limits, log } = this.#options;
-    const place = addressGroup(socket.remoteAddress ?? '');
+    const { limits, log, tls } = this.#options;
+    const address = socket.remoteAddress ?? '';
+    const place = addressGroup(address);
     const others = this.#places.get(place) ?? 0;
     if (others >= limits.connectionsPerAddress || this.#closing) {
       log.drop('too many connections from one address', { place });
+      socket.destroy();
+      return false;
+    }
+    if (tls !== undefined && !this.#work.take(address, namedGroups.secp256r1)) {
+      log.drop('too many handshakes from one address', { place });
       socket.destroy();
       return false;
     }

@@ -56,6 +56,7 @@ export async function startHttpsSide(options: HttpsSideOptions): Promise<HttpsSe
       headers: https.headerLimit,
       connections: https.connections,
       connectionsPerAddress: https.connectionsPerAddress,
+      handshakesPerAddress: https.handshakesPerAddress,
       requestsPerConnection: https.requestsPerConnection,
     },
     times: {

@@ -184,6 +184,27 @@ describe('a connection over HTTPS', () => {
     assert.equal((await (await lineTo(test, door)).ask(poll))?.status, 200);
   });
 
+  it('is refused where one address shakes hands too often, and plain HTTP is not', async (test) => {
+    const limits = { handshakesPerAddress: 1 };
+    const { door } = await open(test, { limits, tls: { identities: [own] } });
+    const plain = (await open(test, { limits })).door;
+    const ends: string[] = [];
+    while (ends.at(-1) !== 'refused') {
+      assert.ok(ends.length < 100);
+      await (await lineTo(test, plain)).ask(poll);
+      ends.push(
+        await lineTo(test, door, trusting).then(
+          () => 'open',
+          () => 'refused',
+        ),
+      );
+    }
+    // So many at once; more as time passes.
+    assert.ok(ends.length > 5);
+    assert.ok(door.drops.of('https: too many handshakes from one address') > 0);
+    assert.deepEqual(plain.drops.all(), {});
+  });
+
   it('is refused beyond so many in all', async (test) => {
     const { door } = await open(test, { limits: { connections: 1 } });
     await lineTo(test, door);
@@ -451,6 +472,7 @@ describe('the end', () => {
         headers: 1024,
         connections: 1,
         connectionsPerAddress: 1,
+        handshakesPerAddress: 1,
         requestsPerConnection: 1,
       },
       times: { request: 1000, idle: 1000, silence: 1000, grace: 1000 },

@@ -45,6 +45,12 @@ export const https = {
     "Of those, from one IPv4 address or IPv6 /64. A carrier's NAT, or a proxy, puts a fleet behind a few addresses: raise it",
     'there.',
   ),
+  handshakesPerAddress: setting(
+    count,
+    200,
+    'TLS handshakes a second from one IPv4 address or IPv6 /64, as with dtls.ecdhePerAddress; five times as many may come at',
+    'once. Beyond, connections are refused, and devices try again.',
+  ),
   requestsPerConnection: setting(
     count,
     1000,

@@ -59,6 +59,7 @@ export async function openDoor(
       headers: 4096,
       connections: 100,
       connectionsPerAddress: 100,
+      handshakesPerAddress: 100,
       requestsPerConnection: 100,
       ...limits,
     },
