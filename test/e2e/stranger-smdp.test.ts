@@ -69,7 +69,7 @@ describe("a stranger's SM-DP+", () => {
 
   it('gives it to the device itself', async (test) => {
     const { direct, notifications, order } = await meeting(test);
-    const { done, profiles } = await order({ direct }, { edr: {} }, download);
+    const { done, profiles } = await order({ direct }, download);
     assert.equal(Reflect.get(Object(done), 'success'), true, textOf(done, 'reason'));
     assert.deepEqual(profiles, installed);
     assert.equal(notifications.length, 1);

@@ -194,6 +194,19 @@ describe('bad options', () => {
       ['device', '--eim', '127.0.0.1:1', '--psk', 'xyz'],
       /--psk .*16 to 64 octets of hex/,
     ],
+    'a procedure that there is none of': [['--procedure', 'by-post'], /--procedure .*direct-smds/],
+    'a fault of the SM-DP+ in the main job': [
+      ['--smdpp-fault', 'down'],
+      /faults of servers need --procedure/,
+    ],
+    'a name that leads nowhere': [
+      ['device', '--eim', '127.0.0.1:1', '--resolve', 'smdp.example.com'],
+      /--resolve .*name=host:port/,
+    ],
+    'a reason that there is none of': [
+      ['device', '--eim', '127.0.0.1:1', '--cancel', 'bored'],
+      /--cancel .*endUserRejection/,
+    ],
     'no time between polls': [
       ['device', '--eim', '127.0.0.1:1', '--every', '0'],
       /--every .*more than 0/,

@@ -87,9 +87,8 @@ export async function runProcedure(world: World, options: RunOptions): Promise<P
     onStep({ from: 'operator', to: 'eIM', what: `order ${what}`, result: 'accepted' });
     return carriedOut(world, one, textOf(order, 'id'), onStep);
   };
-  // The eIM sees no certificate of a direct download: it has to know the eUICC's key before. And what an IPA leaves to
-  // it, it has to be told.
-  if (direct || leaves) await place('data', [{ edr: {} }]);
+  // What an IPA leaves to the eIM, it has to be told.
+  if (leaves) await place('data', [{ edr: {} }]);
   if (procedure.whole) {
     // What the device is sold with: without it there would be nothing to roll back to.
     const first = world.release(size === undefined ? {} : { size });
