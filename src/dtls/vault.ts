@@ -94,6 +94,10 @@ export class Vault {
   #writing: Promise<void> | undefined;
   #lookups = 0;
   #failed = false;
+  /** Writes in vain since the last that went well; when that was said last, and for how long it is not said again. */
+  #tries = 0;
+  #said = Number.NEGATIVE_INFINITY;
+  #quiet = 0;
 
   constructor(options: VaultOptions) {
     this.#options = options;
@@ -262,7 +266,7 @@ export class Vault {
       }
       try {
         if (kept.length + gone.length > 0) await this.#options.store.save(kept, gone);
-        this.#failed = false;
+        this.#written();
         for (const one of whole) this.#ahead.delete(one);
         noted.forEach((one, at) => {
           this.#ahead.delete(one); // to the end
@@ -272,8 +276,7 @@ export class Vault {
         for (const one of noted) one.packed();
       } catch (error) {
         // Nothing is believed durable that is not: whoever waits goes on waiting, until a later batch is written.
-        this.#failed = true;
-        this.#complain('connections cannot be written', error);
+        this.#unwritten(error);
         for (const one of [...whole, ...noted]) {
           const name = toHex(one.key);
           if (!this.#due.has(name)) this.#due.set(name, one);
@@ -414,6 +417,26 @@ export class Vault {
     if (this.#runKeys.size >= 256) this.#runKeys.clear();
     this.#runKeys.set(name, keys);
     return keys;
+  }
+
+  /** Tried again every second, and said after 1 s, 2 s, 4 s and so on, at last every ten minutes. */
+  #unwritten(error: unknown): void {
+    const now = this.#options.clock.now();
+    this.#failed = true;
+    this.#tries++;
+    if (Math.abs(now - this.#said) < this.#quiet) return;
+    this.#complain('connections cannot be written', error);
+    this.#said = now;
+    this.#quiet = Math.min(Math.max(1000, 2 * this.#quiet), 600_000);
+  }
+
+  #written(): void {
+    if (this.#failed)
+      this.#options.log.info('connections are written again', { tries: this.#tries });
+    this.#failed = false;
+    this.#tries = 0;
+    this.#said = Number.NEGATIVE_INFINITY;
+    this.#quiet = 0;
   }
 
   #complain(event: string, error: unknown): void {

@@ -270,6 +270,25 @@ describe('S02: a server killed and started again', () => {
     assert.deepEqual(texts(t.bench), ['request']);
   });
 
+  it('says ever more seldom that the store cannot be written, and once that it can', async () => {
+    const disk = new Disk();
+    const t = await town(disk);
+    disk.broken = true;
+    t.device.send('request');
+    await settled();
+    const said = () =>
+      t.bench.lines.filter(({ event }) => /connections (cannot be|are) written/.test(event)).length;
+    assert.equal(said(), 1);
+    for (let second = 0; second < 60; second++) await t.bench.clock.turn(1000);
+    // After 1, 3, 7, 15 and 31 seconds, about.
+    assert.ok(said() >= 4 && said() <= 7, `${said()} lines`);
+    const before = said();
+    disk.broken = false;
+    await t.bench.clock.turn(1500);
+    assert.equal(said(), before + 1);
+    assert.deepEqual(texts(t.bench), ['request']);
+  });
+
   it('finds a connection without an ID by its address', async () => {
     const disk = new Disk();
     const t = await town(disk, {});
