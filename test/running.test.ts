@@ -249,6 +249,46 @@ describe('an eIM that is asked how it is', () => {
   });
 });
 
+describe('the log of a running eIM', () => {
+  it('holds no activation code, confirmation code, key or token, whatever is done with them', async () => {
+    const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+      fetch(`${service.rest.url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      });
+    const psk = '5ec4e75ec4e75ec4e75ec4e75ec4e700';
+    const activationCode = '1$smdp.example.com$5ECRET-MATCHING-ID';
+    const token = '5ecret-token-5ecret-token';
+    const download = { activationCode, confirmationCode: '5ecret-confirmation' };
+    assert.equal(
+      (await post('/v1/devices', { identity: 'meter', key: psk, eids: [eid] })).status,
+      201,
+    );
+    assert.equal((await post('/v1/orders', { eid, steps: [{ download }] })).status, 201);
+    // And with mistakes beside them, which are told.
+    const authorization = { authorization: `Bearer ${token}` };
+    const wrong = [
+      await post('/v1/orders', { eid: '1', steps: [{ download }] }, authorization),
+      await post('/v1/orders', {
+        eid,
+        steps: [{ download: { ...download, activationCode: `2${activationCode}` } }],
+      }),
+      await post('/v1/devices', { identity: 'meter', key: psk, eids: [eid] }),
+      await post('/v1/devices', { identity: '', key: `${psk}5ecr`, eids: ['x'] }),
+      await post('/v1/devices/meter/rotate', { key: '5ecret' }),
+    ];
+    for (const { status } of wrong) assert.ok(status >= 400 && status < 500);
+    await (await new Device().connect()).poll();
+    assert.ok(lines.some(({ level }) => level === 'debug'));
+    const said = JSON.stringify(lines);
+    assert.ok(said.includes('order submitted'));
+    for (const secret of [psk, '5ECRET', '5ecret', 'PRIVATE KEY', token]) {
+      assert.ok(!said.includes(secret), secret);
+    }
+  });
+});
+
 describe('promtool', { skip: spawnSync('promtool', ['--version']).error !== undefined }, () => {
   it('finds nothing wrong with the metrics', async () => {
     const { body } = await ask('/metrics');
