@@ -9,13 +9,14 @@
  * A question is kept until it is answered, so that a repeated poll gets the same bytes.
  */
 import { equal, hex } from '../base/bytes.ts';
-import { largestCounter } from '../fleet/euiccs.ts';
+import { type EuiccRecord, largestCounter } from '../fleet/euiccs.ts';
 import { hasFeature } from '../fleet/ipa-capabilities.ts';
 import { type KnownLevel, levelOf } from '../fleet/protocol-level.ts';
 import type { EuiccPackageResult } from '../messages/euicc-package.ts';
 import { EuiccPackageErrorCode } from '../messages/euicc-package.ts';
 import type { Eid } from '../messages/ids.ts';
 import {
+  type IpaEuiccData,
   IpaEuiccDataErrorCode,
   IpaEuiccDataRequest,
   type IpaEuiccDataResponse,
@@ -25,7 +26,7 @@ import { nameOf } from '../messages/primitives.ts';
 import type { Infer } from '../messages/schema.ts';
 import { tagListFor } from '../orders/levels.ts';
 import { dataRequestOf, isPackageRequest } from '../orders/operations.ts';
-import type { EdrRequest, Order, Outcome } from '../orders/order.ts';
+import type { DownloadRequest, EdrRequest, Order, Outcome } from '../orders/order.ts';
 import { euiccPackageError, procedureError } from '../orders/outcome.ts';
 import { put, remove, table } from '../store/store.ts';
 import { type BuiltPackage, type Caller, type Eim, fetchesFor } from './eim.ts';
@@ -57,6 +58,8 @@ const tagLists = {
   results: hex('A2'),
   /** What of the device stands in ctxParams1. */
   device: hex('A8 A9'),
+  /** defaultSmdpAddress, rootSmdsAddress, IPA's capabilities. */
+  servers: hex('81 83 A8'),
 } as const;
 
 /**
@@ -72,7 +75,7 @@ export async function euiccDataDue(
   if (order.state.at === 'work') {
     return open === undefined ? undefined : handOut(eim, order.eid, open);
   }
-  if ('download' in order.request) return deviceDue(eim, order, open);
+  if ('download' in order.request) return downloadDataDue(eim, order, order.request.download, open);
   if (!isPackageRequest(order.request)) return undefined;
   const record = await eim.euiccs.ensure(order.eid);
   const known = keyOf(eim, record);
@@ -92,22 +95,63 @@ export async function euiccDataDue(
   return question.eimPackage;
 }
 
-/** The question that comes before a download whose ctxParams1 the eIM is to make, and cannot yet. */
-async function deviceDue(
+/** The question that comes before a download through the eIM, which does not know yet what it takes. */
+async function downloadDataDue(
   eim: Eim,
   order: Order,
+  download: DownloadRequest,
   open: Question | undefined,
 ): Promise<Uint8Array | 'unanswered' | undefined> {
   const record = await eim.euiccs.ensure(order.eid);
-  if (record.deviceInfo !== undefined || !hasFeature(record, 'eimCtxParams1Generation')) {
+  const missing = missingFor(record, download);
+  if (missing === undefined) {
     if (open !== undefined) await eim.store.commit([remove(questions, order.eid)]);
     return undefined;
   }
-  if (open !== undefined) return handOut(eim, order.eid, open);
-  const question = await ask(eim, order, 'device', 1);
-  const detail = 'the IPA leaves ctxParams1 to the eIM, which does not know its deviceInfo yet';
-  await noteOrder(eim, order.id, 'asked for the device', detail);
+  if (open?.about === missing.about) return handOut(eim, order.eid, open);
+  const question = await ask(eim, order, missing.about, 1);
+  await noteOrder(eim, order.id, missing.event, missing.why);
   return question.eimPackage;
+}
+
+interface Missing {
+  readonly about: 'device' | 'servers';
+  readonly event: string;
+  readonly why: string;
+}
+
+function missingFor(record: EuiccRecord, download: DownloadRequest): Missing | undefined {
+  if (record.deviceInfo === undefined && hasFeature(record, 'eimCtxParams1Generation')) {
+    return {
+      about: 'device',
+      event: 'asked for the device',
+      why: 'the IPA leaves ctxParams1 to the eIM, which does not know its deviceInfo yet',
+    };
+  }
+  if (!isForEim(record, download) || !isServerMissing(record, download)) return undefined;
+  return {
+    about: 'servers',
+    event: 'asked for the servers',
+    why: 'the eIM is to relay to the server that the eUICC names, which it does not know yet',
+  };
+}
+
+/** Whether the device can go nowhere but through the eIM, as far as is known. */
+function isForEim(record: EuiccRecord, { mode }: DownloadRequest): boolean {
+  if (mode !== undefined) return mode === 'indirect';
+  return (
+    hasFeature(record, 'indirectRspServerCommunication') &&
+    !hasFeature(record, 'directRspServerCommunication')
+  );
+}
+
+/** Whether the download goes to a server that the eUICC alone can name, and has not. */
+function isServerMissing(
+  { defaultSmdpAddress = '', rootSmdsAddress = '' }: Partial<EuiccRecord>,
+  download: DownloadRequest,
+): boolean {
+  if ('defaultSmdp' in download) return defaultSmdpAddress === '';
+  return 'smds' in download && download.smds.address === undefined && rootSmdsAddress === '';
 }
 
 /** Has the next poll asked for the eUICC's certificates, on behalf of an order in work. */
@@ -184,6 +228,10 @@ async function unanswered(eim: Eim, eid: Eid, open: Question, why: string): Prom
     device: [
       procedureError('undefinedError'),
       `the IPA leaves ctxParams1 to the eIM, and does not tell its deviceInfo: ${why}`,
+    ],
+    servers: [
+      procedureError('undefinedError'),
+      `the eIM does not know the eUICC's default SM-DP+ or root SM-DS: ${why}; name it in the order, or set a default (setDefaultDpAddress)`,
     ],
   };
   if (open.about === 'results' && (await buildAnew(eim, open, why))) return;
@@ -291,6 +339,14 @@ export async function ipaEuiccDataResponse(
       await unanswered(eim, eid, open, 'it sent none');
       return [];
     }
+  } else if (open.about === 'servers') {
+    const order = await eim.orders.get(open.orderId);
+    const download = order && 'download' in order.request ? order.request.download : undefined;
+    const told = { ...(await eim.euiccs.ensure(eid)), ...addressesIn(data) };
+    if (download !== undefined && isServerMissing(told, download)) {
+      await unanswered(eim, eid, open, 'the eUICC has none');
+      return [];
+    }
   } else if (unproven !== undefined) {
     const why = unproven === 'absent' ? 'the IPA sent no certificates' : unproven;
     await unanswered(eim, eid, open, why);
@@ -298,6 +354,13 @@ export async function ipaEuiccDataResponse(
   }
   await eim.store.commit([...changes, remove(questions, eid)]);
   return [];
+}
+
+function addressesIn({ defaultSmdpAddress, rootSmdsAddress }: IpaEuiccData): Partial<EuiccRecord> {
+  return {
+    ...(defaultSmdpAddress === undefined ? {} : { defaultSmdpAddress }),
+    ...(rootSmdsAddress === undefined ? {} : { rootSmdsAddress }),
+  };
 }
 
 /** The answer to an order of data: kept, and shown in its outcome. Results in it are handed back to be taken. */

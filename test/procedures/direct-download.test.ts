@@ -275,6 +275,39 @@ describe('a result of a eUICC whose key is not known', () => {
   });
 });
 
+describe('a download through the eIM to a server that the eUICC names', () => {
+  async function asked(download: DownloadRequest, told: object) {
+    const rig = await Rig.with();
+    const order = await place(rig, download);
+    const question = await rig.poll();
+    if (question.type !== 'ipaEuiccDataRequest') assert.fail(question.type);
+    assert.equal(toHex(question.value.tagList), '8183A8');
+    const { eimTransactionId } = question.value;
+    assert.ok(eimTransactionId);
+    await rig.provide({
+      type: 'ipaEuiccDataResponse',
+      value: { type: 'ipaEuiccData', value: { eimTransactionId, ...told } },
+    });
+    return { rig, order };
+  }
+
+  it('asks for its address first, once', async () => {
+    const { rig, order } = await asked(
+      { smds: {}, mode: 'indirect' },
+      { rootSmdsAddress: 'root.example.com' },
+    );
+    assert.ok((await trigger(rig)).profileDownloadData);
+    await rig.eim.orders.cancel(order.id);
+    await place(rig, { smds: {}, mode: 'indirect' });
+    assert.ok(await trigger(rig));
+  });
+
+  it('ends where the eUICC has none', async () => {
+    const { rig, order } = await asked({ defaultSmdp: true, mode: 'indirect' }, {});
+    assert.match((await rig.end(order)).reason, /the eUICC has none; name it in the order/);
+  });
+});
+
 describe('the octets of a trigger', () => {
   it('are those of the facts sheet', async () => {
     const rig = await Rig.with();
