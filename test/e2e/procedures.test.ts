@@ -127,6 +127,18 @@ describe('npm run lab -- --procedure', () => {
     assert.equal(stdout.match(/│ device ↔ eIM/g)?.length, stdout.match(/^[a-z].*: /gm)?.length);
   });
 
+  for (const binding of ['https-asn1', 'https-json']) {
+    it(`over ${binding}: each with the same outcome`, async () => {
+      const { code, stdout } = await run('--procedure', 'all', '--binding', binding, '--json');
+      const { procedures: results } = JSON.parse(stdout) as { procedures: ProcedureResult[] };
+      assert.deepEqual(
+        results.filter(({ ok }) => !ok),
+        [],
+      );
+      assert.equal(code, 0);
+    });
+  }
+
   it('with --json: one document', async () => {
     const { code, stdout } = await run('--procedure', 'direct-ac', '--pki', 'private', '--json');
     assert.equal(code, 0);
@@ -153,5 +165,11 @@ describe('npm run lab -- --procedure', () => {
     const { code, stderr } = await run('--confirmation-code', '1234');
     assert.equal(code, 2);
     assert.match(stderr, /need --procedure/);
+  });
+
+  it('refuses all bindings at once', async () => {
+    const { code, stderr } = await run('--procedure', 'cancel', '--binding', 'all');
+    assert.equal(code, 2);
+    assert.match(stderr, /goes over one --binding/);
   });
 });

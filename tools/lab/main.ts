@@ -259,8 +259,8 @@ async function main(options: Options, command: Command): Promise<void> {
   if (binding !== 'coaps' && coapAlone !== undefined) {
     command.error(`error: ${coapAlone} needs --binding coaps`);
   }
-  if (options.procedure !== undefined && binding !== 'coaps') {
-    command.error('error: --procedure needs --binding coaps');
+  if (options.procedure !== undefined && binding === 'all') {
+    command.error('error: --procedure goes over one --binding, not all');
   }
   const capture = pcap === undefined ? undefined : startCapture(pcap);
   const chosen = {
@@ -272,9 +272,9 @@ async function main(options: Options, command: Command): Promise<void> {
     if (json !== true) console.log(line);
   };
   try {
-    if (options.procedure !== undefined) {
+    if (options.procedure !== undefined && binding !== 'all') {
       const { procedure, coapsPort: coaps, restPort: rest } = options;
-      const its = { ...options, procedure, ports: { coaps, rest }, link: chosen };
+      const its = { ...options, binding, procedure, ports: { coaps, rest }, link: chosen };
       if (!(await runProcedures({ ...its, json: json ?? false }))) process.exitCode = 1;
       return;
     }

@@ -1,6 +1,7 @@
 /** `npm run lab -- --procedure …`: each as it happens, with its wire table, and at the end who came how far. */
 import Table from 'cli-table3';
 import type { Link } from '../ipa/device.ts';
+import type { Binding } from '../ipa/https-stack.ts';
 import { stepLine, wireTable } from '../report.ts';
 import type { Fault } from '../server/faults.ts';
 import { proceduresNamed } from './procedures.ts';
@@ -13,6 +14,7 @@ export interface ProceduresOptions {
   readonly pki: string;
   readonly ports: { readonly coaps: number; readonly rest: number };
   readonly link: Link;
+  readonly binding: Binding;
   readonly size?: number;
   readonly confirmationCode?: string;
   readonly typedCode?: string;
@@ -23,11 +25,12 @@ export interface ProceduresOptions {
 
 /** Runs them one after the other, each with a device of its own; whether all ended as they do. */
 export async function runProcedures(options: ProceduresOptions): Promise<boolean> {
-  const { pki, ports, link, json, size, confirmationCode, typedCode } = options;
+  const { pki, ports, link, binding, json, size, confirmationCode, typedCode } = options;
   const say = (line: string): void => {
     if (!json) console.log(line);
   };
-  const world = await World.open({ pki, ports, link });
+  const carried = binding === 'coaps' ? 'UDP payload' : 'TCP payload in segments';
+  const world = await World.open({ pki, ports, link, binding });
   try {
     const results: ProcedureResult[] = [];
     for (const [name, procedure] of proceduresNamed(options.procedure) ?? []) {
@@ -42,7 +45,7 @@ export async function runProcedures(options: ProceduresOptions): Promise<boolean
         ...(typedCode !== undefined && { typedCode }),
       });
       results.push(result);
-      say(`\nOn the wire, UDP payload:\n${wireTable(result.wire)}`);
+      say(`\nOn the wire, ${carried}:\n${wireTable(result.wire)}`);
     }
     const ok = results.every((result) => result.ok);
     if (json) console.log(JSON.stringify({ ok, procedures: results }));

@@ -12,9 +12,11 @@ import { type EimProcess, LabError, startEim } from '../eim-process.ts';
 import { labSettings, type SettingsOptions } from '../eim-settings.ts';
 import type { EuiccOptions } from '../euicc/chip.ts';
 import { Euicc } from '../euicc/euicc.ts';
-import { Device, type Link } from '../ipa/device.ts';
+import { Device, type DeviceOptions, type Link } from '../ipa/device.ts';
 import type { DownloadHabits } from '../ipa/habits.ts';
+import type { Binding } from '../ipa/https-stack.ts';
 import type { OnStep } from '../ipa/steps.ts';
+import { trustOfCard } from '../ipa/trust.ts';
 import { choosePki } from '../pki/choose-pki.ts';
 import { issueEuicc, type LabPki, labEid } from '../pki/lab-pki.ts';
 import { makeProfile } from '../profile/make.ts';
@@ -30,6 +32,8 @@ export interface WorldOptions {
   readonly pki?: string;
   readonly ports?: SettingsOptions['ports'];
   readonly link?: Link;
+  /** How ESipa travels. Over HTTPS, devices prove nothing but what their eUICCs sign. Default CoAP over DTLS. */
+  readonly binding?: Binding;
   /** Further settings of the eIM. */
   readonly settings?: Parameters<typeof startEim>[0]['settings'];
 }
@@ -60,6 +64,7 @@ export class World {
   readonly eim: EimProcess;
   readonly pki: LabPki;
   readonly #link: Link | undefined;
+  readonly #binding: Binding;
   readonly #addInitialEim: Uint8Array;
   readonly #told: Told;
   readonly #closing: (() => Promise<void>)[];
@@ -72,6 +77,7 @@ export class World {
     eim: EimProcess;
     pki: LabPki;
     link: Link | undefined;
+    binding: Binding;
     addInitialEim: Uint8Array;
     told: Told;
     closing: (() => Promise<void>)[];
@@ -81,6 +87,7 @@ export class World {
     this.eim = parts.eim;
     this.pki = parts.pki;
     this.#link = parts.link;
+    this.#binding = parts.binding;
     this.#addInitialEim = parts.addInitialEim;
     this.#told = parts.told;
     this.#closing = parts.closing;
@@ -101,13 +108,14 @@ export class World {
       closing.push(() => smdpp.close());
       const smds = await startSmds({ pki, ...common, onStep: say('SM-DS') });
       closing.push(() => smds.close());
-      const { link, ports = { coaps: 0, rest: 0 } } = options;
-      const settings = labSettings(folder, { pki: certificates, ports, link });
+      const { link, binding = 'coaps', ports = { coaps: 0, rest: 0 } } = options;
+      const https = binding !== 'coaps';
+      const settings = labSettings(folder, { pki: certificates, ports, link, https });
       const eim = await startEim({ folder, settings: { ...settings, ...options.settings } });
       closing.push(() => eim.stop());
       const info = await eim.ask('GET', '/v1/info');
       const addInitialEim = hex(textOf(info, 'addInitialEimRequest'));
-      return new World({ smdpp, smds, eim, pki, link, addInitialEim, told, closing });
+      return new World({ smdpp, smds, eim, pki, link, binding, addInitialEim, told, closing });
     } catch (error) {
       for (const close of closing.reverse()) await close();
       throw error;
@@ -150,13 +158,11 @@ export class World {
     if (readOnly(readOnly(answer).value).tag !== 0xa0) {
       throw new LabError(`AddInitialEim is answered ${toHex(answer)}`);
     }
-    const key = systemRandom(32);
-    await this.eim.ask('POST', '/v1/devices', { identity: eid, eids: [eid], key: toHex(key) });
     const device = new Device({
       card,
-      eim: this.eim.coaps,
-      credential: { type: 'psk', identity: eid, key },
+      ...(await this.#wayOf(eid, card)),
       stack: 'own',
+      binding: this.#binding,
       ...(this.#link && { link: this.#link }),
       ...(habits && { habits }),
       ...common,
@@ -164,6 +170,17 @@ export class World {
     });
     this.#closing.push(() => device.close());
     return { eid, card, device };
+  }
+
+  /** Where a device reaches the eIM, and what it knows it by. */
+  async #wayOf(eid: Eid, card: Euicc): Promise<Pick<DeviceOptions, 'eim' | 'credential'>> {
+    const { coaps, https = coaps } = this.eim;
+    if (this.#binding !== 'coaps') {
+      return { eim: https, credential: { type: 'certificate', trust: trustOfCard(card) } };
+    }
+    const key = systemRandom(32);
+    await this.eim.ask('POST', '/v1/devices', { identity: eid, eids: [eid], key: toHex(key) });
+    return { eim: coaps, credential: { type: 'psk', identity: eid, key } };
   }
 
   /** Another profile, released; its ICCID and activation code. */
