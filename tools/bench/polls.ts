@@ -146,7 +146,7 @@ function judge(rows: readonly PollsRow[]): readonly Judged[] {
 const titles: Readonly<Record<Polled['name'], string>> = {
   eIM: 'eIM, empty poll',
   echo: 'raw UDP echo in Node',
-  ciphers: 'raw UDP echo with the ciphers of a poll: no server on Node is faster',
+  ciphers: 'raw UDP echo with its ciphers',
   libcoap: 'coap-server-openssl, GET',
 };
 
