@@ -19,13 +19,15 @@ import { onTerminal, plain } from './terminal.ts';
 let rest: Running;
 let env: Record<string, string>;
 let order = '';
+/** One that is not done. */
+let open = '';
 before(async () => {
   rest = await run();
   env = { EIM_URL: rest.url };
   const request = { download: { activationCode } };
   ({ id: order } = await rest.desk.orders.submit({ eid, facility: 'download', request }));
   await finished(rest, { id: order }, { procedureError: 'authenticateClientError' }, false);
-  await rest.desk.orders.submit({ eid: otherEid, facility: 'download', request });
+  ({ id: open } = await rest.desk.orders.submit({ eid: otherEid, facility: 'download', request }));
   const profile = { iccid: parseIccid(efIccid), state: 'enabled', name: '日本の携帯' } as const;
   await rest.desk.euiccs.update(eid, { profiles: { since: 0, list: [profile] } });
   const note = 'on the roof of the old mill, behind the second chimney, north side';
@@ -143,7 +145,7 @@ describe('eim in a pipe', () => {
       stderr += text;
     });
     // The pipe closes with the first event; the next one finds out.
-    const ticking = setInterval(() => rest.desk.orders.note(order, 'tick', ''), 100);
+    const ticking = setInterval(() => rest.desk.orders.note(open, 'tick', ''), 100);
     const code = await new Promise((resolve) => child.on('close', resolve));
     clearInterval(ticking);
     assert.equal(code, 0);
