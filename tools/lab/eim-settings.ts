@@ -1,5 +1,5 @@
 /** The eIM of the lab as its operator would configure it. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseDuration } from '../../src/base/duration.ts';
 import { settings } from '../../src/settings.ts';
 import type { EimProcessOptions } from './eim-process.ts';
@@ -16,12 +16,14 @@ export interface SettingsOptions {
   readonly https?: boolean | undefined;
   /** Folder of its keys and roots, as saveLabPki writes it. Default certs/lab. */
   readonly pki?: string | undefined;
+  /** File for the secrets of the device's connections, for Wireshark. Default: none is written. */
+  readonly keyLog?: string | undefined;
 }
 
 /** The eIM's configuration, with the lab's keys and roots. */
 export function labSettings(
   folder: string,
-  { ports, link, speed = 1, https = false, pki = labFolder }: SettingsOptions,
+  { ports, link, speed = 1, https = false, pki = labFolder, keyLog }: SettingsOptions,
 ): EimProcessOptions['settings'] {
   const lab = (name: string) => join(pki, name);
   return {
@@ -39,6 +41,7 @@ export function labSettings(
     // Over loopback an answer that is not there soon is lost.
     ...(link !== undefined && link.profile.roundTrip < 1000 ? { 'coap.ackTimeout': '500ms' } : {}),
     ...(speed === 1 ? {} : hurriedCoap(speed)),
+    ...(keyLog === undefined ? {} : { 'dtls.keyLog': resolve(keyLog) }),
     'es9.roots': [lab('ci.cert.pem')],
     'euicc.roots': [lab('ci.cert.pem')],
   };

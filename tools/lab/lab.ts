@@ -54,6 +54,8 @@ export interface LabOptions {
   readonly push?: boolean;
   /** Whether the device sends compact forms (minimizeEsipaBytes). */
   readonly minimize?: boolean;
+  /** File for the secrets of the device's DTLS connections, for Wireshark. Default: none is written. */
+  readonly keyLog?: string | undefined;
   /** What befalls the device on its own stack. Default: nothing. */
   readonly ordeal?: Ordeal;
   /** What the device does wrong once it is registered. Default: nothing. */

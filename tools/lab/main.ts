@@ -55,6 +55,7 @@ interface Options extends ProcedureChoice {
   readonly smdppPort: number;
   readonly link: LinkProfileName;
   readonly pcap?: string;
+  readonly keyLog?: string;
   readonly seed: number;
   readonly speed: number;
   readonly push?: true;
@@ -114,6 +115,7 @@ const program = new Command('npm run lab --')
   .option('--push', 'the eIM brings the orders to the device, which polls once and no more')
   .option('--minimize', 'the device leaves out what the eIM knows (minimizeEsipaBytes)')
   .option('--pcap <file>', 'write what passes between device and eIM, for Wireshark')
+  .option('--key-log <file>', 'write the keys that Wireshark reads it with')
   .addOption(deviceFaultOption())
   .addHelpText('after', `${procedureHelp}\n${deviceFaultHelp}`)
   .action(main);
@@ -232,7 +234,7 @@ async function alone(part: () => Promise<void>): Promise<void> {
 }
 
 async function main(options: Options, command: Command): Promise<void> {
-  const { json, auth, stack, link, seed, pcap } = options;
+  const { json, auth, stack, link, seed, pcap, binding, push } = options;
   const { rebind, reset, restart } = options;
   const ordeal = {
     ...(rebind === undefined ? {} : { rebind }),
@@ -254,7 +256,9 @@ async function main(options: Options, command: Command): Promise<void> {
   if (options.procedure === undefined && ofProcedures(options)) {
     command.error('error: --confirmation-code and faults of servers need --procedure');
   }
-  const { binding, push } = options;
+  if (options.keyLog !== undefined && (options.procedure !== undefined || binding !== 'coaps')) {
+    command.error('error: --key-log is of the main job, over --binding coaps');
+  }
   const coapAlone = needsCoap({ link, stack, pcap, push, ordeal });
   if (binding !== 'coaps' && coapAlone !== undefined) {
     command.error(`error: ${coapAlone} needs --binding coaps`);
@@ -291,6 +295,7 @@ async function main(options: Options, command: Command): Promise<void> {
       ordeal,
       push: options.push ?? false,
       minimize: options.minimize ?? false,
+      keyLog: options.keyLog,
       faults: options.fault,
       onStep: (step) => say(stepLine(step)),
     };
