@@ -41,8 +41,13 @@ export function isReportTaken(asked: Uint8Array, answered: Uint8Array): boolean 
     case tags.handleNotification:
       return answered.length === 0;
     case tags.provideEimPackageResult:
-      return readTlv(readTlv(answered).value).tag === tags.eimAcknowledgements;
+      return holdsAcknowledgements(readTlv(answered).value);
     default:
       return false;
   }
+}
+
+/** A device of v1.0 of whose result nothing was taken is answered without any element. */
+function holdsAcknowledgements(elements: Uint8Array): boolean {
+  return elements.length > 0 && readTlv(elements).tag === tags.eimAcknowledgements;
 }

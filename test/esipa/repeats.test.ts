@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { toHex } from '../../src/base/bytes.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { CoapClient } from '../../src/coap/client.ts';
 import type { CoapResponse } from '../../src/coap/request.ts';
@@ -204,6 +205,22 @@ describe('an ESipa message that comes again', () => {
     await rig.eim.euiccs.update(eid, { publicKey: keyOf(pki.euicc) });
     await say(message);
     assert.equal((await rig.end(order)).success, true);
+  });
+
+  it('ProvideEimPackageResult of a v1.0 device that was not taken is answered without an element', async () => {
+    const rig = await Rig.with();
+    const say = door(rig);
+    await rig.enable();
+    const signed = await rig.fetchPackage();
+    const value = rig.euicc.result(signed, [{ type: 'enableResult', value: 0 }]);
+    const { point } = pointOf(createPublicKey(pki.eum.key));
+    await rig.eim.euiccs.update(eid, { levelSet: 'v1.0', publicKey: point });
+    const eimPackageResult = { type: 'euiccPackageResult', value } as const;
+    const { code, body } = await say({
+      type: 'provideEimPackageResult',
+      value: { eidValue: eidOctets(eid), eimPackageResult },
+    });
+    assert.deepEqual([code, toHex(body ?? new Uint8Array())], ['2.05', 'BF5000']);
   });
 
   it('GetEimPackage joins one that is worked on, and finds what is new afterwards', async () => {
