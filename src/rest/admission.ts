@@ -64,6 +64,11 @@ export class Admission {
     );
   }
 
+  /** Whether a caller that was let in may still. */
+  stands({ id }: Caller): boolean {
+    return id === 'anyone' || id === 'rest.token' || this.#options.tokens.stands(id);
+  }
+
   #caller({ authorization, host, site, address: from }: Knock): Caller {
     const { token, strict } = this.#options;
     const address = placeOf(from);

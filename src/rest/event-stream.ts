@@ -22,6 +22,8 @@ export interface StreamWish {
   readonly eid?: Eid | undefined;
   /** Of this order alone; the stream ends when it is done. */
   readonly order?: string | undefined;
+  /** Whether who asked may still: false ends the stream. */
+  stands(): boolean;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +51,9 @@ export class EventStreams {
     }
     this.#open++;
     const end = once(() => this.#open--);
-    wish.signal.addEventListener('abort', end, { once: true });
+    // Of a client that is gone already nobody reads the text, so that it never ends.
+    if (wish.signal.aborted) end();
+    else wish.signal.addEventListener('abort', end, { once: true });
     return this.#text(wish, end);
   }
 
@@ -59,17 +63,20 @@ export class EventStreams {
     this.#wake();
   }
 
-  async *#text({ after, eid, order, signal }: StreamWish, end: () => void): AsyncGenerator<string> {
+  async *#text(wish: StreamWish, end: () => void): AsyncGenerator<string> {
+    const { after, eid, order, signal } = wish;
     const { events } = this.#orders;
     let cursor = after;
     try {
       yield `retry: ${retry}\n\n`;
-      const oldest = order === undefined ? await events.oldest() : undefined;
-      if (cursor > 0 && oldest !== undefined && oldest > cursor + 1) {
-        const gap: GapView = { oldest };
-        yield `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
-      }
-      while (!signal.aborted) {
+      const newest = await events.newest();
+      const oldest = (await events.oldest()) ?? newest + 1;
+      if (cursor > newest) {
+        // Of a store that is no more: what this one has is all new to the reader.
+        cursor = 0;
+        yield gapText(oldest);
+      } else if (order === undefined && cursor > 0 && oldest > cursor + 1) yield gapText(oldest);
+      while (!signal.aborted && wish.stands()) {
         const turn = this.#turn(signal);
         const found = await events.list({
           after: cursor,
@@ -78,10 +85,15 @@ export class EventStreams {
         });
         for (const change of found) {
           cursor = change.number;
-          if (eid === undefined || change.eid === eid) yield eventText(change);
+          if (eid !== undefined && change.eid !== eid) continue;
+          if (!wish.stands()) {
+            turn.over();
+            return;
+          }
+          yield eventText(change);
         }
         const more = found.length === page;
-        const ended = !more && order !== undefined && found.at(-1)?.state === 'done';
+        const ended = !more && order !== undefined && endsOrder(found.at(-1));
         if (more || ended) turn.over();
         if (ended) return;
         if ((await turn.promise) === 'silence') yield ': \n\n';
@@ -122,6 +134,15 @@ export class EventStreams {
     else signal.addEventListener('abort', over, { once: true });
     return { promise, over };
   }
+}
+
+function gapText(oldest: number): string {
+  const gap: GapView = { oldest };
+  return `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
+}
+
+function endsOrder(last: NumberedChange | undefined): boolean {
+  return last?.state === 'done' || last?.event === 'deleted';
 }
 
 function eventText(change: NumberedChange): string {

@@ -146,10 +146,11 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
       query: AllEventsQuery,
       headers,
       gives: { 200: { about: 'the events', schema: EventList, type: streamType } },
-      answer: async ({ query: { after, limit = usualPage, eid }, header, signal }) => {
+      answer: async ({ query: { after, limit = usualPage, eid }, header, stands, signal }) => {
         const known = cursor(header('last-event-id'), after);
         if (wantsList(header('accept'))) return ok(await eventList(desk, known ?? 0, limit, eid));
-        return stream(streams.open({ after: known ?? (await events.newest()), eid, signal }));
+        const start = known ?? (await events.newest());
+        return stream(streams.open({ after: start, eid, stands, signal }));
       },
     }),
     route('GET /v1/orders/:id/events', {
@@ -164,6 +165,7 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
         params: { id = '' },
         query: { after, limit = usualPage },
         header,
+        stands,
         signal,
       }) => {
         const known = cursor(header('last-event-id'), after) ?? 0;
@@ -173,7 +175,7 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
         if (wantsList(header('accept'))) return ok(listOf(list, known));
         // A client that comes back for what has ended is told to stay away (WHATWG HTML, 9.2).
         if (order.state.at === 'done' && list.length === 0) return { status: 204 };
-        return stream(streams.open({ after: known, order: id, signal }));
+        return stream(streams.open({ after: known, order: id, stands, signal }));
       },
     }),
   ];
@@ -294,7 +296,8 @@ async function eventList(
   eid: Eid | undefined,
 ): Promise<EventList> {
   const found: NumberedChange[] = [];
-  let known = after;
+  // A cursor of a store that is no more is none.
+  let known = after > (await events.newest()) ? 0 : after;
   for (;;) {
     const list = await events.list({ after: known, limit });
     for (const change of list) {

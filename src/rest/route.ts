@@ -18,6 +18,8 @@ export interface RestRequest<Body = unknown, Query = unknown> {
   /** By its name in lower case; undefined where it is absent. */
   header(name: string): string | undefined;
   readonly caller: Caller;
+  /** Whether the caller may still: a token can be deleted, or run out, while a stream is open. */
+  stands(): boolean;
   /** Aborted when the client is gone or the server closes. */
   readonly signal: AbortSignal;
 }

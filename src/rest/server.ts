@@ -21,6 +21,7 @@ import { ApiError, type ApiErrorCode } from './api/errors.ts';
 import type { Desk } from './desk.ts';
 import { EventStreams } from './event-stream.ts';
 import { IdempotencyKeys } from './idempotency.ts';
+import { OpenRequests } from './open-requests.ts';
 import { errorBody, refusalOf } from './refusal.ts';
 import type { Caller, Route } from './route.ts';
 import { routes } from './routes.ts';
@@ -81,7 +82,6 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
   const tokens = await Tokens.open(desk);
   const strict = !isLoopback(options.host) || options.behindProxy;
   refuseOpen(options, strict, tokens);
-  const closing = new AbortController();
   const waiting = new Waiting(desk.orders, clock, options.waiters);
   const streams = new EventStreams(desk.orders, clock, options.waiters);
   const keys = new IdempotencyKeys({ store, clock, kept: options.keysKept });
@@ -109,7 +109,8 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
     callers.set(request.raw, admission.admit(knockOf(request, options.behindProxy), due));
   });
   readJson(app);
-  for (const route of table) serve(app, route, callers, closing.signal);
+  const open = new OpenRequests();
+  for (const route of table) serve(app, route, { callers, admission, open });
   app.setNotFoundHandler((request) => {
     throw unknownRoute(table, request);
   });
@@ -125,7 +126,7 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
     showCertificate: (tls) => showCertificate(app.server, tls),
     async close() {
       stopSweeping();
-      closing.abort();
+      open.end();
       waiting.close();
       streams.close();
       await app.close();
@@ -159,19 +160,19 @@ function readJson(app: FastifyInstance): void {
   });
 }
 
-function serve(
-  app: FastifyInstance,
-  route: Route,
-  callers: WeakMap<object, Caller>,
-  closing: AbortSignal,
-): void {
+interface Serving {
+  readonly callers: WeakMap<object, Caller>;
+  readonly admission: Admission;
+  readonly open: OpenRequests;
+}
+
+function serve(app: FastifyInstance, route: Route, { callers, admission, open }: Serving): void {
   app.route<{ Params: Record<string, string> }>({
     method: route.method,
     url: route.path,
     exposeHeadRoute: false,
     async handler(request, reply) {
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
+      const caller = callers.get(request.raw) ?? { id: 'anyone', role: 'open' };
       const {
         status,
         body,
@@ -182,8 +183,9 @@ function serve(
         query: request.query,
         body: request.body,
         header: (name) => headerOf(request, name),
-        caller: callers.get(request.raw) ?? { id: 'anyone', role: 'open' },
-        signal: AbortSignal.any([gone.signal, closing]),
+        caller,
+        stands: () => admission.stands(caller),
+        signal: open.signalOf(reply.raw),
       });
       reply.headers(headers);
       if (type !== undefined) reply.type(type);

@@ -108,6 +108,12 @@ export class Tokens {
     return true;
   }
 
+  /** Whether a token with this id would be taken. */
+  stands(id: string): boolean {
+    const token = this.#byId.get(id);
+    return token !== undefined && !this.isExpired(token);
+  }
+
   /** The token that this is, which was used now; undefined where it is none, or past its time. */
   used(secret: string): TokenRecord | undefined {
     const [, id = ''] = /^eim_([0-9a-f]{12})_/.exec(secret) ?? [];

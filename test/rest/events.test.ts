@@ -150,6 +150,47 @@ describe('GET /v1/events', () => {
     late.close();
   });
 
+  it('begins anew where the cursor is of a store that is no more', async () => {
+    const eim = await started();
+    await submit(eim);
+    const reader = await Reader.open(`${eim.url}/v1/events`, { 'last-event-id': '5000' });
+    assert.deepEqual(await reader.next(), { event: 'gap', data: { oldest: 1 } });
+    assert.equal((await reader.next())?.id, 1);
+    reader.close();
+    const list = await get(`${eim.url}/v1/events?after=5000`, { accept: 'application/json' });
+    assert.equal(at(list.body, 'next'), '1');
+    const known = await Reader.open(`${eim.url}/v1/events?after=1`);
+    await submit(eim);
+    assert.deepEqual((await known.next())?.id, 2);
+    known.close();
+  });
+
+  it('tells nothing more to whose token was deleted', async () => {
+    const token = 'correct-horse-battery';
+    const eim = await started({ token });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${eim.url}/v1/tokens`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ name: 'leaver', role: 'read' }),
+    });
+    const made: unknown = await answer.json();
+    const authorization = `Bearer ${at(made, 'token')}`;
+    const reader = await Reader.open(`${eim.url}/v1/events`, { authorization });
+    const master = await Reader.open(`${eim.url}/v1/events`, headers);
+    await submit(eim);
+    assert.equal((await reader.next())?.id, 1);
+    const { status } = await fetch(`${eim.url}/v1/tokens/${at(made, 'id')}`, {
+      method: 'DELETE',
+      headers: { authorization: headers.authorization },
+    });
+    assert.equal(status, 204);
+    await submit(eim);
+    assert.equal(await reader.next(), undefined);
+    assert.deepEqual([(await master.next())?.id, (await master.next())?.id], [1, 2]);
+    master.close();
+  });
+
   it('is a list for whoever wants JSON, with a cursor', async () => {
     const eim = await started();
     for (const of of [eid, otherEid, eid]) await submit(eim, of);
@@ -207,6 +248,15 @@ describe('GET /v1/orders/:id/events', () => {
     await eim.desk.orders.note(order.id, 'seen');
     await finished(eim, order, { listProfileInfoResult: {} });
     assert.deepEqual(await reader.events(2), ['seen', 'finished']);
+    assert.equal(await reader.next(), undefined);
+  });
+
+  it('ends with an order that is deleted', async () => {
+    const eim = await started();
+    const order = await submit(eim);
+    const reader = await Reader.open(`${eim.url}/v1/orders/${order.id}/events`);
+    await eim.desk.orders.delete(order.id);
+    assert.deepEqual(await reader.events(2), ['submitted', 'deleted']);
     assert.equal(await reader.next(), undefined);
   });
 
