@@ -219,7 +219,9 @@ export class Euiccs {
     this.#contacts = new Contacts({
       ...options,
       write: (contacts) =>
-        this.#store.commit([...contacts].flatMap(([eid, contact]) => this.change(eid, contact))),
+        this.#store.commit(
+          [...contacts].flatMap(([eid, contact]) => this.#contactChange(eid, contact)),
+        ),
     });
   }
 
@@ -390,7 +392,7 @@ export class Euiccs {
       const known = await this.get(eid);
       const polls = afterPoll(known?.polls, known?.lastContact, now);
       const fresh = { lastContact: now, ...by, polls };
-      const changes = [...this.change(eid, fresh)];
+      const changes = [...this.#contactChange(eid, fresh)];
       if (known === undefined) changes.push(fact(eid, 'added', now));
       if (known?.firstContact === undefined) changes.push(fact(eid, 'firstContact', now));
       if (stateChangeCause !== undefined) {
@@ -404,6 +406,12 @@ export class Euiccs {
       await this.#store.commit(changes);
       this.#contacts.written(eid, fresh);
     });
+  }
+
+  /** A poll over what leads nowhere leaves no connection behind: the one of before is not where the device is. */
+  #contactChange(eid: Eid, contact: LastContact): readonly Change[] {
+    const gone = contact.lastConnection === undefined ? this.forget(eid, 'lastConnection') : [];
+    return [...this.change(eid, contact), ...gone];
   }
 
   /** Notes a poll that tells nothing else of an eUICC that is remembered; false, and nothing noted, for any other. */
@@ -450,12 +458,14 @@ export class Euiccs {
       named.filter(([name]) => !name.includes(':')),
     );
     const counterValue = this.#counters.get(eid);
+    const { lastConnection, ...others } = facts;
+    const contact = this.#contacts.get(eid) ?? (lastConnection && { lastConnection });
     return {
       ...this.#defaults,
       added: 0,
       stateChangeCauseList: [],
-      ...facts,
-      ...this.#contacts.get(eid),
+      ...others,
+      ...contact,
       origins: marked(originMark),
       doubts: marked(doubtMark),
       ...(counterValue === undefined ? {} : { counterValue }),

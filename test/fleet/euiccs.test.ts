@@ -182,6 +182,24 @@ describe('the record of an eUICC', () => {
     assert.deepEqual(record?.stateChangeCauseList, ['deviceChange', 'undefined']);
   });
 
+  it('leads to the connection of the last poll, and nowhere after one over HTTPS', async () => {
+    const { euiccs, store, clock } = fleet();
+    const shown = async (of = euiccs) => (await of.get(eid))?.lastConnection;
+    const onDisk = () => shown(fleet(store).euiccs);
+    const overDtls = { peer: 'PSK meter-1', connection: 'c1' };
+    const overHttps = { peer: 'certificate of meter-1' };
+    await euiccs.contact(eid, overDtls);
+    assert.deepEqual([await shown(), await onDisk()], ['c1', 'c1']);
+    await euiccs.contact(eid, overHttps);
+    assert.equal(await shown(), undefined);
+    await clock.turn(10_000);
+    assert.equal(await onDisk(), undefined);
+    await euiccs.contact(eid, { ...overDtls, stateChangeCause: 6 });
+    assert.deepEqual([await shown(), await onDisk()], ['c1', 'c1']);
+    await euiccs.contact(eid, { ...overHttps, stateChangeCause: 6 });
+    assert.deepEqual([await shown(), await onDisk()], [undefined, undefined]);
+  });
+
   it('shows polls at once, and writes those that tell nothing else within seconds, or when it is closed', async () => {
     const { euiccs, clock, store } = fleet();
     const first = clock.now();
