@@ -17,7 +17,7 @@ describe('figures in the pages', { timeout: 180_000 }, () => {
     .map((run) => run?.args ?? []);
   const tables = wireBudget.text
     .split('\n## ')
-    .filter((part) => part.includes('npm run lab -- '))
+    .filter((part) => part.includes('npm run lab -- --json --auth'))
     .map((part) => part.split('\n').filter((line) => /^\| [A-Za-z*]+ \| \d/.test(line)))
     .filter((lines) => lines.length > 0);
   /** Octets of a signature in DER, more or less, and of a sum over two of them. */
