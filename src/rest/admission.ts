@@ -29,6 +29,8 @@ export interface Knock {
   readonly host: string | undefined;
   /** Sec-Fetch-Site, which browsers send: where the page that asks is from. */
   readonly site?: string | undefined;
+  /** Origin, which browsers send with what may change something: whose page asks. */
+  readonly origin?: string | undefined;
   /** IP address. */
   readonly address: string;
 }
@@ -69,17 +71,19 @@ export class Admission {
     return id === 'anyone' || id === 'rest.token' || this.#options.tokens.stands(id);
   }
 
-  #caller({ authorization, host, site, address: from }: Knock): Caller {
+  #caller({ authorization, host, site, origin, address: from }: Knock): Caller {
     const { token, strict } = this.#options;
     const address = placeOf(from);
     if (authorization === undefined && token === undefined && !strict) {
-      return { id: 'anyone', role: roleWithout(host, site) };
+      return { id: 'anyone', role: roleWithout(host, site, origin) };
     }
+    const [, given] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
+    // What the eIM made cannot be guessed: others at this address, with a token of before, do not keep it out.
+    const known = given === undefined ? undefined : this.#options.tokens.used(given);
+    if (known !== undefined) return { id: known.id, role: known.role };
     const seconds = this.#guesses.wait(address);
     if (seconds > 0) throw tooMany(seconds, 'too many wrong tokens came from this address');
-    const [, given] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
-    const caller = given === undefined ? undefined : this.#owner(given);
-    if (caller !== undefined) return caller;
+    if (given !== undefined && this.#isMaster(given)) return { id: 'rest.token', role: 'admin' };
     if (given !== undefined) this.#guesses.take(address);
     throw new ApiError(
       401,
@@ -91,18 +95,16 @@ export class Admission {
     );
   }
 
-  #owner(given: string): Caller | undefined {
-    const { token, tokens } = this.#options;
-    if (token !== undefined && timingSafeEqual(digest(given), digest(token))) {
-      return { id: 'rest.token', role: 'admin' };
-    }
-    const known = tokens.used(given);
-    return known && { id: known.id, role: known.role };
+  #isMaster(given: string): boolean {
+    const { token } = this.#options;
+    return token !== undefined && timingSafeEqual(digest(given), digest(token));
   }
 }
 
-/** An IPv4 address, or the /64 of an IPv6 one: whoever has one has all of it. */
-function placeOf(address: string): string {
+/** An IPv4 address, or the /64 of an IPv6 one: whoever has one has all of it. Some proxies name a port too. */
+function placeOf(seen: string): string {
+  const [, bracketed, dotted] = /^(?:\[([^\]]*)\]|([0-9]+\.[0-9.]+):)/.exec(seen) ?? [];
+  const address = bracketed ?? dotted ?? seen;
   const [, four] = /^::ffff:([0-9.]+)$/i.exec(address) ?? [];
   if (four !== undefined || !address.includes(':')) return four ?? address;
   const [head = '', tail] = address.split('::');
@@ -113,11 +115,16 @@ function placeOf(address: string): string {
 }
 
 /** The Host header tells a program here from a page whose name was rebound to this address. Throws ApiError 403. */
-function roleWithout(host = '', site = 'none'): RouteRole {
+function roleWithout(host = '', site = 'none', origin?: string): RouteRole {
   const name = host.replace(/:[0-9]+$/, '').replace(/^\[(.*)\]$/, '$1');
   if (!['none', 'same-origin'].includes(site)) {
     const complaint = 'a web page of elsewhere may ask nothing here: set rest.token';
     throw new ApiError(403, 'forbidden', complaint, 'Sec-Fetch-Site');
+  }
+  if (origin !== undefined && origin.replace(/^https?:\/\//, '') !== host) {
+    // Browsers that send no Sec-Fetch-Site send this, or `null`, with a page's POST.
+    const complaint = 'a web page of elsewhere may ask nothing here: set rest.token';
+    throw new ApiError(403, 'forbidden', complaint, 'Origin');
   }
   if (isLoopback(name)) return 'admin';
   const complaint = 'ask for 127.0.0.1 or localhost, or set rest.token';

@@ -211,6 +211,7 @@ function knockOf(request: FastifyRequest, behindProxy: boolean): Knock {
     authorization: request.headers.authorization,
     host: request.headers.host,
     site: headerOf(request, 'sec-fetch-site'),
+    origin: request.headers.origin,
     address: seen?.trim() || (request.socket.remoteAddress ?? ''),
   };
 }

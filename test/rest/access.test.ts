@@ -295,6 +295,28 @@ describe('limits', () => {
     assert.equal(knock(master, '2001:db8:0:1::1')().role, 'admin');
   });
 
+  it('keep no token out that the eIM made, which nobody guesses', async () => {
+    const { url } = await started({ token: master });
+    const made = await tokenOf(url, 'read');
+    const stale = made.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    const statusOf = async (token: string) => (await get(`${url}/v1/orders`, bearer(token))).status;
+    for (let i = 0; i < 30; i++) assert.equal(await statusOf(stale), 401);
+    assert.deepEqual([await statusOf(stale), await statusOf(made)], [429, 200]);
+  });
+
+  it('know a caller behind a proxy that names ports too', async () => {
+    const { url } = await started({ behindProxy: true, token: master });
+    const statusFrom = async (forwarded: string, token: string) =>
+      (await get(`${url}/v1/orders`, { ...bearer(token), 'x-forwarded-for': forwarded })).status;
+    for (const place of ['192.0.2.1', '[2001:db8::7]']) {
+      for (let i = 0; i < 30; i++) {
+        assert.equal(await statusFrom(`${place}:${40_000 + i}`, 'wrong'), 401);
+      }
+      assert.equal(await statusFrom(`${place}:50000`, master), 429, place);
+    }
+    assert.equal(await statusFrom('192.0.2.2:40000', master), 200);
+  });
+
   it('know callers behind a proxy by the address that the proxy saw', async () => {
     const { url } = await started({ behindProxy: true, token: master });
     const from = (forwarded: string, token: string) =>
@@ -307,6 +329,18 @@ describe('limits', () => {
   it('ask for a token on loopback too where a proxy stands before it', async () => {
     const { url } = await started({ behindProxy: true, token: master });
     assert.equal((await get(`${url}/v1/orders`)).status, 401);
+  });
+});
+
+describe('a page of elsewhere in a browser of before Sec-Fetch-Site', () => {
+  it('changes nothing of an eIM without a token', async () => {
+    const { url } = await started();
+    const post = async (origin: string) =>
+      (await fetch(`${url}/v1/reload`, { method: 'POST', headers: { origin } })).status;
+    for (const origin of ['https://elsewhere.example', 'null', 'http://127.0.0.1:1']) {
+      assert.equal(await post(origin), 403, origin);
+    }
+    assert.equal(await post(url), 200);
   });
 });
 
