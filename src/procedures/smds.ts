@@ -11,14 +11,18 @@
  *    │ InitiateAuthentication ────▶ │ ES9+.InitiateAuthentication ─────▶ │   on as profile-download.ts draws it
  * ```
  */
+
+import { isInnerHost } from '../base/inner-host.ts';
 import type { EventEntry } from '../es11/client.ts';
 import { ActivationCodeError, parseActivationCode } from '../messages/activation-code.ts';
 import {
   AuthenticateClientResponseEsipa,
   type ProfileDownloadTriggerRequest,
 } from '../messages/profile-download.ts';
+import { parseSmdpAddress } from '../messages/smdp-address.ts';
 import type { DownloadSource, Order } from '../orders/order.ts';
 import { OrderError } from '../orders/orders.ts';
+import { knownRequests, splitId } from '../orders/whole.ts';
 import type { Change } from '../store/store.ts';
 import { hasPolicy, role } from '../trust/certificate.ts';
 import { ChainError } from '../trust/chain-error.ts';
@@ -30,7 +34,7 @@ import { dropAnswer, eventOf, keepEvent } from './transactions.ts';
 
 /** How often one SM-DS may send the device on to the next: root, alternative, and room for what labs build. */
 const mostHops = 4;
-/** Further events that become orders: a eUICC has a few. */
+/** Events of one eUICC that wait as orders: it has a few, and operators are to have room beside them. */
 const mostQueued = 16;
 
 type Smds = Extract<DownloadSource, { readonly smds: unknown }>['smds'];
@@ -82,12 +86,14 @@ export async function retrieveEvents(
     authenticateServerResponse: full,
   });
   const changes = [...learned, dropAnswer(transaction, 'initiateAuthentication')];
-  const usable = entries.filter(isUsable);
+  const usable = entries.filter((event) => isUsable(event, smds));
   if (usable.length < entries.length) {
-    const detail = `${entries.length - usable.length} of SM-DS ${smds}: no activation code can name them`;
+    const detail = `${entries.length - usable.length} of SM-DS ${smds}: no activation code can name them, or they lead into the network of the eIM`;
     await noteOrder(eim, orderId, 'events left out', detail);
   }
-  const [first, ...further] = usable;
+  const waiting = await eventsOrdered(eim, order);
+  // What waits as an order of its own is that order's.
+  const first = usable.find((event) => !waiting.has(nameOf(event))) ?? usable[0];
   if (first === undefined) {
     const answer = okDs(transactionId);
     const finish = {
@@ -100,7 +106,8 @@ export async function retrieveEvents(
     await endOrder(eim, orderId, finish, [...changes, ...keep(answer)]);
     return answer;
   }
-  const hops = ((await eventOf(eim, orderId))?.hops ?? 0) + 1;
+  const before = await eventOf(eim, orderId);
+  const hops = (before?.hops ?? 0) + 1;
   const { eventId, rspServerAddress: address } = first;
   if (hops > mostHops) {
     const answer = okDs(transactionId);
@@ -112,7 +119,10 @@ export async function retrieveEvents(
     await endOrder(eim, orderId, finish, [...changes, ...keep(answer)]);
     return answer;
   }
-  await queue(eim, order, smds, further.slice(0, mostQueued));
+  // Asked for one event, an SM-DS has no business with others.
+  const { download } = underWay;
+  const asksForAll = 'smds' in download && (download.smds.eventId ?? '') === '';
+  if (before === undefined && asksForAll) await queue(eim, order, smds, first, usable, waiting);
   const answer = okDs(transactionId, {
     profileDownloadData: { type: 'activationCode', value: codeOf(first) },
     ...(order.state.at === 'work'
@@ -133,25 +143,25 @@ export async function retrieveEvents(
   return answer;
 }
 
-/** Orders what the eUICC has besides, but not what is ordered already. */
+/** Orders what the eUICC has besides the event that this order takes, but not what is ordered already. */
 async function queue(
   eim: Eim,
   { eid, id }: Order,
   smds: string,
+  taken: EventEntry,
   events: readonly EventEntry[],
+  waiting: ReadonlySet<string>,
 ): Promise<void> {
-  if (events.length === 0) return;
-  const known = await eim.orders.list({ eid, facility: 'download' });
-  const codes = known.flatMap(({ state, request }) =>
-    state.at !== 'done' && 'download' in request && 'activationCode' in request.download
-      ? [request.download.activationCode]
-      : [],
-  );
-  for (const event of events) {
-    const activationCode = codeOf(event);
-    if (codes.includes(activationCode)) continue;
+  const ordered = new Set([...waiting, nameOf(taken)]);
+  const further = events.filter((event) => {
+    const isNew = !ordered.has(nameOf(event));
+    ordered.add(nameOf(event));
+    return isNew;
+  });
+  const room = Math.max(0, mostQueued - waiting.size);
+  for (const event of further.slice(0, room)) {
     const byEim = `an event of SM-DS ${smds}, found by order ${id}`;
-    const request = { download: { activationCode } };
+    const request = { download: { activationCode: codeOf(event) } };
     try {
       await eim.orders.submit({ eid, facility: 'download', request, byEim });
     } catch (error) {
@@ -159,6 +169,38 @@ async function queue(
       await noteOrder(eim, id, 'event left out', error.message);
     }
   }
+  if (further.length > room) {
+    const detail = `${further.length - room} of SM-DS ${smds}: ${mostQueued} wait already, and a later lookup finds them`;
+    await noteOrder(eim, id, 'events left for later', detail);
+  }
+}
+
+/** The names of what other orders of this eUICC are to download. */
+async function eventsOrdered(eim: Eim, { eid, id }: Order): Promise<ReadonlySet<string>> {
+  const open = (await eim.orders.list({ eid })).filter(
+    (order) => order.state.at !== 'done' && order.id !== splitId(id).orderId,
+  );
+  const codes = open
+    .flatMap(({ request }) => knownRequests(request))
+    .flatMap((request) => ('download' in request ? [request.download] : []))
+    .flatMap((download) => ('activationCode' in download ? [download.activationCode] : []));
+  return new Set(codes.flatMap(nameIn));
+}
+
+/** None where it is no activation code: such an order fails by itself. */
+function nameIn(activationCode: string): readonly string[] {
+  try {
+    const { smdpAddress, matchingId } = parseActivationCode(activationCode);
+    return [nameOf({ eventId: matchingId, rspServerAddress: smdpAddress })];
+  } catch (error) {
+    if (!(error instanceof ActivationCodeError)) throw error;
+    return [];
+  }
+}
+
+/** An event as it is told from others: host names do not tell upper from lower case. */
+function nameOf({ eventId, rspServerAddress }: EventEntry): string {
+  return `${rspServerAddress.toLowerCase()} ${eventId}`;
 }
 
 /** The activation code of an event (SGP.22 4.1): its EventID is the matchingId. */
@@ -166,14 +208,23 @@ function codeOf({ eventId, rspServerAddress }: EventEntry): string {
   return `1$${rspServerAddress}$${eventId}`;
 }
 
-function isUsable(event: EventEntry): boolean {
+/**
+ * An SM-DS says where the eIM connects to: not to addresses of the eIM's own network, where others trust what comes from
+ * within, unless the SM-DS is there itself (a lab). Names are for DNS and for the certificate that the server must have.
+ */
+function isUsable(event: EventEntry, smds: string): boolean {
   try {
     const { smdpAddress, matchingId } = parseActivationCode(codeOf(event));
-    return smdpAddress === event.rspServerAddress && matchingId === event.eventId;
+    if (smdpAddress !== event.rspServerAddress || matchingId !== event.eventId) return false;
   } catch (error) {
     if (!(error instanceof ActivationCodeError)) throw error;
     return false;
   }
+  return !isInner(event.rspServerAddress) || isInner(smds);
+}
+
+function isInner(address: string): boolean {
+  return isInnerHost(parseSmdpAddress(address).host);
 }
 
 function okDs(transactionId: Uint8Array, trigger?: ProfileDownloadTriggerRequest): Uint8Array {

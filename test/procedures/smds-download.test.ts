@@ -33,6 +33,17 @@ async function begin(
   return { order, eimTransactionId };
 }
 
+/** As `begin`; what waits is cancelled and ordered again behind it. */
+async function beginFirst(rig: Rig) {
+  const waiting = await rig.eim.orders.list({ eid, at: 'new' });
+  for (const { id } of waiting) await rig.eim.orders.cancel(id);
+  const begun = await begin(rig);
+  for (const { facility, request } of waiting) {
+    await rig.eim.orders.submit({ eid, facility, request });
+  }
+  return begun;
+}
+
 async function initiate(rig: Rig, eimTransactionId: Uint8Array, smdpAddress?: string, turn = 0) {
   const challenge = euiccChallenge.map((octet) => octet + turn);
   const value = {
@@ -179,6 +190,96 @@ describe('a download by way of an SM-DS', () => {
         { download: { activationCode: '1$other.example.com:8443$C' } },
       ],
     );
+  });
+
+  it('orders an event once that the SM-DS names several times', async () => {
+    const rig = await Rig.with();
+    const upper = event('B', 'SMDP.example.com');
+    rig.smds.events.set(smds, [event('A'), event('A'), event('B'), upper, event('B')]);
+    const { eimTransactionId } = await begin(rig);
+    await initiate(rig, eimTransactionId, smds);
+    await authenticate(rig);
+    const open = await rig.eim.orders.list({ eid, at: 'new' });
+    assert.deepEqual(
+      open.map(({ request }) => request),
+      [{ download: { activationCode: '1$smdp.example.com$B' } }],
+    );
+  });
+
+  it('orders nothing more where it asked for one event: what an event leads to makes no others', async () => {
+    const rig = await Rig.with();
+    const other = 'alternative.example.com';
+    const storm = Array.from({ length: 16 }, (_, i) => event(`E${i}`));
+    rig.smds.events.set(smds, [event('UP', other)]);
+    rig.smds.events.set(other, storm);
+    const cascade = await begin(rig);
+    await initiate(rig, cascade.eimTransactionId, smds);
+    await authenticate(rig);
+    await initiate(rig, cascade.eimTransactionId, other, 1);
+    assert.equal(triggerIn(await authenticate(rig)), '1$smdp.example.com$E0');
+    assert.deepEqual(await rig.eim.orders.list({ eid, at: 'new' }), []);
+    await rig.eim.orders.cancel(cascade.order.id);
+    rig.smds.events.set(smds, storm);
+    const named = await begin(rig, { smds: { address: smds, eventId: 'E0' } });
+    await initiate(rig, named.eimTransactionId, smds, 2);
+    await authenticate(rig);
+    assert.deepEqual(await rig.eim.orders.list({ eid, at: 'new' }), []);
+  });
+
+  it('leaves room for what operators order, however often it looks', async () => {
+    const rig = await Rig.with();
+    for (let turn = 0; turn < 3; turn++) {
+      const events = Array.from({ length: 256 }, (_, i) => event(`E${turn}-${i}`));
+      rig.smds.events.set(smds, events);
+      const { order, eimTransactionId } = await beginFirst(rig);
+      await initiate(rig, eimTransactionId, smds, turn);
+      await authenticate(rig);
+      await rig.eim.orders.cancel(order.id);
+    }
+    const open = await rig.eim.orders.list({ eid, at: 'new' });
+    assert.equal(open.length, 16);
+  });
+
+  it('takes an event that no other order is to download', async () => {
+    const rig = await Rig.with();
+    rig.smds.events.set(smds, [event('A'), event('B')]);
+    const { eimTransactionId } = await begin(rig);
+    await rig.download('1$SMDP.example.com$A');
+    await initiate(rig, eimTransactionId, smds);
+    assert.equal(triggerIn(await authenticate(rig)), '1$smdp.example.com$B');
+  });
+
+  for (const address of [
+    '127.0.0.1',
+    '127.1.2.3:8443',
+    'localhost:8443',
+    'smdp.localhost',
+    '0.0.0.0',
+    '10.0.0.1',
+    '172.16.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '[::1]:8443',
+    '[fe80::1]',
+    '[fd00::1]',
+    '[::ffff:127.0.0.1]',
+  ]) {
+    it(`does not follow an event into the network of the eIM: ${address}`, async () => {
+      const rig = await Rig.with();
+      rig.smds.events.set(smds, [event('IN', address), event('OK')]);
+      const { order, eimTransactionId } = await begin(rig);
+      await initiate(rig, eimTransactionId, smds);
+      assert.equal(triggerIn(await authenticate(rig)), '1$smdp.example.com$OK');
+      assert.match((await rig.history(order)).join('\n'), /events left out: 1 of/);
+    });
+  }
+
+  it('follows it where the SM-DS itself is there: a lab on one machine', async () => {
+    const rig = await Rig.with();
+    rig.smds.events.set('127.0.0.1:9443', [event('LAB', '127.0.0.1:8443')]);
+    const { eimTransactionId } = await begin(rig, { smds: { address: '127.0.0.1:9443' } });
+    await initiate(rig, eimTransactionId, '127.0.0.1:9443');
+    assert.equal(triggerIn(await authenticate(rig)), '1$127.0.0.1:8443$LAB');
   });
 
   it('goes on at another SM-DS that the event names, but not in circles', async () => {
