@@ -20,7 +20,9 @@ import {
 } from '../messages/notifications.ts';
 import type { Order } from '../orders/order.ts';
 import { OrderError } from '../orders/orders.ts';
+import { isWhole, splitId, stageOrder } from '../orders/whole.ts';
 import { put, remove, table } from '../store/store.ts';
+import { counted, isToldAgain } from './direct-told.ts';
 import { type Caller, type Eim, fetchesFor, maySpeakFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
 import { disbelieve, doubtIn, finishOf, installed } from './installation-result.ts';
@@ -48,7 +50,8 @@ export async function directInstallation(
   eimTransactionId: Uint8Array | undefined,
   result: ProfileInstallationResult,
 ): Promise<void> {
-  if (await isRelayed(eim, result)) return;
+  if (await isRelayed(eim, eid, eimTransactionId, result)) return;
+  if (await isToldAgain(eim, eid, result)) return;
   const order = await triggered(eim, caller, eid, eimTransactionId);
   if (order === undefined || order.state.at === 'new') {
     eim.log.drop('an installation result of no download that is in work', { eid });
@@ -63,12 +66,21 @@ export async function directInstallation(
   await tellLate(eim, order, record, result);
 }
 
-/** Whether this result is of a session that the eIM relayed: then its notification says so. */
+/**
+ * Whether this result is of a session that the eIM relayed: then its notification says so. SM-DP+s may give a
+ * transactionId again: a result that is told of another download is none of that session.
+ */
 export async function isRelayed(
   eim: Eim,
+  eid: Eid,
+  eimTransactionId: Uint8Array | undefined,
   { profileInstallationResultData: { value } }: ProfileInstallationResult,
 ): Promise<boolean> {
-  return (await transactionOf(eim, value.transactionId)) !== undefined;
+  const transaction = await transactionOf(eim, value.transactionId);
+  if (transaction?.eid !== eid) return false;
+  if (eimTransactionId === undefined) return true;
+  const order = await eim.orders.byTransaction(eid, eimTransactionId);
+  return order === undefined || order.id === transaction.orderId;
 }
 
 /** The download that a trigger's result is of: by eimTransactionId, else the one in work of who fetches for this EID. */
@@ -126,19 +138,22 @@ export async function settleDirect(eim: Eim, eid: Eid): Promise<boolean> {
   const unproven = 'the key of this eUICC is not known, and the IPA did not tell its certificates';
   await endOrder(eim, order.id, finishOf(result, record, { unproven }), [
     remove(waiting, eid),
+    await counted(eim, eid, result),
     ...installed(eim, record, order.id, result, 'reported'),
   ]);
   return true;
 }
 
-function end(
+async function end(
   eim: Eim,
   order: Order,
   record: EuiccRecord,
   result: ProfileInstallationResult,
 ): Promise<void> {
-  const changes = installed(eim, record, order.id, result);
-  return endOrder(eim, order.id, finishOf(result, record), changes);
+  await endOrder(eim, order.id, finishOf(result, record), [
+    await counted(eim, order.eid, result),
+    ...installed(eim, record, order.id, result),
+  ]);
 }
 
 /** What comes home after the order has ended: its history and the picture tell of it. */
@@ -148,7 +163,7 @@ async function tellLate(
   record: EuiccRecord,
   result: ProfileInstallationResult,
 ): Promise<void> {
-  const changes = installed(eim, record, id, result);
+  const changes = [await counted(eim, record.eid, result), ...installed(eim, record, id, result)];
   try {
     await eim.orders.toldLate(id, `after the end: ${finishOf(result, record).reason}`, changes);
   } catch (error) {
@@ -192,10 +207,12 @@ export async function directNotification(
         value: result,
       }),
     });
-    const order = await directInWork(eim, eid);
-    if (order !== undefined && isNew(record, result)) {
+    const isTold = await isToldAgain(eim, eid, result);
+    const order = isTold || !isNew(record, result) ? undefined : await directInWork(eim, eid);
+    if (order !== undefined && (await isSurelyOf(eim, order))) {
       await endOrder(eim, order.id, finishOf(result, record), [
         ...kept.changes,
+        await counted(eim, eid, result),
         ...installed(eim, record, order.id, result),
       ]);
     } else {
@@ -220,6 +237,38 @@ async function directInWork(eim: Eim, eid: Eid): Promise<Order | undefined> {
 }
 
 /**
+ * Whether a notification can be of no other download: none left for the device before and was given up by the eIM,
+ * which the device may have carried out since. Where one did, the result of the trigger tells.
+ */
+async function isSurelyOf(eim: Eim, { id, eid }: Order): Promise<boolean> {
+  for (const order of await eim.orders.list({ eid })) {
+    if (order.id === splitId(id).orderId || order.state.at !== 'done') continue;
+    for (const download of downloadsOf(order)) {
+      if (!isGivenUp(download) || (await hasSession(eim, download.id))) continue;
+      const detail = `a notification tells of an installation, which may be of order ${download.id}: that left for the device and was given up`;
+      await noteOrder(eim, id, 'installation of no sure order', detail);
+      return false;
+    }
+  }
+  return true;
+}
+
+/** The order, or those of its stages, that are downloads. */
+function downloadsOf(order: Order): readonly Order[] {
+  const stages = isWhole(order) ? order.stages.map((_, at) => stageOrder(order, at)) : [order];
+  return stages.filter((one) => one !== undefined).filter(({ request }) => 'download' in request);
+}
+
+/** Whether it left for the device, and the eIM ended it without a word of the device. */
+function isGivenUp({ state, history }: Order): boolean {
+  if (state.at !== 'done' || state.dispatch === undefined) return false;
+  if (history.some(({ event }) => event === 'told late')) return false;
+  return state.outcome.some(
+    ({ procedureError: error }) => error === 'abortedOrder' || error === 'stuckOrder',
+  );
+}
+
+/**
  * A proven notification of an installation, to whomever the profile has it sent: ends the download in work. `record` is
  * what was known before. Runs within the EID's turn.
  */
@@ -230,15 +279,18 @@ export async function installNotified(
 ): Promise<void> {
   if (!profileManagementOperation.includes('notificationInstall')) return;
   if (seqNumber <= (record.profiles?.seqNumber ?? 0)) return;
+  // Each of those whom a profile has told of its installation is told under a seqNumber of its own.
+  const name = iccid && iccidOf(iccid);
+  if (record.profiles?.list.some((profile) => profile.iccid === name)) return;
   const order = await directInWork(eim, record.eid);
-  if (order === undefined) return;
+  if (order === undefined || !(await isSurelyOf(eim, order))) return;
   await endOrder(eim, order.id, {
     success: true,
     outcome: [
       {
         profileInstallationResult: {
           finalResult: 'successResult',
-          ...(iccid === undefined ? {} : { iccid: iccidOf(iccid) }),
+          ...(name === undefined ? {} : { iccid: name }),
         },
       },
     ],

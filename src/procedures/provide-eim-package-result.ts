@@ -47,8 +47,12 @@ export async function provideEimPackageResult(
   const acknowledged = [...taken];
   for (const notification of notificationsOf(eimPackageResult)) {
     // Of a direct download: the IPA takes it to the SM-DP+ by itself.
-    const isResult = eimPackageResult.type === 'profileDownloadTriggerResult';
-    if (isResult && !(await isOfRelay(eim, notification))) continue;
+    if (
+      eimPackageResult.type === 'profileDownloadTriggerResult' &&
+      !(await isOfRelay(eim, eid, eimPackageResult.value.eimTransactionId, notification))
+    ) {
+      continue;
+    }
     const seqNumber = await takenIfPossible(eim, caller, notification);
     if (seqNumber !== undefined) acknowledged.push(seqNumber);
   }
@@ -64,8 +68,13 @@ export async function provideEimPackageResult(
   });
 }
 
-async function isOfRelay(eim: Eim, { type, value }: PendingNotification): Promise<boolean> {
-  return type === 'profileInstallationResult' && isRelayed(eim, value);
+async function isOfRelay(
+  eim: Eim,
+  eid: Eid,
+  eimTransactionId: Uint8Array | undefined,
+  { type, value }: PendingNotification,
+): Promise<boolean> {
+  return type === 'profileInstallationResult' && isRelayed(eim, eid, eimTransactionId, value);
 }
 
 /** A notification that cannot be taken now is not acknowledged: the device keeps it. */

@@ -317,3 +317,81 @@ describe('the octets of a trigger', () => {
     assert.match(octets, /BF5428A014A2128010736D64732E6578616D706C652E636F6D8210/);
   });
 });
+
+describe('what comes home of an earlier direct download', () => {
+  const second = '1$smdp.example.com$SECOND';
+
+  it('does not end the next, also where the IPA leaves the eimTransactionId out', async () => {
+    const { rig, eimTransactionId } = await begun();
+    const data = rig.euicc.installation(transactionId);
+    await report(rig, eimTransactionId, data);
+    const next = await place(rig, { activationCode: second });
+    const named = (await trigger(rig)).eimTransactionId;
+    await report(rig, undefined, data);
+    assert.equal(await rig.at(next), 'work');
+    await report(rig, named, data);
+    assert.equal(await rig.at(next), 'work', 'whatever transaction it is told under');
+    await report(rig, undefined, rig.euicc.installation(new Uint8Array(16).fill(9)));
+    assert.equal((await rig.end(next)).success, true);
+  });
+
+  it('does not end the next as a notification, where the installation failed', async () => {
+    const { rig, order, eimTransactionId } = await begun();
+    const data = rig.euicc.installation(transactionId, installError);
+    await report(rig, eimTransactionId, data);
+    assert.equal((await rig.end(order)).success, false);
+    const next = await place(rig, { activationCode: second });
+    await trigger(rig);
+    await rig.restart();
+    await trigger(rig);
+    await rig.notify(data);
+    assert.equal(await rig.at(next), 'work');
+    await rig.notify(rig.euicc.installation(new Uint8Array(16).fill(9)));
+    assert.equal((await rig.end(next)).success, true);
+  });
+
+  it('does not end the next where the earlier one was cancelled: only the result of a trigger tells', async () => {
+    const { rig, order, eimTransactionId } = await begun();
+    await rig.eim.orders.cancel(order.id);
+    const next = await place(rig, { activationCode: second });
+    const named = (await trigger(rig)).eimTransactionId;
+    const data = rig.euicc.installation(transactionId);
+    await rig.notify(data);
+    assert.equal(await rig.at(next), 'work');
+    await report(rig, eimTransactionId, data);
+    assert.equal(await rig.at(next), 'work');
+    assert.match((await rig.history(order)).at(-1) ?? '', /told late: after the end: .*installed/);
+    await report(rig, named, rig.euicc.installation(new Uint8Array(16).fill(9)));
+    assert.equal((await rig.end(next)).success, true);
+  });
+});
+
+describe('a notification of an installation that others are told of too', () => {
+  it('does not end the next download, under whatever seqNumber it comes', async () => {
+    const { rig, eimTransactionId } = await begun();
+    await report(rig, eimTransactionId, rig.euicc.installation(transactionId));
+    const next = await place(rig, { activationCode: '1$smdp.example.com$SECOND' });
+    await trigger(rig);
+    await rig.notify(rig.euicc.notification('notificationInstall'));
+    assert.equal(await rig.at(next), 'work');
+  });
+});
+
+describe('a direct download whose SM-DP+ gives a transactionId that was used before', () => {
+  it('ends with its own result', async () => {
+    const rig = await Rig.with();
+    const relayed = await place(rig);
+    const first = await trigger(rig);
+    const { eimTransactionId } = first;
+    assert.ok(eimTransactionId);
+    await rig.say({
+      type: 'initiateAuthenticationRequestEsipa',
+      value: { euiccChallenge: new Uint8Array(16), euiccInfo1: hex('BF2000'), eimTransactionId },
+    });
+    await rig.eim.orders.cancel(relayed.id);
+    const order = await place(rig, { activationCode });
+    const again = (await trigger(rig)).eimTransactionId;
+    await report(rig, again, rig.euicc.installation(transactionId));
+    assert.equal((await rig.end(order)).success, true);
+  });
+});
