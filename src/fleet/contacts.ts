@@ -4,8 +4,9 @@
  */
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { type InOrder, UseOrder } from '../base/use-order.ts';
 import type { Eid } from '../messages/ids.ts';
-import { afterPoll, type PollTimes } from './poll-times.ts';
+import { afterPoll, atRest, type PollTimes } from './poll-times.ts';
 
 export interface LastContact {
   /** Milliseconds since 1970. */
@@ -30,11 +31,29 @@ const writeAfter = 10_000;
 /** eUICCs that are remembered once they are written; beyond, the one longest unheard goes. */
 const ceiling = 100_000;
 
+/** One for each eUICC that is changed in place: a poll makes as little as it can. */
+class Known implements InOrder<Known> {
+  readonly eid: Eid;
+  contact: LastContact;
+  /** What the store has is older. */
+  isNew = false;
+  older: Known | undefined;
+  newer: Known | undefined;
+
+  constructor(eid: Eid, contact: LastContact) {
+    this.eid = eid;
+    this.contact = contact;
+  }
+}
+
 export class Contacts {
   readonly #options: ContactsOptions;
-  /** Of the eUICCs whose record is there, the one longest unheard first. */
-  readonly #known = new Map<Eid, LastContact>();
-  #unwritten = new Map<Eid, LastContact>();
+  /** Of the eUICCs whose record is there. */
+  readonly #known = new Map<Eid, Known>();
+  /** The same, the one longest unheard first. */
+  readonly #order = new UseOrder<Known>();
+  /** Those that are new. */
+  #unwritten: Known[] = [];
   #alarm: Cancel | undefined;
 
   constructor(options: ContactsOptions) {
@@ -42,62 +61,90 @@ export class Contacts {
   }
 
   get(eid: Eid): LastContact | undefined {
-    return this.#known.get(eid);
+    return this.#known.get(eid)?.contact;
   }
 
   /** The store has this contact, and the record of its eUICC. */
   written(eid: Eid, contact: LastContact): void {
-    this.#unwritten.delete(eid);
-    this.#remember(eid, contact);
+    const known = this.#known.get(eid);
+    if (known === undefined) {
+      this.#add(new Known(eid, contact));
+      return;
+    }
+    known.contact = contact;
+    known.isNew = false; // and so left out when its turn comes
+    this.#order.use(known);
   }
 
-  /** A contact that is to be written; false where the eUICC is not remembered: its record may not be there. */
-  heard(eid: Eid, contact: LastContact): boolean {
+  /**
+   * A contact that is to be written; `rests`: by it the device hears that there is nothing more. False where the eUICC is
+   * not remembered: its record may not be there.
+   */
+  heard(eid: Eid, { lastContact, lastPeer, lastConnection }: LastContact, rests = false): boolean {
     const known = this.#known.get(eid);
     if (known === undefined) return false;
-    const polls = afterPoll(known.polls, known.lastContact, contact.lastContact);
-    this.#write(eid, { ...contact, polls });
+    const { contact } = known;
+    const begun = afterPoll(contact.polls, contact.lastContact, lastContact);
+    const polls = rests ? atRest(begun) : begun;
+    known.contact =
+      lastConnection === undefined
+        ? { lastContact, lastPeer, polls }
+        : { lastContact, lastPeer, lastConnection, polls };
+    this.#order.use(known);
+    this.#isNew(known);
     return true;
   }
 
   /** The device has heard that there is nothing more. */
   rests(eid: Eid): void {
     const known = this.#known.get(eid);
-    if (known?.polls === undefined || known.polls.rests) return;
-    this.#write(eid, { ...known, polls: { ...known.polls, rests: true } });
+    if (known?.contact.polls === undefined || known.contact.polls.rests) return;
+    known.contact = { ...known.contact, polls: atRest(known.contact.polls) };
+    this.#isNew(known);
   }
 
   /** Writes what is not written yet; a failure is logged, and tried again. */
   async flush(): Promise<void> {
     this.#alarm?.();
     this.#alarm = undefined;
-    const unwritten = this.#unwritten;
+    const unwritten = new Map<Eid, LastContact>();
+    for (const known of this.#unwritten) {
+      if (!known.isNew) continue;
+      known.isNew = false;
+      unwritten.set(known.eid, known.contact);
+    }
+    this.#unwritten = [];
     if (unwritten.size === 0) return;
-    this.#unwritten = new Map();
     try {
       await this.#options.write(unwritten);
     } catch (error) {
       this.#options.log.error('last contacts are not written', { why: String(error) });
       for (const [eid, contact] of unwritten) {
-        if (!this.#unwritten.has(eid)) this.#unwritten.set(eid, contact);
+        const known = this.#known.get(eid) ?? this.#add(new Known(eid, contact));
+        this.#isNew(known);
       }
-      this.#alarm ??= this.#options.clock.after(writeAfter, () => void this.flush());
     }
   }
 
-  #write(eid: Eid, contact: LastContact): void {
-    this.#remember(eid, contact);
-    this.#unwritten.set(eid, contact);
+  #isNew(known: Known): void {
+    if (known.isNew) return;
+    known.isNew = true;
+    this.#unwritten.push(known);
     this.#alarm ??= this.#options.clock.after(writeAfter, () => void this.flush());
   }
 
-  #remember(eid: Eid, contact: LastContact): void {
-    this.#known.delete(eid);
-    this.#known.set(eid, contact);
-    if (this.#known.size <= ceiling) return;
-    for (const [oldest] of this.#known) {
-      if (this.#unwritten.has(oldest)) continue;
-      this.#known.delete(oldest);
+  #add(known: Known): Known {
+    this.#known.set(known.eid, known);
+    this.#order.use(known);
+    if (this.#known.size > ceiling) this.#forgetOne();
+    return known;
+  }
+
+  #forgetOne(): void {
+    for (const oldest of this.#order) {
+      if (oldest.isNew) continue;
+      this.#order.delete(oldest);
+      this.#known.delete(oldest.eid);
       return;
     }
   }

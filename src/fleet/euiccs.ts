@@ -414,10 +414,18 @@ export class Euiccs {
     return [...this.change(eid, contact), ...gone];
   }
 
-  /** Notes a poll that tells nothing else of an eUICC that is remembered; false, and nothing noted, for any other. */
-  heard(eid: Eid, contact: Contact): boolean {
-    if (contact.stateChangeCause !== undefined) return false;
-    return this.#contacts.heard(eid, { lastContact: this.#clock.now(), ...byOf(contact) });
+  /**
+   * Notes a poll that tells nothing else of an eUICC that is remembered; false, and nothing noted, for any other. `rests`:
+   * the device hears that there is nothing more.
+   */
+  heard(eid: Eid, { stateChangeCause, peer, connection }: Contact, rests = false): boolean {
+    if (stateChangeCause !== undefined) return false;
+    const lastContact = this.#clock.now();
+    if (connection === undefined) {
+      return this.#contacts.heard(eid, { lastContact, lastPeer: peer }, rests);
+    }
+    const contact = { lastContact, lastPeer: peer, lastConnection: connection };
+    return this.#contacts.heard(eid, contact, rests);
   }
 
   /** The device has heard that there is nothing more: it will be silent until its next call. */

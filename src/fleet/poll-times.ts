@@ -27,8 +27,16 @@ export function afterPoll(
   if (times === undefined) return { began: now, rests: false, periods: [] };
   const silent = last !== undefined && now - last > longestCall;
   if (!times.rests && !silent) return times;
-  const periods = [...times.periods, now - times.began].slice(-most);
+  const periods = times.periods.slice(1 - most);
+  periods.push(now - times.began);
   return { began: now, rests: false, periods };
+}
+
+/** The times once the device has heard that there is nothing more. */
+export function atRest(times: PollTimes): PollTimes {
+  if (times.rests) return times;
+  const { began, periods } = times;
+  return { began, rests: true, periods };
 }
 
 /** The usual period, the median of the last ones; undefined before the second call. */

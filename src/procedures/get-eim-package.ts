@@ -48,9 +48,8 @@ export function nothingToDo(
   if (!eim.euiccs.hasNothingToAsk(eid)) return undefined;
   if (eim.smdsSchedule?.rests(eid) === false) return undefined;
   if (!eim.devices.anyCovers(eid) || !maySpeakFor(eim, caller, eid)) return undefined;
-  if (!eim.euiccs.heard(eid, contactOf(caller))) return undefined;
+  if (!eim.euiccs.heard(eid, contactOf(caller), true)) return undefined;
   eim.polls.set(caller.peerId, eid);
-  eim.euiccs.rests(eid);
   return nothingAvailable;
 }
 
