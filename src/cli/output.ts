@@ -59,7 +59,7 @@ export class Output {
 
   /** The result, as a document: two spaces deep, or one line where more follow. */
   document(value: unknown, lines: 'many' | 'one' = 'many'): void {
-    this.#write(`${JSON.stringify(value, null, lines === 'many' ? 2 : 0)}\n`);
+    this.#write(`${escaped(JSON.stringify(value, null, lines === 'many' ? 2 : 0))}\n`);
   }
 
   /** A line of the result. */
@@ -167,4 +167,12 @@ function memberName(heading: string): string {
 /** Text from devices and SM-DP+s must not command the terminal. */
 export function clean(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '�');
+}
+
+/** JSON that says the same, with what JSON.stringify leaves of such text as escapes. */
+function escaped(json: string): string {
+  return json.replace(
+    /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

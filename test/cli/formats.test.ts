@@ -9,7 +9,15 @@ import { csvLines, csvRows } from '../../src/cli/csv.ts';
 import { makeProgram } from '../../src/cli/program.ts';
 import { parseIccid } from '../../src/messages/ids.ts';
 import { at } from '../rest/http.ts';
-import { activationCode, efIccid, eid, iccid, type Running, run } from '../rest/running.ts';
+import {
+  activationCode,
+  efIccid,
+  eid,
+  iccid,
+  otherEid,
+  type Running,
+  run,
+} from '../rest/running.ts';
 import { newFolder } from '../support/folders.ts';
 import { command } from './cli.ts';
 import { commandHere } from './in-process.ts';
@@ -28,6 +36,20 @@ before(async () => {
 after(() => rest.close());
 
 const eim = (...args: readonly string[]) => commandHere(args, env);
+
+describe('--json', () => {
+  it('says what a device says without a word that a terminal obeys', async () => {
+    const nickname = '\u009b31m\u007f\u202e"\\\u2028';
+    const profile = { iccid: parseIccid(efIccid), state: 'enabled', nickname } as const;
+    const of = otherEid;
+    await rest.desk.euiccs.update(of, { profiles: { since: 0, list: [profile] } });
+    for (const words of [`euicc show ${of}`, `profile list --eid ${of}`]) {
+      const { stdout } = await eim(...words.split(' '), '--json');
+      assert.doesNotMatch(stdout, /[\x7f-\x9f\u2028\u202e]/);
+      assert.equal(at(JSON.parse(stdout), 'profiles', 0, 'nickname'), nickname);
+    }
+  });
+});
 
 describe('--output csv', () => {
   const heads: Readonly<Record<string, string>> = {
