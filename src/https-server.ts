@@ -15,6 +15,7 @@ import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { concat } from './base/bytes.ts';
 import type { Clock } from './base/clock.ts';
+import { listenFailure } from './base/listen-failure.ts';
 import type { Log } from './base/log.ts';
 import { addressGroup } from './dtls/ip.ts';
 import { namedGroups } from './dtls/named-groups.ts';
@@ -259,13 +260,8 @@ export class HttpsServer {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException): void => {
-        const advice =
-          error.code === 'EADDRINUSE'
-            ? 'another program listens there: stop it or set https.port'
-            : error.code === 'EACCES'
-              ? 'not allowed: set https.port to one above 1023, or give the service CAP_NET_BIND_SERVICE'
-              : 'set https.host and https.port to an address of this machine';
-        const complaint = `cannot listen on TCP ${host} port ${port} (${error.code}); ${advice}`;
+        const where = { protocol: 'TCP', host, port } as const;
+        const complaint = listenFailure(where, error.code, 'https');
         reject(new HttpsServerError(complaint, { cause: error }));
       };
       this.#server.once('error', failed);

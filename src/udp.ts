@@ -1,6 +1,7 @@
 /** The one UDP socket: datagrams in with their address, datagrams out. */
 import { createSocket, type Socket } from 'node:dgram';
 import type { Address } from './base/address.ts';
+import { listenFailure } from './base/listen-failure.ts';
 import type { Log } from './base/log.ts';
 import { addressOctets } from './dtls/ip.ts';
 
@@ -81,13 +82,7 @@ function asItIs(
 function bound(socket: Socket, { host, port }: UdpOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => {
-      const advice =
-        error.code === 'EADDRINUSE'
-          ? 'another program listens there: stop it or set coaps.port'
-          : error.code === 'EACCES'
-            ? 'not allowed: choose a port above 1023'
-            : 'set coaps.host and coaps.port to an address of this machine';
-      reject(new UdpError(`cannot listen on UDP ${host} port ${port} (${error.code}); ${advice}`));
+      reject(new UdpError(listenFailure({ protocol: 'UDP', host, port }, error.code, 'coaps')));
     };
     socket.once('error', failed);
     socket.bind(port, host, () => {

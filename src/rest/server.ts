@@ -15,6 +15,7 @@ import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopback } from '../base/address.ts';
 import type { Cancel, Clock } from '../base/clock.ts';
+import { listenFailure } from '../base/listen-failure.ts';
 import type { Log } from '../base/log.ts';
 import { Admission, type Knock } from './admission.ts';
 import { ApiError, type ApiErrorCode } from './api/errors.ts';
@@ -139,13 +140,8 @@ async function listen(app: FastifyInstance, { host, port }: RestOptions): Promis
     await app.listen({ host, port });
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause)) throw cause;
-    const advice =
-      cause.code === 'EADDRINUSE'
-        ? 'another program listens there: stop it or set rest.port'
-        : cause.code === 'EACCES'
-          ? 'not allowed: set rest.port to one above 1023'
-          : 'set rest.host and rest.port to an address of this machine';
-    const complaint = `cannot listen on TCP ${host} port ${port} (${cause.code}); ${advice}`;
+    const where = { protocol: 'TCP', host, port } as const;
+    const complaint = listenFailure(where, String(cause.code), 'rest');
     throw new RestError(complaint, { cause });
   }
 }
