@@ -106,12 +106,14 @@ export function es9Reason(
   error: unknown,
   server: 'SM-DP+' | 'SM-DS' = 'SM-DP+',
 ): string {
-  const what = error instanceof Error ? error.message : String(error);
-  if (error instanceof Es9Error) {
-    const status = `${error.subjectCode}/${error.reasonCode}`;
-    const advice = adviceOn[status];
-    const next = advice === undefined ? '' : `; ${advice}`;
-    return `${server} ${address} refused ${called}: ${status} ${what}${next}`;
-  }
-  return `${server} ${address}, ${called}: ${what}`;
+  if (error instanceof Es9Error)
+    return `${server} ${address} refused ${called}: ${refusalText(error)}`;
+  return `${server} ${address}, ${called}: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+/** The codes and words of a refusal, and what an operator can do about it. */
+export function refusalText({ subjectCode, reasonCode, message }: Es9Error): string {
+  const status = `${subjectCode}/${reasonCode}`;
+  const advice = adviceOn[status];
+  return `${status} ${message}${advice === undefined ? '' : `; ${advice}`}`;
 }

@@ -99,7 +99,7 @@ async function levelOfOrder({ eim, orderId }: Failing): Promise<ProtocolLevel> {
 }
 
 /** The text with a secret of it taken out, in whatever case; what is shorter than four characters is no secret. */
-function withoutSecret(text: string, secret: string): string {
+export function withoutSecret(text: string, secret: string): string {
   if (secret.length < 4) return text;
   const literally = secret.replace(/[^A-Za-z0-9]/g, '\\$&');
   return text.replace(new RegExp(literally, 'gi'), '…');

@@ -26,8 +26,10 @@ import { ChainError } from '../trust/chain-error.ts';
 import { eidInCertificate } from '../trust/euicc-chain.ts';
 import { tolerates } from './dialect.ts';
 import { directInstallation, isRelayed, settleDirect } from './direct-download.ts';
+import { secretOf } from './download-order.ts';
 import { type Caller, callerText, type Eim, fetchesFor, isKnown, maySpeakFor } from './eim.ts';
 import { endOrder } from './end-order.ts';
+import { errorResponseText } from './error-response.ts';
 import { euiccPackageResult } from './euicc-package-result.ts';
 import { ipaEuiccDataResponse, questionRefused, resultsTaken } from './ipa-euicc-data.ts';
 import { NotKeptError } from './notification-delivery.ts';
@@ -117,7 +119,7 @@ async function take(eim: Eim, caller: Caller, eid: Eid, result: EimPackageResult
       if (await questionRefused(eim, caller, eid, eimTransactionId, reason)) return [];
       await endCurrent(eim, caller, eid, eimTransactionId, {
         outcome: eimPackageError(eimPackageResultErrorCode),
-        reason,
+        reason: () => reason,
       });
       return [];
     }
@@ -169,26 +171,23 @@ async function triggerResult(
       : '';
   await endCurrent(eim, caller, eid, eimTransactionId, {
     outcome: procedureError('undefinedError'),
-    reason: `the IPA could not download the profile: ${name}${advice}${answered(errorResponse)}`,
+    reason: (order) =>
+      `the IPA could not download the profile: ${name}${advice}${answered(errorResponse, order)}`,
     of: ({ request }) => 'download' in request,
   });
   return [];
 }
 
-/** What the IPA was answered by a server or its eUICC, of which the standard does not say what it is. */
-function answered(errorResponse: Uint8Array | undefined): string {
-  if (errorResponse === undefined || errorResponse.length === 0) return '';
-  const shown = toHex(errorResponse.subarray(0, longestShown));
-  const rest = errorResponse.length > longestShown ? '…' : '';
-  return `; it was answered ${shown}${rest} (eim decode tells what that is)`;
+/** What the IPA was answered, where it is known what of it is secret. */
+function answered(errorResponse: Uint8Array | undefined, order: Order | undefined): string {
+  if (order === undefined || !('download' in order.request)) return '';
+  return errorResponseText(errorResponse, secretOf(order.request.download));
 }
-
-/** Octets of what an IPA reports that a reason shows. */
-const longestShown = 64;
 
 interface ReportedError {
   readonly outcome: Outcome;
-  readonly reason: string;
+  /** The order that it is told of, where there is one. */
+  readonly reason: (order: Order | undefined) => string;
   /** The orders that it can be about; default any. */
   readonly of?: (order: Order) => boolean;
 }
@@ -209,14 +208,20 @@ async function endCurrent(
   else if (fetchesFor(eim, caller, eid)) order = await eim.orders.next(eid);
   if (order?.state.at === 'done') {
     // The way of every download that failed here: the IPA reports it too.
-    eim.log.info('an error report after the end of its order', { order: order.id, what: reason });
+    eim.log.info('an error report after the end of its order', {
+      order: order.id,
+      what: reason(order),
+    });
     return;
   }
   if (order?.state.at !== 'work' || !of(order)) {
-    eim.log.drop('an error report about nothing that is in work', { eid, what: reason });
+    eim.log.drop('an error report about nothing that is in work', {
+      eid,
+      what: reason(undefined),
+    });
     return;
   }
-  await endOrder(eim, order.id, { success: false, outcome: [outcome], reason });
+  await endOrder(eim, order.id, { success: false, outcome: [outcome], reason: reason(order) });
 }
 
 /**

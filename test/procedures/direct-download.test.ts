@@ -1,7 +1,7 @@
 /** Direct downloads (SGP.32 3.2.1; facts sheet sgp32-eim 1.4, 1.5.5, 4.3): triggers of every form, and how they end. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hex, toHex } from '../../src/base/bytes.ts';
+import { concat, hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { IpaCapabilities } from '../../src/messages/ipa-euicc-data.ts';
 import type { ProfileDownloadTriggerResult } from '../../src/messages/profile-download.ts';
 import type { DownloadRequest, Order } from '../../src/orders/order.ts';
@@ -175,6 +175,54 @@ describe('the result of a trigger', () => {
       assert.deepEqual(outcome, [{ procedureError: 'undefinedError' }]);
       assert.match(reason, name);
       assert.match(reason, /answered DEAD/);
+    });
+  }
+
+  const refusal = {
+    header: {
+      functionExecutionStatus: {
+        status: 'Failed',
+        statusCodeData: {
+          subjectCode: '8.2.6',
+          reasonCode: '3.8',
+          message: 'nothing for matching-id',
+        },
+      },
+    },
+  };
+  for (const [what, response, said] of [
+    [
+      "a server's refusal",
+      utf8(JSON.stringify(refusal)),
+      /undefinedError; it was answered 8\.2\.6\/3\.8 nothing for …; the matchingId is unknown, or/,
+    ],
+    [
+      'text',
+      utf8('SM-DP+ asked for\nMATCHING-ID: no route\t'),
+      /it was answered SM-DP\+ asked for …: no route$/,
+    ],
+    [
+      'something else, with the matchingId in it',
+      concat(hex('3082'), utf8('MATCHING-ID'), hex('00FF')),
+      /it was answered 3082…00FF \(eim decode/,
+    ],
+    ['text with what terminals obey', utf8('\u001b[2J'), /it was answered 1B5B324A \(eim decode/],
+    ['very long text', utf8('no '.repeat(2000)), /answered (no ){100}…$/],
+  ] as const) {
+    it(`that is an error tells what the IPA was answered: ${what}`, async () => {
+      const { rig, order, eimTransactionId } = await begun();
+      await report(rig, eimTransactionId, {
+        type: 'profileDownloadError',
+        value: { profileDownloadErrorReason: 127, errorResponse: response },
+      });
+      const { reason } = await rig.end(order);
+      assert.match(reason, said);
+      const everything = [
+        ...(await rig.history(order)),
+        ...rig.lines.map((line) => JSON.stringify(line)),
+      ];
+      const secret = /MATCHING-ID|4D41544348494E472D4944/i;
+      assert.ok(!everything.some((line) => secret.test(line)));
     });
   }
 
