@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { generate } from 'coap-packet';
 import fc from 'fast-check';
 import { hex, utf8 } from '../../src/base/bytes.ts';
 import { decode, emptyMessage, encode, type Message } from '../../src/coap/message.ts';
@@ -123,6 +124,34 @@ describe('message (RFC 7252 section 3)', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('writes options of any delta and length as coap-packet does, in whatever order they are given', () => {
+    const edges = [0, 1, 12, 13, 14, 268, 269, 270];
+    for (const number of edges.filter((edge) => edge > 0)) {
+      for (const length of edges) {
+        const options = [
+          { number: 2 * number, value: new Uint8Array(length).fill(2) },
+          { number, value: new Uint8Array(length).fill(1) },
+          { number, value: hex('03') },
+        ];
+        const written = encode({ ...content, options });
+        const theirs = generate({
+          ack: true,
+          code: content.code,
+          messageId: content.messageId,
+          token: Buffer.from(content.token),
+          options: options.map((one) => ({ name: `${one.number}`, value: Buffer.from(one.value) })),
+          payload: Buffer.from(content.payload),
+        });
+        assert.deepEqual(written, new Uint8Array(theirs));
+      }
+    }
+  });
+
+  it('writes a payload that is no text', () => {
+    const payload = hex('00ff80');
+    assert.deepEqual(encode({ ...content, payload }), hex('6145392001ff00ff80'));
   });
 
   it('reads any bytes or throws MessageFormatError', () => {
