@@ -128,7 +128,7 @@ export class ReadEpoch {
     while (end >= 0 && plaintext[end] === 0) end--;
     const type = plaintext[end] ?? 0;
     if (!isInnerType(type)) return undefined; // all padding, or none of our types
-    return { type, plaintext: plaintext.subarray(0, end), newest };
+    return { type, plaintext: front(plaintext, end), newest };
   }
 
   /** Nothing is read any more. */
@@ -136,6 +136,12 @@ export class ReadEpoch {
     this.#protection.release?.();
   }
 }
+
+/** The first octets. Of few a copy: a view has V8 move what it keeps in its heap out of it, which costs more. */
+function front(octets: Uint8Array, end: number): Uint8Array {
+  return octets.length <= heldInHeap ? octets.slice(0, end) : octets.subarray(0, end);
+}
+const heldInHeap = 64;
 
 function withCid(header: RecordHeader, { octets, draft }: DirectionCid): RecordHeader {
   const { version, epoch, sequence } = header;

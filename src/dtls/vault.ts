@@ -9,7 +9,7 @@
  * that nobody can put one entry in another's place.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { BytesError, concat, equal, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
+import { BytesError, concat, equal, hex, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -318,7 +318,7 @@ export class Vault {
       const row = new JournalRow(now);
       for (const one of noted.slice(from, from + mostNotes)) {
         const numbers = one.note();
-        if (numbers !== undefined) row.add(octetsOf(one.keyText), octetsOf(one.id), numbers);
+        if (numbers !== undefined) row.add(hex(one.keyText), hex(one.id), numbers);
       }
       const key = journalKey(this.#run, this.#row++);
       rows.push({ key, octets: this.#seal(key, { octets: row.done(), lastContact: now }) });
@@ -447,11 +447,6 @@ export class Vault {
 
 function runKey(key: Uint8Array, run: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', key, run, utf8('coap-eim dtls kept'), 32));
-}
-
-/** Of upper-case hex that is known to be some. */
-function octetsOf(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'hex'));
 }
 
 function nonceOf(number: Uint8Array): Uint8Array {

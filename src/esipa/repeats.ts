@@ -12,7 +12,7 @@
 import { Code } from '../coap/codes.ts';
 import type { RepeatRules } from '../coap/repeats.ts';
 import type { CoapPeer } from '../coap/request.ts';
-import { readTlv } from '../messages/tlv.ts';
+import { elementAt, readTlv } from '../messages/tlv.ts';
 
 const tags = {
   handleNotification: 0xbf3d,
@@ -37,7 +37,8 @@ export function esipaRepeats<P extends CoapPeer>(kept: number): RepeatRules<P> {
  * taken is looked at again: what it lacked may be here by then.
  */
 export function isReportTaken(asked: Uint8Array, answered: Uint8Array): boolean {
-  switch (readTlv(asked).tag) {
+  // Asked of each poll that is answered, so nothing is cut.
+  switch (elementAt(asked, 0, asked.length).tag) {
     case tags.handleNotification:
       return answered.length === 0;
     case tags.provideEimPackageResult:
