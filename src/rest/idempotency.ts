@@ -36,6 +36,8 @@ export interface GivenKey {
   /** Whose: keys of others do not meet. */
   readonly caller: string;
   readonly key: string;
+  /** Of a batch under one key: whose place this is. */
+  readonly place?: number;
   /** The body, as it was posted. */
   readonly posted: unknown;
 }
@@ -53,11 +55,12 @@ export class IdempotencyKeys {
    * ApiError 422 where the key was given to another order.
    */
   async once(
-    { caller, key, posted }: GivenKey,
+    { caller, key, place, posted }: GivenKey,
     work: (also: (order: Order) => readonly Change[]) => Promise<Order>,
   ): Promise<{ readonly before: string } | { readonly order: Order }> {
     const { store, clock, kept } = this.#options;
-    const row = `${caller}/${checked(key)}`;
+    // No key that is given has a space: those of a batch meet no other.
+    const row = `${caller}/${checked(key)}${place === undefined ? '' : ` ${place}`}`;
     const hash = digestOf(posted);
     return this.#serial.run(row, async () => {
       const known = await store.get(rows, row);

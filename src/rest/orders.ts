@@ -115,7 +115,7 @@ export function orderRoutes(tools: OrderTools): readonly Route[] {
         const order =
           milliseconds > 0
             ? await waiting.order(id, since, milliseconds, signal)
-            : await desk.orders.get(id);
+            : await desk.orders.placed(id);
         if (order === undefined) throw notFound('order', id);
         return ok(orderView(order));
       },
@@ -169,7 +169,7 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
         signal,
       }) => {
         const known = cursor(header('last-event-id'), after) ?? 0;
-        const order = await desk.orders.get(id);
+        const order = await desk.orders.placed(id);
         if (order === undefined) throw notFound('order', id);
         const list = await events.list({ after: known, limit, order: id });
         if (wantsList(header('accept'))) return ok(listOf(list, known));
@@ -211,7 +211,7 @@ async function place(
   if ('order' in done) {
     return { order: done.order, before: false, ...(warning === undefined ? {} : { warning }) };
   }
-  const order = await desk.orders.get(done.before);
+  const order = await desk.orders.placed(done.before);
   if (order === undefined) throw notFound('order any more for this key: it was', done.before);
   return { order, before: true };
 }
@@ -234,13 +234,13 @@ async function placeAll(
 ): Promise<readonly OrderResult[]> {
   const { orders, dryRun = false } = request.body;
   const key = request.header(keyHeader.toLowerCase());
-  const one = async (posted: unknown, place_: number): Promise<OrderResult> => {
+  const one = async (posted: unknown, position: number): Promise<OrderResult> => {
     try {
       const { idempotencyKey, ...wanted } = check(BatchedOrder, posted);
       if (dryRun) return await tried(tools, wanted);
-      const placeKey = key === undefined ? undefined : `${key}/${place_}`;
-      const ownKey = idempotencyKey ?? placeKey;
-      const own = ownKey === undefined ? undefined : givenKey(request, ownKey, posted);
+      let own: GivenKey | undefined;
+      if (idempotencyKey !== undefined) own = givenKey(request, idempotencyKey, posted);
+      else if (key !== undefined) own = { ...givenKey(request, key, posted), place: position };
       const { order, before, warning } = await place(tools, wanted, own);
       const view = { ...orderView(order), ...(warning === undefined ? {} : { warning }) };
       return { order: view, ...(before ? { before: true } : {}) };

@@ -134,6 +134,23 @@ describe('Idempotency-Key', () => {
 });
 
 describe('POST /v1/orders/batch', () => {
+  it('takes the longest key there is, and its keys meet no other', async () => {
+    const { url, desk } = await started();
+    const orders = [order, order];
+    const longest = 'k'.repeat(255);
+    const ids = async () => {
+      const { body } = await post(`${url}/v1/orders/batch`, { orders }, key(longest));
+      return [0, 1].map((i) => at(body, 'results', i, 'order', 'id'));
+    };
+    const first = await ids();
+    assert.equal(new Set(first).size, 2);
+    assert.deepEqual(await ids(), first);
+    await post(`${url}/v1/orders/batch`, { orders }, key('a'));
+    const single = await post(`${url}/v1/orders`, order, key('a/0'));
+    assert.equal(single.status, 201);
+    assert.equal((await desk.orders.list()).length, 5);
+  });
+
   it('places each that is right, and says of each other what is wrong', async () => {
     const { url, desk } = await started();
     const { status, body } = await post(`${url}/v1/orders/batch`, {
