@@ -216,6 +216,12 @@ export class Orders {
     return found && seenAs(found.order, found.stage);
   }
 
+  /** The order as it was placed: a stage is none. */
+  async placed(id: string): Promise<Order | undefined> {
+    const found = await this.#find(id);
+    return found?.stage === undefined ? found?.order : undefined;
+  }
+
   /** Orders in order of arrival. */
   async list(filter: OrderFilter = {}): Promise<readonly Order[]> {
     const { facility, eid, at, limit = Number.POSITIVE_INFINITY, reverse = false } = filter;
@@ -350,8 +356,9 @@ export class Orders {
     return this.#change(id, { type: 'finished', success, unproven, outcome, reason }, also);
   }
 
-  /** Ends the order on the operator's word. Where a device has it already, it may still execute it. */
+  /** Ends the order on the operator's word, a whole one in all its stages. A device that has it may still execute it. */
   async cancel(id: string, reason = 'cancelled by the operator'): Promise<Order> {
+    if (splitId(id).stage !== undefined) throw unknown(id);
     return this.#change(id, { type: 'cancelled', reason });
   }
 

@@ -141,7 +141,7 @@ export interface RunningEim {
 export interface Desk {
   readonly orders: Pick<
     Orders,
-    'submit' | 'get' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange' | 'events'
+    'submit' | 'get' | 'placed' | 'list' | 'finish' | 'cancel' | 'delete' | 'onChange' | 'events'
   >;
   /** Tokens and keys of requests are kept there. */
   readonly store: Store;

@@ -106,7 +106,7 @@ export function dropInRoutes(desk: Desk): readonly Route[] {
 
 function facilityRoutes(desk: Desk, facility: DropInFacility): readonly Route[] {
   const find = async (id: string) => {
-    const order = await desk.orders.get(id);
+    const order = await desk.orders.placed(id);
     return order?.facility === facility ? order : undefined;
   };
   return [

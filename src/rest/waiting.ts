@@ -35,7 +35,7 @@ export class Waiting {
     for (;;) {
       const changed = this.#watch(id);
       try {
-        const order = await this.#orders.get(id);
+        const order = await this.#orders.placed(id);
         const left = end - this.#clock.now();
         if (order === undefined || order.state.at === 'done' || left <= 0 || signal.aborted) {
           return order;

@@ -149,7 +149,7 @@ describe('REST: what it refuses', () => {
 
   it('tells a failure of its own from a refusal, and keeps the details for the log', async () => {
     const eim = await started();
-    eim.desk.orders.get = () => Promise.reject(new Error('the disk is full of secrets'));
+    eim.desk.orders.placed = () => Promise.reject(new Error('the disk is full of secrets'));
     const { status, body } = await get(`${eim.url}/v1/orders/x`);
     assert.equal(status, 500);
     assert.equal(at(body, 'error', 'code'), 'internal');

@@ -96,6 +96,30 @@ describe('/v1/orders: whole orders', () => {
     await eim.desk.orders.cancel(id);
   });
 
+  it('has stages that are no orders of their own to anybody outside', async () => {
+    const id = await submit();
+    for (const stage of [1, 2, 3]) {
+      for (const [method, path] of [
+        ['GET', `/v1/orders/${id}.${stage}`],
+        ['GET', `/v1/orders/${id}.${stage}?wait=1`],
+        ['GET', `/v1/orders/${id}.${stage}/events`],
+        ['POST', `/v1/orders/${id}.${stage}/cancel`],
+        ['DELETE', `/v1/orders/${id}.${stage}`],
+      ] as const) {
+        const { status } = await send(method, eim.url + path);
+        assert.equal(status, 404, `${method} ${path}`);
+      }
+      for (const facility of ['download', 'psmo']) {
+        for (const act of ['lookup', 'delete']) {
+          const { body } = await get(`${eim.url}/${facility}/${act}/${id}.${stage}`);
+          assert.deepEqual(body, { status: 'absent' });
+        }
+      }
+    }
+    assert.equal(at((await get(`${eim.url}/v1/orders/${id}`)).body, 'state'), 'new');
+    await eim.desk.orders.cancel(id);
+  });
+
   it('is refused where a stage of it cannot be carried out', async () => {
     await eim.desk.euiccs.update(eid, { levelSet: 'v1.0' });
     const posted = [{ download: { activationCode } }, { unsetFallbackAttribute: {} }];
