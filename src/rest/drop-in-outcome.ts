@@ -3,6 +3,7 @@
  */
 import { members } from '../base/members.ts';
 import type { Outcome } from '../orders/order.ts';
+import { procedureError } from '../orders/outcome.ts';
 
 const profileMembers = [
   'iccid',
@@ -44,6 +45,8 @@ const shapes: Readonly<Record<string, (value: object) => unknown>> = {
 };
 
 export function dropInOutcome(outcome: Outcome): Outcome {
+  // A result that this eIM does not know: neither do they.
+  if (Object.hasOwn(outcome, 'unknownResult')) return procedureError('undefinedError');
   const entries = Object.entries(outcome).filter(([name]) => !additions.includes(name));
   return Object.fromEntries(
     entries.map(([name, value]) => {

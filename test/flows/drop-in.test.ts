@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { toHex } from '../../src/base/bytes.ts';
+import { hex, toHex } from '../../src/base/bytes.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { EimConfigurationData } from '../../src/messages/eco.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
@@ -21,7 +21,7 @@ import { eid, World } from './world.ts';
 const [a = '', b = '', c = ''] = [1, 2, 3].map((n) =>
   `898800000000000000${n}F`.replace(/(.)(.)/g, '$2$1'),
 );
-const hex = /^([0-9A-F]{2})+$/;
+const hexText = /^([0-9A-F]{2})+$/;
 const iccidHex = /^[0-9F]{20}$/;
 
 /** The names of 1.5.3 of each result that is one word. */
@@ -163,13 +163,13 @@ const shapes: Readonly<Record<string, (value: unknown) => boolean>> = {
       profileInfoList: listOf(
         object({
           'iccid?': like(iccidHex),
-          'isdpAid?': like(hex),
+          'isdpAid?': like(hexText),
           'profileState?': oneOf('disabled', 'enabled'),
           'profileNickname?': text,
           'serviceProviderName?': text,
           'profileName?': text,
           'iconType?': text,
-          'icon?': like(hex),
+          'icon?': like(hexText),
           'profileClass?': oneOf('test', 'provisioning', 'operational'),
         }),
       ),
@@ -181,7 +181,7 @@ const shapes: Readonly<Record<string, (value: unknown) => boolean>> = {
       ppr1: flag,
       ppr2: flag,
       allowedOperators: listOf(
-        object({ mccMnc: like(hex), 'gid1?': like(hex), 'gid2?': like(hex) }),
+        object({ mccMnc: like(hexText), 'gid1?': like(hexText), 'gid2?': like(hexText) }),
       ),
       consentRequired: flag,
     }),
@@ -225,9 +225,9 @@ const shapes: Readonly<Record<string, (value: unknown) => boolean>> = {
         'associationToken?': whole,
         'eumCertificate?': like(/^3082/),
         'euiccCertificate?': like(/^3082/),
-        'ipaCapabilities?': like(hex),
-        'deviceInfo?': like(hex),
-        'notificationsList?': like(hex),
+        'ipaCapabilities?': like(hexText),
+        'deviceInfo?': like(hexText),
+        'notificationsList?': like(hexText),
       }),
     }),
     object({
@@ -281,7 +281,7 @@ class Script {
   }
 
   /** As it was asked for and no more than the clients know. */
-  async lookup(facility: string, id: string, order: unknown, due: 'new' | 'done') {
+  async lookup(facility: string, id: string, order: unknown, due: 'new' | 'work' | 'done') {
     const { status, headers, body } = await get(`${this.url}/${facility}/lookup/${id}`);
     assert.equal(status, 200);
     assert.match(headers.get('content-type') ?? '', /^application\/json/);
@@ -311,8 +311,12 @@ class Script {
     return at(body, 'status');
   }
 
-  /** An order's whole life; gives its outcome. */
-  async life(facility: string, order: unknown): Promise<readonly unknown[]> {
+  /** An order's whole life; gives its outcome. `work`: what the device does. */
+  async life(
+    facility: string,
+    order: unknown,
+    work = () => this.world.work(),
+  ): Promise<readonly unknown[]> {
     const id = await this.create(facility, order);
     const atOnce = facility === 'euicc';
     const before = await this.lookup(facility, id, order, atOnce ? 'done' : 'new');
@@ -325,7 +329,7 @@ class Script {
       assert.equal(await this.status(other, 'lookup', id), 'absent');
       assert.equal(await this.status(other, 'delete', id), 'absent');
     }
-    await this.world.work();
+    await work();
     const outcome = await this.lookup(facility, id, order, 'done');
     assert.ok(outcome.length > 0);
     for (const entry of outcome) assert.ok(isKnown(entry), JSON.stringify(entry));
@@ -570,6 +574,160 @@ describe('a script of the drop-in API, the whole way', () => {
     await script.world.process.eim.orders.sweep();
     assert.deepEqual(await script.lookup('psmo', id, order, 'done'), [
       { procedureError: 'noshowOrder' },
+    ]);
+  });
+
+  it('is told of a rollback, and of a package that ended early', async (test) => {
+    const script = await begun(test);
+    const { card, device } = script.world;
+    const enable = { psmo: [{ enable: { iccid: b, rollback: true } }] };
+    device.lostAfterSwitch = true;
+    for (const [code, word] of [
+      [0, 'ok'],
+      [127, 'undefinedError'],
+    ] as const) {
+      card.faults.rollback = code;
+      assert.deepEqual(await script.life('psmo', enable), [
+        { enableResult: 'ok' },
+        { rollbackResult: word },
+      ]);
+    }
+    device.lostAfterSwitch = false;
+    // Numbers of facts sheet 1.5.3.
+    for (const [code, word] of [
+      [1, 'resultSizeOverflow'],
+      [2, 'unknownOrDamagedCommand'],
+      [3, 'interruption'],
+      [127, 'undefinedError'],
+    ] as const) {
+      card.faults.processingTerminated = code;
+      const order = { psmo: [{ setDefaultDpAddress: { defaultDpAddress: 'dp' } }] };
+      assert.deepEqual(await script.life('psmo', order), [{ processingTerminated: word }]);
+    }
+    delete card.faults.processingTerminated;
+    const twice = { psmo: [{ enable: { iccid: b } }, { enable: { iccid: c } }] };
+    assert.deepEqual(await script.life('psmo', twice), [
+      { enableResult: 'ok' },
+      { processingTerminated: 'unknownOrDamagedCommand' },
+    ]);
+  });
+
+  it('is told of a package that the IPA refused', async (test) => {
+    const script = await begun(test);
+    const { device } = script.world;
+    device.faults.add('refuse');
+    assert.deepEqual(await script.life('psmo', { psmo: [{ getRAT: {} }] }), [
+      { eimPackageError: 'invalidPackageFormat' },
+    ]);
+    device.faults.clear();
+    // Its other words, by an IPA of which this is all that is known: facts sheet 1.5.1.
+    for (const [code, word] of [
+      [2, 'unknownPackage'],
+      [127, 'undefinedError'],
+    ] as const) {
+      const refuse = async () => {
+        await script.world.turn(device.ask(hex(`BF4F125A10${eid}`)));
+        const codeOnly = `A0030201${code.toString(16).padStart(2, '0')}`;
+        await script.world.turn(device.ask(hex(`BF50175A10${eid}${codeOnly}`)));
+      };
+      const outcome = await script.life('psmo', { psmo: [{ getRAT: {} }] }, refuse);
+      assert.deepEqual(outcome, [{ eimPackageError: word }]);
+    }
+  });
+
+  it('is told of a download that the device gave up', async (test) => {
+    const script = await begun(test);
+    const { device, card, smdp } = script.world;
+    const order = { download: { activationCode: smdp.activationCode } };
+    device.habits.cancels = 'postponed';
+    assert.deepEqual(await script.life('download', order), [{ cancelSessionResult: 'ok' }]);
+    // Its eUICC does not sign that: an SM-DP+ may take it for cancelled or not.
+    card.faults.cancelSession = 127;
+    assert.deepEqual(await script.life('download', order), [
+      { procedureError: 'cancelSessionResponseError' },
+    ]);
+    smdp.granted.add('cancelSession');
+    assert.deepEqual(await script.life('download', order), [
+      { cancelSessionResult: 'undefinedError' },
+    ]);
+    smdp.granted.clear();
+    delete card.faults.cancelSession;
+    smdp.refused.set('cancelSession', 'transactionUnknown');
+    assert.deepEqual(await script.life('download', order), [
+      { procedureError: 'cancelSessionResponseError' },
+    ]);
+  });
+
+  it('is told which step of a download failed, on either side', async (test) => {
+    const script = await begun(test);
+    const { card, smdp } = script.world;
+    const { activationCode } = smdp;
+    const fails = async (procedureError: string) =>
+      assert.deepEqual(await script.life('download', { download: { activationCode } }), [
+        { procedureError },
+      ]);
+    for (const [name, reason, word] of [
+      ['initiateAuthentication', 'addressRefused', 'initiateAuthenticationError'],
+      ['authenticateClient', 'notReleased', 'authenticateClientError'],
+      ['getBoundProfilePackage', 'boundAlready', 'getBoundProfilePackageError'],
+    ] as const) {
+      smdp.refused.set(name, reason);
+      await fails(word);
+      smdp.refused.clear();
+    }
+    card.faults.authenticateServer = 127;
+    await fails('authenticateResponseError');
+    delete card.faults.authenticateServer;
+    card.faults.prepareDownload = 127;
+    await fails('downloadResponseError');
+    delete card.faults.prepareDownload;
+    const [good] = await script.life('download', { download: { activationCode } });
+    assert.equal(at(good, 'profileInstallationResult', 'finalResult'), 'successResult');
+  });
+
+  it('is told of an order that cannot be made a package of', async (test) => {
+    const script = await begun(test);
+    const { device, process } = script.world;
+    // A device that turns out to speak v1.0 once the order is placed.
+    device.faults.add('old-shapes');
+    assert.deepEqual(await script.life('psmo', { psmo: [{ unsetFallbackAttribute: {} }] }), [
+      { procedureError: 'badPsmo' },
+    ]);
+    device.faults.clear();
+    // As an eIM of another version may have kept them: REST takes none of these.
+    for (const [facility, request, word] of [
+      ['psmo', { psmo: [{ explode: {} } as never] }, 'badPsmo'],
+      ['eco', { eco: [{ explode: {} } as never] }, 'badEco'],
+      ['edr', { edr: { tagList: 'BF2' } }, 'badEdr'],
+      ['download', { download: { activationCode: '2$x' } }, 'badOrder'],
+    ] as const) {
+      const { id } = await process.eim.orders.submit({ eid, facility, request });
+      await script.world.work();
+      const outcome = await script.lookup(facility, id, request, 'done');
+      assert.deepEqual(outcome, [{ procedureError: word }]);
+    }
+  });
+
+  it('is told of an order that was cancelled, or never reported on', async (test) => {
+    const script = await begun(test);
+    const { device, process } = script.world;
+    const order = { psmo: [{ getRAT: {} }] };
+    // The eIM asks a new eUICC questions of its own first.
+    await script.life('psmo', order);
+    const cancelled = await script.create('psmo', order);
+    const { status } = await send('POST', `${script.url}/v1/orders/${cancelled}/cancel`, undefined);
+    assert.equal(status, 200);
+    assert.deepEqual(await script.lookup('psmo', cancelled, order, 'done'), [
+      { procedureError: 'abortedOrder' },
+    ]);
+    device.faults.add('silent');
+    const silent = await script.create('psmo', order);
+    await script.world.turn(device.ask(hex(`BF4F125A10${eid}`)));
+    assert.deepEqual(await script.lookup('psmo', silent, order, 'work'), []);
+    await script.world.clock.turn(process.eim.orders.settings.stuck + 1);
+    await process.eim.orders.sweep();
+    assert.deepEqual(await script.lookup('psmo', silent, order, 'done'), [
+      { procedureError: 'stuckOrder' },
     ]);
   });
 

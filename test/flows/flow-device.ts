@@ -11,8 +11,10 @@ import { CoapClientError } from '../../src/coap/client-exchange.ts';
 import type { CoapResponse } from '../../src/coap/request.ts';
 import { DtlsClient } from '../../src/dtls/client.ts';
 import type { ClientCredential } from '../../src/dtls/credentials.ts';
+import type { Fault } from '../../tools/lab/faults.ts';
 import { type BothRoles, bothRoles } from '../../tools/lab/ipa/both-roles.ts';
 import type { Card } from '../../tools/lab/ipa/card.ts';
+import type { CancelReason } from '../../tools/lab/ipa/habits.ts';
 import { Ipa } from '../../tools/lab/ipa/ipa.ts';
 import { esipaPath, octetStream } from '../../tools/lab/ipa/stack.ts';
 
@@ -52,6 +54,10 @@ export class FlowDevice {
   connections = 0;
   /** Nothing gets through with a profile that was just enabled: the IPA goes back to the one of before, if it may. */
   lostAfterSwitch = false;
+  /** What its IPA does wrong. */
+  readonly faults = new Set<Fault>();
+  /** What makes it give downloads up. */
+  readonly habits: { cancels?: CancelReason } = {};
   readonly #options: FlowDeviceOptions;
   readonly #ipa: Ipa;
   #dtls: DtlsClient | undefined;
@@ -69,6 +75,8 @@ export class FlowDevice {
       card: options.card,
       esipa: { exchange: (name, request) => this.#exchange(name, request) },
       unreachable: () => this.lostAfterSwitch,
+      faults: this.faults,
+      habits: this.habits,
     });
   }
 

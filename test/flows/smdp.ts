@@ -7,7 +7,7 @@ import { iccidOfDigits } from '../../src/messages/ids.ts';
 import type { LabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { makeProfile } from '../../tools/lab/profile/make.ts';
 import { JsonRequest } from '../../tools/lab/server/json-request.ts';
-import { Refusal } from '../../tools/lab/server/refusal.ts';
+import { Refusal, type RefusalReason } from '../../tools/lab/server/refusal.ts';
 import { functions, takeNotification } from '../../tools/lab/smdpp/binding.ts';
 import { hashOfConfirmationCode } from '../../tools/lab/smdpp/order.ts';
 import { storeMetadataRequest } from '../../tools/lab/smdpp/profile-metadata.ts';
@@ -34,6 +34,10 @@ export class FlowSmdp implements Pick<Https, 'post'> {
   readonly activationCode: string;
   /** The function of each request, in order. */
   readonly calls: string[] = [];
+  /** Functions that are refused, and what for. */
+  readonly refused = new Map<string, RefusalReason>();
+  /** Functions that are granted without a look. */
+  readonly granted = new Set<string>();
   /** Told when a request has come, before it is worked on. */
   onCall: (name: string) => void = () => {};
   readonly #smdp: Smdp;
@@ -88,8 +92,10 @@ export class FlowSmdp implements Pick<Https, 'post'> {
   #answer(name: string, body: Uint8Array): object {
     const entry = Object.entries(functions).find(([known]) => known === name);
     if (entry === undefined) throw new Error(`no ES9+ function ${name}`);
+    const refused = this.refused.get(name);
     try {
-      const answer = entry[1](this.#smdp, new JsonRequest(body), {});
+      if (refused !== undefined) throw new Refusal(refused);
+      const answer = this.granted.has(name) ? {} : entry[1](this.#smdp, new JsonRequest(body), {});
       return { header: { functionExecutionStatus: { status: 'Executed-Success' } }, ...answer };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

@@ -204,6 +204,12 @@ describe('drop-in: outcomes', () => {
     [
       'psmo',
       { psmo: [{ getRAT: {} }] },
+      { unknownResult: '8D0100' },
+      { procedureError: 'undefinedError' },
+    ],
+    [
+      'psmo',
+      { psmo: [{ getRAT: {} }] },
       { getRATResult: [{ ppr1: true }] },
       { getRATResult: [{ ppr1: true }] },
     ],

@@ -78,6 +78,10 @@ export interface Faults {
   catBusy?: boolean;
   /** Results of operations, by their names in Psmo and Eco: answered, and nothing is done. */
   operations?: Readonly<Partial<Record<OperationName, number>>>;
+  /** processingTerminated of packages: what stands in place of their first operation. */
+  processingTerminated?: number;
+  /** rollbackResult of ProfileRollback: answered, and the profile of before is enabled all the same. */
+  rollback?: number;
   /** Number of the operation of a package, from 1, at which the power is lost. */
   powerCutAtOperation?: number;
   /** Number of the 86 segment, from 1, at which the power is lost (installFailedDueToInterruption). */

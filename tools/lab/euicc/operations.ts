@@ -62,6 +62,8 @@ export function execute(
     let result: EuiccResultData;
     if (number === chip.faults.powerCutAtOperation) {
       result = terminated(ProcessingTerminated.interruption);
+    } else if (chip.faults.processingTerminated !== undefined) {
+      result = terminated(chip.faults.processingTerminated);
     } else {
       try {
         const { raw } = readTlv(rest);

@@ -69,7 +69,7 @@ export function profileRollback(chip: Chip, command: Uint8Array): Uint8Array {
     },
     [
       ...readAll(hex(rollback.results)).map(({ raw }) => EuiccResultData.decode(raw)),
-      { type: 'rollbackResult', value: 0 },
+      { type: 'rollbackResult', value: chip.faults.rollback ?? 0 },
     ],
   );
   return ProfileRollbackResponse.encode({

@@ -174,6 +174,8 @@ function contextParameters(matchingId: string): Uint8Array {
 function arm(answer: Uint8Array): string {
   const outcome = readOnly(readOnly(answer).value);
   if (outcome.tag === 0xa0) return 'accepted';
-  const code = findChild(outcome.raw, 0x02);
+  // CancelSession's error is the number itself, the others have it within.
+  const isConstructed = (outcome.tag & 0x20) !== 0;
+  const code = isConstructed ? findChild(outcome.raw, 0x02) : outcome;
   return code === undefined ? 'refused' : `refused, error ${smallInteger(code.value)}`;
 }
