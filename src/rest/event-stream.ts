@@ -1,5 +1,5 @@
 /** The events of orders as a stream: what is kept since a cursor, then what happens. */
-import type { Clock } from '../base/clock.ts';
+import type { Cancel, Clock } from '../base/clock.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { NumberedChange } from '../orders/events.ts';
 import { ApiError } from './api/errors.ts';
@@ -13,6 +13,8 @@ export const streamType = 'text/event-stream';
 const page = 256;
 /** Milliseconds of silence before a comment: less than proxies wait. */
 const heartbeat = 15_000;
+/** Milliseconds for which changes are gathered before streams of all orders are told: bulk orders come by the hundred. */
+const gathered = 25;
 /** Milliseconds after which a client that lost the stream comes back. */
 const retry = 2000;
 
@@ -31,7 +33,11 @@ export class EventStreams {
   readonly #orders: Desk['orders'];
   readonly #clock: Clock;
   readonly #most: number;
-  readonly #wakers = new Set<() => void>();
+  /** Streams that wait, and for which order; undefined: for any. */
+  readonly #wakers = new Map<() => void, string | undefined>();
+  /** What streams of all orders read last: those that are level with each other share it. */
+  #newest: { readonly after: number; readonly found: Promise<Found> } | undefined;
+  #gathering: Cancel | undefined;
   #open = 0;
   readonly #stop: () => void;
 
@@ -40,7 +46,7 @@ export class EventStreams {
     this.#orders = orders;
     this.#clock = clock;
     this.#most = most;
-    this.#stop = orders.onChange(() => this.#wake());
+    this.#stop = orders.onChange(({ id }) => this.#changed(id));
   }
 
   /** The text of a stream. Throws ApiError 503 where too many are open. */
@@ -60,7 +66,8 @@ export class EventStreams {
   /** Lets go of the orders. */
   close(): void {
     this.#stop();
-    this.#wake();
+    this.#gathering?.();
+    this.#wake(() => true);
   }
 
   async *#text(wish: StreamWish, end: () => void): AsyncGenerator<string> {
@@ -77,21 +84,15 @@ export class EventStreams {
         yield gapText(oldest);
       } else if (order === undefined && cursor > 0 && oldest > cursor + 1) yield gapText(oldest);
       while (!signal.aborted && wish.stands()) {
-        const turn = this.#turn(signal);
-        const found = await events.list({
-          after: cursor,
-          limit: page,
-          ...(order === undefined ? {} : { order }),
-        });
-        for (const change of found) {
-          cursor = change.number;
-          if (eid !== undefined && change.eid !== eid) continue;
-          if (!wish.stands()) {
-            turn.over();
-            return;
-          }
-          yield eventText(change);
+        const turn = this.#turn(order, signal);
+        const { found, text } = await this.#read(cursor, order);
+        cursor = found.at(-1)?.number ?? cursor;
+        if (!wish.stands()) {
+          turn.over();
+          return;
         }
+        const told = eid === undefined ? text() : textOf(found, eid);
+        if (told !== '') yield told;
         const more = found.length === page;
         const ended = !more && order !== undefined && endsOrder(found.at(-1));
         if (more || ended) turn.over();
@@ -103,14 +104,36 @@ export class EventStreams {
     }
   }
 
-  #wake(): void {
-    const wakers = [...this.#wakers];
-    this.#wakers.clear();
-    for (const waker of wakers) waker();
+  #read(after: number, order: string | undefined): Promise<Found> {
+    const { events } = this.#orders;
+    if (order !== undefined) return events.list({ after, limit: page, order }).then(foundOf);
+    if (this.#newest?.after === after) return this.#newest.found;
+    const found = events.list({ after, limit: page }).then(foundOf);
+    this.#newest = { after, found };
+    found.catch(() => {
+      if (this.#newest?.found === found) this.#newest = undefined;
+    });
+    return found;
   }
 
-  /** The next change of any order, or silence for a while, or the end; begun before the read, so that none is missed. */
-  #turn(signal: AbortSignal): {
+  #changed(id: string): void {
+    this.#newest = undefined;
+    this.#wake((order) => order === id);
+    this.#gathering ??= this.#clock.after(gathered, () => {
+      this.#gathering = undefined;
+      this.#wake((order) => order === undefined);
+    });
+  }
+
+  #wake(isMeant: (order: string | undefined) => boolean): void {
+    for (const [waker, order] of [...this.#wakers]) if (isMeant(order)) waker();
+  }
+
+  /** The next change of the order, or of any, or silence for a while, or the end; begun before the read, so that none is missed. */
+  #turn(
+    order: string | undefined,
+    signal: AbortSignal,
+  ): {
     readonly promise: Promise<'change' | 'silence'>;
     readonly over: () => void;
   } {
@@ -129,11 +152,36 @@ export class EventStreams {
       signal.removeEventListener('abort', over);
       settle('silence');
     });
-    this.#wakers.add(over);
+    this.#wakers.set(over, order);
     if (signal.aborted) over();
     else signal.addEventListener('abort', over, { once: true });
     return { promise, over };
   }
+}
+
+/** Some events, and their text, which is made once for all that tell it. */
+interface Found {
+  readonly found: readonly NumberedChange[];
+  text(): string;
+}
+
+function foundOf(found: readonly NumberedChange[]): Found {
+  let made: string | undefined;
+  return {
+    found,
+    text() {
+      made ??= textOf(found);
+      return made;
+    },
+  };
+}
+
+/** Of one eUICC where it is named. */
+function textOf(found: readonly NumberedChange[], eid?: Eid): string {
+  return found
+    .filter((change) => eid === undefined || change.eid === eid)
+    .map(eventText)
+    .join('');
 }
 
 function gapText(oldest: number): string {

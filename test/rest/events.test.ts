@@ -215,6 +215,21 @@ describe('GET /v1/events', () => {
     assert.equal((await get(`${url}/v1/events?after=x`)).status, 400);
   });
 
+  it('costs the eIM little however many follow it', async (test) => {
+    const eim = await started({ waiters: 10 });
+    const readers = await Promise.all(
+      Array.from({ length: 10 }, () => Reader.open(`${eim.url}/v1/events`)),
+    );
+    await submit(eim);
+    for (const reader of readers) assert.deepEqual(await reader.events(1), ['submitted']);
+    const read = test.mock.method(eim.desk.orders.events, 'list');
+    const orders = await Promise.all(Array.from({ length: 20 }, () => submit(eim)));
+    for (const reader of readers) assert.equal((await reader.events(20)).length, 20);
+    // Not once for each reader and each of them.
+    assert.ok(read.mock.callCount() <= orders.length, `${read.mock.callCount()} reads`);
+    for (const reader of readers) reader.close();
+  });
+
   it('is open to so many at a time, and to others when they are gone', async () => {
     const eim = await started({ waiters: 1 });
     const reader = await Reader.open(`${eim.url}/v1/events`);
