@@ -25,6 +25,12 @@ const secretNames =
 
 /** SGP.22 4.1: `1$host$token`, and what may follow; LPA: may stand before it. */
 const activationCode = /(?<![\w.])(1\$[^$\s"']*\$)[^\s"',;)]+/g;
+/** LPA:1$… in a URL, as a web page of an operator has it. */
+const encodedCode = /(1%24[^%\s"']*%24)[^\s"',;)&]+/gi;
+/** A token that this eIM made (src/rest/tokens.ts), wherever it stands; its id stays. */
+const madeToken = /\b(eim_[0-9a-f]{12}_)[\w-]{20,}/g;
+/** What a terminal obeys and JSON leaves as it is: names of devices and words of SM-DP+s stand in a log too. */
+const obeyed = /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const bearer = /\b(Bearer +)\S+/gi;
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g;
 
@@ -38,7 +44,10 @@ export function redaction({ mask, secrets }: RedactionOptions): Redaction {
     let clean = whole;
     for (const secret of known) clean = clean.replaceAll(secret, redacted);
     if (clean.includes('$')) clean = clean.replace(activationCode, `$1${redacted}`);
+    if (clean.includes('%24')) clean = clean.replace(encodedCode, `$1${redacted}`);
+    if (clean.includes('eim_')) clean = clean.replace(madeToken, `$1${redacted}`);
     clean = clean.replace(bearer, `$1${redacted}`).replace(privateKey, redacted);
+    clean = clean.replace(obeyed, '�');
     return mask ? clean.replace(eid, '$1…$2').replace(iccid, '$1…$2') : clean;
   };
   return {

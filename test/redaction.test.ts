@@ -18,6 +18,17 @@ describe('redaction', () => {
       'LPA:1$smdp.example.com$MATCH-1',
       `LPA:1$smdp.example.com$${redacted}`,
     ],
+    [
+      'an activation code in a URL',
+      'at /v1/x?ac=LPA%3A1%24smdp.example.com%24MATCH-1&y=1',
+      `at /v1/x?ac=LPA%3A1%24smdp.example.com%24${redacted}&y=1`,
+    ],
+    [
+      'a token that an eIM made',
+      `x eim_0123456789ab_${'Ab-_9'.repeat(8)}cde y`,
+      `x eim_0123456789ab_${redacted} y`,
+    ],
+    ['what a terminal obeys', 'meter \u009b31m\u202e', 'meter �31m�'],
     ['a bearer token', 'authorization: Bearer abc.def', `authorization: Bearer ${redacted}`],
     ['a configured secret', 'x 0123456789abcdef-token y', `x ${redacted} y`],
     ['a private key', '-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----', redacted],
