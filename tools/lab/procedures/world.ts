@@ -12,6 +12,7 @@ import { type EimProcess, LabError, startEim } from '../eim-process.ts';
 import { labSettings, type SettingsOptions } from '../eim-settings.ts';
 import type { EuiccOptions } from '../euicc/chip.ts';
 import { Euicc } from '../euicc/euicc.ts';
+import type { BlockWatch } from '../ipa/blocks.ts';
 import { Device, type DeviceOptions, type Link } from '../ipa/device.ts';
 import type { DownloadHabits } from '../ipa/habits.ts';
 import type { Binding } from '../ipa/https-stack.ts';
@@ -48,6 +49,9 @@ export interface WorldDevice {
 export interface DeviceWishes {
   readonly habits?: DownloadHabits;
   readonly card?: Partial<EuiccOptions>;
+  readonly minimizes?: boolean;
+  /** Told of every CoAP message. */
+  readonly watch?: BlockWatch;
   readonly onStep: OnStep;
 }
 
@@ -61,8 +65,9 @@ const es12: readonly string[] = ['registerEvent', 'deleteEvent'];
 export class World {
   readonly smdpp: Smdpp;
   readonly smds: Smds;
-  readonly eim: EimProcess;
   readonly pki: LabPki;
+  readonly #start: (port: number) => Promise<EimProcess>;
+  #eim: EimProcess;
   readonly #link: Link | undefined;
   readonly #binding: Binding;
   readonly #addInitialEim: Uint8Array;
@@ -75,6 +80,7 @@ export class World {
     smdpp: Smdpp;
     smds: Smds;
     eim: EimProcess;
+    start: (port: number) => Promise<EimProcess>;
     pki: LabPki;
     link: Link | undefined;
     binding: Binding;
@@ -84,7 +90,8 @@ export class World {
   }) {
     this.smdpp = parts.smdpp;
     this.smds = parts.smds;
-    this.eim = parts.eim;
+    this.#eim = parts.eim;
+    this.#start = parts.start;
     this.pki = parts.pki;
     this.#link = parts.link;
     this.#binding = parts.binding;
@@ -110,16 +117,34 @@ export class World {
       closing.push(() => smds.close());
       const { link, binding = 'coaps', ports = { coaps: 0, rest: 0 } } = options;
       const https = binding !== 'coaps';
-      const settings = labSettings(folder, { pki: certificates, ports, link, https });
-      const eim = await startEim({ folder, settings: { ...settings, ...options.settings } });
-      closing.push(() => eim.stop());
+      const start = (port: number) => {
+        const at = { ...ports, coaps: port };
+        const settings = labSettings(folder, { pki: certificates, ports: at, link, https });
+        return startEim({ folder, settings: { ...settings, ...options.settings } });
+      };
+      const eim = await start(ports.coaps);
+      let world: World | undefined;
+      closing.push(() => (world?.eim ?? eim).stop());
       const info = await eim.ask('GET', '/v1/info');
       const addInitialEim = hex(textOf(info, 'addInitialEimRequest'));
-      return new World({ smdpp, smds, eim, pki, link, binding, addInitialEim, told, closing });
+      const parts = { smdpp, smds, eim, start, pki, link, binding, addInitialEim, told, closing };
+      world = new World(parts);
+      return world;
     } catch (error) {
       for (const close of closing.reverse()) await close();
       throw error;
     }
+  }
+
+  get eim(): EimProcess {
+    return this.#eim;
+  }
+
+  /** Kills the eIM (SIGKILL) and starts it again, at the same address for devices on CoAP over DTLS. */
+  async restart(): Promise<void> {
+    const { port } = this.#eim.coaps;
+    await this.#eim.kill();
+    this.#eim = await this.#start(port);
   }
 
   async close(): Promise<void> {
@@ -143,7 +168,7 @@ export class World {
   }
 
   /** Another eUICC in another device, which the eIM knows. */
-  async device({ habits, card: made = {}, onStep }: DeviceWishes): Promise<WorldDevice> {
+  async device({ card: made = {}, ...wishes }: DeviceWishes): Promise<WorldDevice> {
     const eid = eidNumber(this.#devices++);
     const card = new Euicc({
       eid,
@@ -164,9 +189,8 @@ export class World {
       stack: 'own',
       binding: this.#binding,
       ...(this.#link && { link: this.#link }),
-      ...(habits && { habits }),
       ...common,
-      onStep,
+      ...wishes,
     });
     this.#closing.push(() => device.close());
     return { eid, card, device };
