@@ -1,6 +1,6 @@
 /**
  * Confirmation codes of downloads (SGP.22 3.1.1.3): what an order was given is kept apart from it, hashed and sealed, and
- * goes when the order ends. The order itself says `given`.
+ * goes when the order ends, or the stage of a whole order that it was given for. The order itself says `given`.
  *
  * ```
  *   order-confirmation!<order id>/<stage>   SHA-256 of the code, sealed for this very row
@@ -33,6 +33,14 @@ export function takeCodes(
 /** The changes that forget the codes of an order. */
 export function dropCodes({ id, request }: Pick<Order, 'id' | 'request'>): readonly Change[] {
   return stagesWithCode(request).map(([stage]) => remove(codes, keyOf(id, stage)));
+}
+
+/** The changes that forget the codes of those stages of an order that have ended with this step. */
+export function dropCodesOfStages(before: Order, after: Order): readonly Change[] {
+  const isDone = ({ stages }: Order, at: number) => stages?.[at]?.state.at === 'done';
+  return stagesWithCode(after.request)
+    .filter(([stage]) => isDone(after, stage) && !isDone(before, stage))
+    .map(([stage]) => remove(codes, keyOf(after.id, stage)));
 }
 
 /**

@@ -14,7 +14,7 @@
 import { toHex } from '../base/bytes.ts';
 import type { Eid } from '../messages/ids.ts';
 import { type Change, put, remove, table } from '../store/store.ts';
-import { dropCodes } from './confirmation-codes.ts';
+import { dropCodes, dropCodesOfStages } from './confirmation-codes.ts';
 import type { Order } from './order.ts';
 import { ageOf, dispatchesOf, dueOf } from './whole.ts';
 
@@ -86,6 +86,8 @@ export function changes(number: string, before: Order, after: Order): Change[] {
   if (old !== fresh) list.push(remove(since, old), put(since, fresh, true));
   if (after.state.at === 'done') {
     list.push(remove(queue, euiccKey(after.eid, number)), ...dropCodes(after));
+  } else {
+    list.push(...dropCodesOfStages(before, after));
   }
   const [formerDue, freshDue] = [dueKey(before, number), dueKey(after, number)];
   if (formerDue !== freshDue) {

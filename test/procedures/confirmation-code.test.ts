@@ -18,7 +18,7 @@ import { type Change, table } from '../../src/store/store.ts';
 import { signEcdsa } from '../../src/trust/ecdsa.ts';
 import { testBox, testKey } from '../support/box.ts';
 import { Download, packageError } from './download.ts';
-import { pki } from './euicc.ts';
+import { eid, pki } from './euicc.ts';
 import { activationCode, Rig } from './rig.ts';
 import { refusal } from './smdp.ts';
 
@@ -224,6 +224,23 @@ describe('what is kept of a confirmation code', () => {
     });
     assert.equal(await hashCcOf(store, box, 'a', 0, transactionId), undefined);
     assert.deepEqual(await hashCcOf(store, box, 'a', 1, transactionId), hashCc);
+  });
+
+  it('goes with the stage that it was given for, before its order has ended', async () => {
+    const rig = await Rig.with();
+    const given = { download: { activationCode: withFlag, confirmationCode: code } };
+    const order = await rig.eim.orders.submit({
+      eid,
+      facility: 'whole',
+      request: { whole: [given, given, { confirm: { polls: 3, within: 3_600_000 } }] },
+    });
+    const left = async () => (await rig.store.list(rows)).map(([key]) => key);
+    assert.deepEqual(await left(), [`${order.id}/0`, `${order.id}/1`]);
+    await rig.eim.orders.finish(`${order.id}.1`, { success: true, outcome: [], reason: '' });
+    assert.deepEqual(await left(), [`${order.id}/1`]);
+    await rig.eim.orders.finish(`${order.id}.2`, { success: true, outcome: [], reason: '' });
+    assert.deepEqual(await left(), []);
+    assert.equal(await rig.at(order), 'new');
   });
 
   it('is sealed anew with a new key, and not without the old one', async () => {
