@@ -1,9 +1,10 @@
 /**
  * Looking for events on a schedule: when a device polls and nothing is due, and its eUICC's events were last looked for
- * long enough ago, the eIM orders a download by way of the SM-DS itself. A device that sleeps is not woken for it.
+ * long enough ago, the eIM orders a download by way of the SM-DS itself. A device that sleeps is not woken for it. Most
+ * lookups find nothing: such an order is deleted when the next one is placed, or a fleet would fill the store with them.
  *
  * ```
- *   smds-lookup!<eid>   when it was last ordered; milliseconds since 1970
+ *   smds-lookup!<eid>   when it was last ordered (milliseconds since 1970), and the order
  * ```
  */
 
@@ -13,7 +14,12 @@ import { OrderError, type Orders } from '../orders/orders.ts';
 import { durationText } from '../orders/settings.ts';
 import { put, type Store, table } from '../store/store.ts';
 
-const lookups = table<number>('smds-lookup');
+interface Lookup {
+  readonly at: number;
+  readonly order: string;
+}
+
+const lookups = table<Lookup>('smds-lookup');
 
 /** eUICCs whose last lookup is known without a look; beyond, all are looked up again. */
 const mostRemembered = 100_000;
@@ -21,7 +27,7 @@ const mostRemembered = 100_000;
 export interface SmdsScheduleOptions {
   readonly store: Store;
   readonly clock: Clock;
-  readonly orders: Pick<Orders, 'submit'>;
+  readonly orders: Pick<Orders, 'submit' | 'get' | 'delete'>;
   /** Milliseconds. */
   readonly every: number;
   /** The SM-DS, host or host:port; absent: each eUICC's root SM-DS. */
@@ -52,8 +58,8 @@ export class SmdsSchedule {
     if (this.rests(eid)) return false;
     const { store, orders, clock, every, address } = this.#options;
     const last = await store.get(lookups, eid);
-    if (last !== undefined && !this.#isOver(last)) {
-      this.#remember(eid, last);
+    if (last !== undefined && !this.#isOver(last.at)) {
+      this.#remember(eid, last.at);
       return false;
     }
     const now = clock.now();
@@ -65,14 +71,23 @@ export class SmdsSchedule {
         facility: 'download',
         request,
         byEim,
-        also: () => [put(lookups, eid, now)],
+        also: ({ id }) => [put(lookups, eid, { at: now, order: id })],
       });
     } catch (error) {
       if (!(error instanceof OrderError)) throw error;
       return false;
     }
     this.#remember(eid, now);
+    if (last !== undefined) await this.#forget(last.order);
     return true;
+  }
+
+  /** Deletes a lookup that found nothing; what it found, and what went wrong, is for operators to see. */
+  async #forget(id: string): Promise<void> {
+    const { orders } = this.#options;
+    const state = (await orders.get(id))?.state;
+    if (state?.at !== 'done' || !state.success) return;
+    if (state.outcome.some((one) => one.smdsResult === 'noEvent')) await orders.delete(id);
   }
 
   #isFor(eid: Eid): boolean {
@@ -84,7 +99,7 @@ export class SmdsSchedule {
   }
 
   #remember(eid: Eid, at: number): void {
-    if (this.#last.size >= mostRemembered) this.#last.clear();
+    if (this.#last.size >= mostRemembered && !this.#last.has(eid)) this.#last.clear();
     this.#last.set(eid, at);
   }
 }

@@ -35,6 +35,29 @@ describe('a lookup on schedule', () => {
     assert.equal(await lookups(rig), 2);
   });
 
+  it('that found nothing goes with the next: they do not pile up in the store', async () => {
+    const rig = await Rig.with({ smdsSchedule: { every: hour, address, eids: [] } });
+    const ids: string[] = [];
+    const end = async (smdsResult: string) => {
+      assert.equal((await rig.poll()).type, 'profileDownloadTriggerRequest');
+      const order = await rig.eim.orders.next(eid);
+      assert.ok(order);
+      ids.push(order.id);
+      const success = smdsResult === 'noEvent';
+      await rig.eim.orders.finish(order.id, { success, outcome: [{ smdsResult }], reason: '' });
+      await rig.clock.turn(hour);
+    };
+    for (const result of ['noEvent', 'noEvent', 'tooManyServers', 'noEvent', 'noEvent']) {
+      await end(result);
+      await rig.restart();
+    }
+    const left = await rig.eim.orders.list({ eid });
+    assert.deepEqual(
+      left.map(({ id }) => id),
+      [ids[2], ids[4]],
+    );
+  });
+
   it('waits behind what operators ordered', async () => {
     const rig = await Rig.with({ smdsSchedule: { every: hour, eids: [] } });
     await rig.enable();
