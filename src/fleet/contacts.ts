@@ -19,11 +19,16 @@ export interface LastContact {
   readonly polls?: PollTimes;
 }
 
+export interface Unwritten {
+  readonly contact: LastContact;
+  readonly stored: LastContact | undefined;
+}
+
 export interface ContactsOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Makes them durable. */
-  write(contacts: ReadonlyMap<Eid, LastContact>): Promise<void>;
+  /** Makes them durable; `stored` is what the store has of each, where that is known. */
+  write(contacts: ReadonlyMap<Eid, Unwritten>): Promise<void>;
 }
 
 /** Milliseconds until what is new is written. */
@@ -37,6 +42,10 @@ class Known implements InOrder<Known> {
   contact: LastContact;
   /** What the store has is older. */
   isNew = false;
+  /** What the store has; undefined where that is not known, as while something is being written. */
+  stored: LastContact | undefined;
+  /** What is being written, the latest. */
+  writing: Unwritten | undefined;
   older: Known | undefined;
   newer: Known | undefined;
 
@@ -66,13 +75,12 @@ export class Contacts {
 
   /** The store has this contact, and the record of its eUICC. */
   written(eid: Eid, contact: LastContact): void {
-    const known = this.#known.get(eid);
-    if (known === undefined) {
-      this.#add(new Known(eid, contact));
-      return;
-    }
+    const known = this.#known.get(eid) ?? this.#add(new Known(eid, contact));
     known.contact = contact;
     known.isNew = false; // and so left out when its turn comes
+    // Nobody knows which of two writes at a time is the later one.
+    known.stored = known.writing === undefined ? contact : undefined;
+    known.writing = undefined;
     this.#order.use(known);
   }
 
@@ -107,23 +115,35 @@ export class Contacts {
   async flush(): Promise<void> {
     this.#alarm?.();
     this.#alarm = undefined;
-    const unwritten = new Map<Eid, LastContact>();
+    const due = new Map<Eid, Unwritten>();
+    const writing: Known[] = [];
     for (const known of this.#unwritten) {
       if (!known.isNew) continue;
       known.isNew = false;
-      unwritten.set(known.eid, known.contact);
+      known.writing = { contact: known.contact, stored: known.stored };
+      known.stored = undefined;
+      due.set(known.eid, known.writing);
+      writing.push(known);
     }
     this.#unwritten = [];
-    if (unwritten.size === 0) return;
+    if (writing.length === 0) return;
     try {
-      await this.#options.write(unwritten);
+      await this.#options.write(due);
+      for (const known of writing) this.#wrote(known, due.get(known.eid));
     } catch (error) {
       this.#options.log.error('last contacts are not written', { why: String(error) });
-      for (const [eid, contact] of unwritten) {
-        const known = this.#known.get(eid) ?? this.#add(new Known(eid, contact));
-        this.#isNew(known);
+      for (const known of writing) {
+        known.writing = undefined;
+        this.#isNew(this.#known.get(known.eid) ?? this.#add(known));
       }
     }
+  }
+
+  /** Unless something else was written meanwhile. */
+  #wrote(known: Known, what: Unwritten | undefined): void {
+    if (what === undefined || known.writing !== what) return;
+    known.writing = undefined;
+    known.stored = what.contact;
   }
 
   #isNew(known: Known): void {

@@ -220,7 +220,9 @@ export class Euiccs {
       ...options,
       write: (contacts) =>
         this.#store.commit(
-          [...contacts].flatMap(([eid, contact]) => this.#contactChange(eid, contact)),
+          [...contacts].flatMap(([eid, { contact, stored }]) =>
+            this.#contactChange(eid, contact, stored),
+          ),
         ),
     });
   }
@@ -408,10 +410,21 @@ export class Euiccs {
     });
   }
 
-  /** A poll over what leads nowhere leaves no connection behind: the one of before is not where the device is. */
-  #contactChange(eid: Eid, contact: LastContact): readonly Change[] {
-    const gone = contact.lastConnection === undefined ? this.forget(eid, 'lastConnection') : [];
-    return [...this.change(eid, contact), ...gone];
+  /**
+   * A poll over what leads nowhere leaves no connection behind: the one of before is not where the device is. What is
+   * `stored` already is not written again: as a rule a device polls over one connection for long.
+   */
+  #contactChange(eid: Eid, contact: LastContact, stored?: LastContact): readonly Change[] {
+    const { lastContact, lastPeer, lastConnection, polls } = contact;
+    const isKnown = stored !== undefined && stored.lastConnection === lastConnection;
+    const gone = lastConnection === undefined && !isKnown ? this.forget(eid, 'lastConnection') : [];
+    const patch = {
+      lastContact,
+      ...(polls !== undefined && { polls }),
+      ...(stored?.lastPeer !== lastPeer && { lastPeer }),
+      ...(lastConnection !== undefined && !isKnown && { lastConnection }),
+    };
+    return [...this.change(eid, patch), ...gone];
   }
 
   /**

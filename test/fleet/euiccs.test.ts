@@ -27,6 +27,31 @@ function fleet(store: Store = new MemoryStore(), defaults: Partial<EuiccDefaults
   return { store, clock, lines, euiccs: new Euiccs({ store, clock, log, defaults }) };
 }
 
+/** A store that tells what is put into it, and may take its time over it. */
+function slowStore() {
+  const inner = new MemoryStore();
+  const written: string[] = [];
+  let wait = Promise.resolve();
+  let lets = () => {};
+  const store: Store = {
+    get: (table, key) => inner.get(table, key),
+    list: (table, options) => inner.list(table, options),
+    scrub: () => inner.scrub(),
+    close: () => inner.close(),
+    async commit(changes) {
+      for (const { type, key } of changes) if (type === 'put') written.push(key);
+      await inner.commit(changes);
+      await wait;
+    },
+  };
+  const holds = () => {
+    wait = new Promise((resolve) => {
+      lets = resolve;
+    });
+  };
+  return { store, written, holds, lets: () => lets() };
+}
+
 const patch: EuiccPatch = {
   associationToken: 3,
   counterValue: 40,
@@ -198,6 +223,33 @@ describe('the record of an eUICC', () => {
     assert.deepEqual([await shown(), await onDisk()], ['c1', 'c1']);
     await euiccs.contact(eid, { ...overHttps, stateChangeCause: 6 });
     assert.deepEqual([await shown(), await onDisk()], [undefined, undefined]);
+  });
+
+  it('writes of a poll only what is new, and all of it where it cannot know that', async () => {
+    const { store, written, holds, lets } = slowStore();
+    const { euiccs, clock } = fleet(store);
+    const overDtls = { peer: 'PSK meter-1', connection: 'c1' };
+    await euiccs.contact(eid, overDtls);
+    const polled = async (contact: typeof overDtls) => {
+      written.length = 0;
+      euiccs.heard(eid, contact, true);
+      await clock.turn(10_000);
+      return written.map((name) => name.replace(`${eid}/`, ''));
+    };
+    assert.deepEqual(await polled(overDtls), ['lastContact', 'polls']);
+    assert.deepEqual(await polled({ ...overDtls, connection: 'c2' }), [
+      'lastContact',
+      'polls',
+      'lastConnection',
+    ]);
+    const all = ['lastContact', 'polls', 'lastPeer', 'lastConnection'];
+    holds();
+    assert.deepEqual((await polled({ ...overDtls, connection: 'c3' })).length, 3);
+    assert.deepEqual(await polled({ ...overDtls, connection: 'c2' }), all);
+    lets();
+    await polled({ ...overDtls, connection: 'c2' });
+    assert.deepEqual(await polled({ ...overDtls, connection: 'c2' }), ['lastContact', 'polls']);
+    assert.equal((await fleet(store).euiccs.get(eid))?.lastConnection, 'c2');
   });
 
   it('shows polls at once, and writes those that tell nothing else within seconds, or when it is closed', async () => {
