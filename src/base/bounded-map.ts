@@ -45,24 +45,24 @@ export class BoundedMap<K, V> {
 
   /** The value, which counts as used now; undefined where there is none or it has expired. */
   get(key: K): V | undefined {
-    this.sweep();
+    const now = this.#sweep();
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#use(entry);
+    this.#use(entry, now);
     return entry.value;
   }
 
   set(key: K, value: V): void {
-    this.sweep();
+    const now = this.#sweep();
     const known = this.#entries.get(key);
     if (known !== undefined) {
       known.value = value;
-      this.#use(known);
+      this.#use(known, now);
       return;
     }
     const entry = new Entry(key, value);
     this.#entries.set(key, entry);
-    this.#use(entry);
+    this.#use(entry, now);
     const { oldest } = this.#order;
     if (this.#entries.size > this.#options.ceiling && oldest !== undefined) {
       this.#leave(oldest, 'ceiling');
@@ -82,16 +82,21 @@ export class BoundedMap<K, V> {
 
   /** Drops what has expired. */
   sweep(): void {
+    this.#sweep();
+  }
+
+  /** The same; gives the time. */
+  #sweep(): number {
     const now = this.#options.clock.now();
     for (;;) {
       const { oldest } = this.#order;
-      if (oldest === undefined || oldest.expires > now) return;
+      if (oldest === undefined || oldest.expires > now) return now;
       this.#leave(oldest, 'lifetime');
     }
   }
 
-  #use(entry: Entry<K, V>): void {
-    entry.expires = this.#options.clock.now() + this.#options.lifetime;
+  #use(entry: Entry<K, V>, now: number): void {
+    entry.expires = now + this.#options.lifetime;
     this.#order.use(entry);
   }
 

@@ -118,9 +118,13 @@ export function uintOf(options: readonly Option[], number: number): number | und
 
 /** An option in the uint format: as few octets as the value needs, none for 0. */
 export function uintOption(number: number, value: number): Option {
-  const octets: number[] = [];
-  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
-  return { number, value: Uint8Array.from(octets) };
+  let length = 0;
+  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) length++;
+  const octets = new Uint8Array(length);
+  for (let at = length - 1, rest = value; at >= 0; at--, rest = Math.floor(rest / 256)) {
+    octets[at] = rest % 256;
+  }
+  return { number, value: octets };
 }
 
 /** The same options in memory of their own: those of a message are views of its datagram. */
