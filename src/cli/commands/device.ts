@@ -13,6 +13,7 @@ import {
 import { type Context, checkTyped, readAll, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import { type Output, prose } from '../output.ts';
+import { shellWord } from '../shell-word.ts';
 import { addDeviceImport } from './device-import.ts';
 
 interface AddOptions {
@@ -140,7 +141,7 @@ function addLooking(device: Command, context: Context): void {
         ]),
         'no devices yet: eim device add --eid …',
       );
-      if (after !== undefined) output.note(`more: eim device list --after ${after}`);
+      if (after !== undefined) output.note(`more: eim device list --after ${shellWord(after)}`);
     });
 
   device

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { ConnectionView } from '../../rest/api/connections.ts';
 import { type Context, remote } from '../context.ts';
+import { shellWord } from '../shell-word.ts';
 
 interface ListOptions {
   readonly limit: string;
@@ -41,7 +42,7 @@ export function addDtls(program: Command, context: Context): void {
       output.note(
         `${awake} awake, ${asleep} asleep, ${handshakes} handshakes under way, ${sessions} sessions to resume`,
       );
-      if (next !== undefined) output.note(`more: eim dtls list --after ${next}`);
+      if (next !== undefined) output.note(`more: eim dtls list --after ${shellWord(next)}`);
     });
 
   dtls

@@ -8,6 +8,7 @@ import { fileOrHex } from '../eim-configuration.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import { type Cell, type Output, prose } from '../output.ts';
 import { showProfiles } from '../profile-table.ts';
+import { shellWord } from '../shell-word.ts';
 import { addHandover } from './euicc-handover.ts';
 import { addQuirks } from './euicc-quirks.ts';
 
@@ -42,7 +43,8 @@ export function addEuicc(program: Command, context: Context): void {
         ]),
         'no eUICCs yet: the first order or poll adds one',
       );
-      if (list.next !== undefined) output.note(`more: eim euicc list --after ${list.next}`);
+      if (list.next !== undefined)
+        output.note(`more: eim euicc list --after ${shellWord(list.next)}`);
     });
 
   euicc

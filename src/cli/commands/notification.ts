@@ -4,6 +4,7 @@ import type { NotificationView } from '../../rest/api/notifications.ts';
 import { type Context, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
 import { prose } from '../output.ts';
+import { shellWord } from '../shell-word.ts';
 
 interface ListOptions {
   readonly limit: string;
@@ -43,7 +44,7 @@ export function addNotification(program: Command, context: Context): void {
         ]),
         'no notifications',
       );
-      if (next !== undefined) output.note(`more: eim notification list --after ${next}`);
+      if (next !== undefined) output.note(`more: eim notification list --after ${shellWord(next)}`);
     });
 
   notification

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type Context, remote } from '../context.ts';
 import { exampleEid, iccidOption, placing } from '../order-placing.ts';
 import { showOrder, showOrders } from '../order-table.ts';
+import { shellWord } from '../shell-word.ts';
 import { addDownload } from './order-download.ts';
 import { addOrderImport } from './order-import.ts';
 import { addOperations } from './order-operations.ts';
@@ -110,7 +111,8 @@ function addFollowing(order: Command, context: Context): void {
       const list = await client.orders({ eid, state, limit, after });
       if (output.json) return output.document(list);
       showOrders(output, list.orders);
-      if (list.next !== undefined) output.note(`more: eim order list --after ${list.next}`);
+      if (list.next !== undefined)
+        output.note(`more: eim order list --after ${shellWord(list.next)}`);
     });
 
   addOrderWatch(order, context);

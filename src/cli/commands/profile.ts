@@ -5,6 +5,7 @@ import { type Context, checkTyped, remote } from '../context.ts';
 import { exampleEid } from '../order-placing.ts';
 import { prose } from '../output.ts';
 import { nameOf, stateOf } from '../profile-table.ts';
+import { shellWord } from '../shell-word.ts';
 
 interface ListOptions {
   readonly eid?: string;
@@ -62,6 +63,6 @@ Examples:
         ]),
         'no such profiles are known; ask a eUICC: eim order profiles --eid … --wait',
       );
-      if (after !== undefined) output.note(`more: eim profile list --after ${after}`);
+      if (after !== undefined) output.note(`more: eim profile list --after ${shellWord(after)}`);
     });
 }
