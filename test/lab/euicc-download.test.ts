@@ -298,6 +298,77 @@ describe('PrepareDownload', () => {
     assert.deepEqual(hashCc?.raw, tlv(0x04, new Uint8Array(32).fill(7)));
   });
 
+  describe('asked again by the SM-DP+ that bound a package to its key', () => {
+    function keyFrom(euicc: Euicc, bppEuiccOtpk?: Uint8Array): Uint8Array {
+      const server = smdp(bppEuiccOtpk === undefined ? {} : { smdpSigned2: { bppEuiccOtpk } }, 9);
+      const authenticated = server.authenticate(euicc);
+      assert.ok(authenticated.type === 'authenticateResponseOk');
+      const prepared = server.prepare(euicc, authenticated.value.euiccSignature1);
+      assert.ok(prepared.type === 'downloadResponseOk');
+      return prepared.value.euiccSigned2.value.euiccOtpk;
+    }
+    const cancel = (euicc: Euicc, reason: number) =>
+      euicc.transmit(
+        tlv(0xbf41, tlv(0x80, smdp({}, 9).transactionId), Uint8Array.of(0x81, 1, reason)),
+      );
+
+    it('answers with that key, over a reset too, and with the private half still there', () => {
+      const euicc = makeEuicc();
+      const first = keyFrom(euicc);
+      euicc.reset();
+      euicc.restore(euicc.snapshot());
+      assert.deepEqual(keyFrom(euicc, first), first);
+      smdp({ smdpSigned2: { bppEuiccOtpk: first } }).download(euicc);
+      assert.equal(euicc.snapshot().profiles.length, 1, 'what was bound to it can be opened');
+    });
+
+    it('answers with a fresh one where it is asked for none, for another, or for one that served', () => {
+      const euicc = makeEuicc();
+      const first = keyFrom(euicc);
+      const second = keyFrom(euicc);
+      assert.notDeepEqual(second, first);
+      assert.notDeepEqual(keyFrom(euicc, first), first, 'it keeps the last alone');
+      smdp().download(euicc);
+      assert.equal(euicc.snapshot().unusedKey, undefined);
+    });
+
+    it('has it yet where it was put off (1, 2), and no more where it was given up for good', () => {
+      for (const [reason, kept] of [
+        [0, false],
+        [1, true],
+        [2, true],
+        [4, false],
+      ] as const) {
+        const euicc = makeEuicc();
+        const first = keyFrom(euicc);
+        cancel(euicc, reason);
+        assert.equal(toHex(keyFrom(euicc, first)) === toHex(first), kept, `reason ${reason}`);
+      }
+    });
+
+    it('has it yet where the installation was interrupted, and no more where the package was bad', () => {
+      for (const [kept, load] of [
+        [
+          true,
+          (euicc: Euicc) => {
+            euicc.faults.powerCutAtSegment = 1;
+            smdp().download(euicc);
+          },
+        ],
+        [
+          false,
+          (euicc: Euicc) => {
+            smdp({ bound: { transactionId: hex('1122') } }).download(euicc);
+          },
+        ],
+      ] as const) {
+        const euicc = makeEuicc();
+        load(euicc);
+        assert.equal(euicc.snapshot().unusedKey !== undefined, kept);
+      }
+    });
+  });
+
   function refusal(wrong: Wrong, euicc = makeEuicc()): number {
     const right = smdp();
     const authenticated = right.authenticate(euicc);

@@ -133,7 +133,7 @@ export class Euicc {
     this.#chip.state.refreshPending = false;
   }
 
-  /** All that outlives a reset, as plain data; keys and certificates are not in it. */
+  /** All that outlives a reset, as plain data: its certificates and their keys are not in it. */
   snapshot(): EuiccState {
     return structuredClone(this.#chip.state);
   }

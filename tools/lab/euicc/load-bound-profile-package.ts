@@ -261,6 +261,7 @@ export class Loading {
   #finish(finalResult: FinalResult): Uint8Array {
     const { transactionId, serverAddress, smdpOid } = this.#session;
     const iccid = this.#metadata?.iccid;
+    if (!isInterruption(finalResult)) delete this.#chip.state.unusedKey;
     const result = addInstallationResult(this.#chip, {
       transactionId,
       serverAddress,
@@ -277,6 +278,11 @@ export class Loading {
     }
     return result;
   }
+}
+
+/** Nothing was wrong with the package: the key that it is bound to may serve once more. */
+function isInterruption({ type, value }: FinalResult): boolean {
+  return type === 'errorResult' && value.errorReason === ErrorReason.installFailedDueToInterruption;
 }
 
 /** What a command's plaintext says; nonsense in it is incorrectInputValues, not a fault of the protection around it. */

@@ -1,6 +1,7 @@
 /** ES10b.PrepareDownload and ES10b.CancelSession (SGP.22 5.7.5, 5.7.14). */
 import { concat, equal } from '../../../src/base/bytes.ts';
 import {
+  CancelSessionReason,
   CancelSessionRequest,
   CancelSessionResponse,
   CancelSessionResponseError,
@@ -19,6 +20,10 @@ import { makeOneTimeKey } from '../bsp/session-keys.ts';
 import { type Chip, signatureTlv } from './chip.ts';
 import { readServerCertificate, type Server, supportsCurve } from './server-certificate.ts';
 import type { Authenticated } from './session.ts';
+import { keepKey, keptKey } from './unused-key.ts';
+
+/** After these the profile may still be had, and the package that was bound to the key. */
+const comesAgain: readonly number[] = [CancelSessionReason.postponed, CancelSessionReason.timeout];
 
 /** Agrees to the download and hands out the one-time key. A refusal ends the session. */
 export function prepareDownload(chip: Chip, command: Uint8Array): Uint8Array {
@@ -34,7 +39,12 @@ export function prepareDownload(chip: Chip, command: Uint8Array): Uint8Array {
       value: { transactionId, downloadErrorCode },
     });
   }
-  const otKey = makeOneTimeKey(chip.options.random, pointOf(server.publicKey).curve);
+  const { curve } = pointOf(server.publicKey);
+  const { bppEuiccOtpk } = request.smdpSigned2.value;
+  const otKey =
+    keptKey(chip, { smdpOid: session.smdpOid, bppEuiccOtpk, curve }) ??
+    makeOneTimeKey(chip.options.random, curve);
+  keepKey(chip, session.smdpOid, otKey);
   const euiccSigned2 = signedOf(EuiccSigned2, {
     transactionId: session.transactionId,
     euiccOtpk: otKey.publicKey,
@@ -96,6 +106,7 @@ export function cancelSession(chip: Chip, command: Uint8Array): Uint8Array {
     return error(CancelSessionResponseError.invalidTransactionId);
   }
   chip.endSession();
+  if (!comesAgain.includes(request.reason)) delete chip.state.unusedKey;
   const euiccCancelSessionSigned = signedOf(EuiccCancelSessionSigned, {
     transactionId: session.transactionId,
     smdpOid: session.smdpOid,

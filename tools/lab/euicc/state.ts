@@ -84,6 +84,8 @@ const euiccState = z.strictObject({
   fallback: switchRecord.exactOptional(),
   /** The emergency profile is enabled. */
   emergency: switchRecord.exactOptional(),
+  /** otSK.EUICC.ECKA of a download whose package was not installed, and the SM-DP+ that has its public half. */
+  unusedKey: z.strictObject({ smdpOid: z.string(), privateKey: hexBytes }).exactOptional(),
   /** An enable or disable that takes effect for the device at the next reset (REFRESH). */
   refreshPending: z.boolean(),
 });

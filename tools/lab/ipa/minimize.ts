@@ -12,13 +12,28 @@ const plainSuccess = hex('3007 A005 3003 8001 00');
 
 /** `esipa`, told as little as it needs. */
 export function minimizing(esipa: Esipa, eid: Uint8Array): Esipa {
+  /** smdpSigned2 of the download under way. */
+  let smdpSigned2: Uint8Array | undefined;
   return {
-    exchange: (functionName, request) => esipa.exchange(functionName, minimized(request, eid)),
+    async exchange(functionName, request) {
+      const answer = await esipa.exchange(functionName, minimized(request, eid, smdpSigned2));
+      if (functionName !== 'AuthenticateClient') return answer;
+      const arm = readOnly(readOnly(answer).value);
+      smdpSigned2 = arm.tag === 0xa0 ? findChild(arm.raw, 0x30)?.raw : undefined;
+      return answer;
+    },
   };
 }
 
-/** An ESipa message with compact forms in it, where it has such. */
-export function minimized(message: Uint8Array, eid: Uint8Array): Uint8Array {
+/**
+ * An ESipa message with compact forms in it, where it has such.
+ * @param smdpSigned2 what the SM-DP+ answered to AuthenticateClient
+ */
+export function minimized(
+  message: Uint8Array,
+  eid: Uint8Array,
+  smdpSigned2?: Uint8Array,
+): Uint8Array {
   const { tag, value } = readOnly(message);
   const parts = readAll(value);
   const changed = (wanted: number, change: (part: Tlv) => Uint8Array) =>
@@ -27,7 +42,7 @@ export function minimized(message: Uint8Array, eid: Uint8Array): Uint8Array {
     case 0xbf3b:
       return changed(0xbf38, ({ raw }) => compactAuthenticateServerResponse(raw));
     case 0xbf3a:
-      return changed(0xbf21, ({ raw }) => compactPrepareDownloadResponse(raw));
+      return changed(0xbf21, ({ raw }) => compactPrepareDownloadResponse(raw, smdpSigned2));
     case 0xbf41:
       return changed(0xa1, (part) => tlv(0xa1, readOnly(compactCancelSessionResponse(part)).value));
     case 0xbf3d:
@@ -52,13 +67,19 @@ export function compactAuthenticateServerResponse(response: Uint8Array): Uint8Ar
   return tlv(0xbf38, tlv(0xa2, compact, signature));
 }
 
-/** `BF21{A2…}` of `BF21{A0…}`. */
-export function compactPrepareDownloadResponse(response: Uint8Array): Uint8Array {
+/** `BF21{A2…}` of `BF21{A0…}`; without euiccOtpk where that is the bppEuiccOtpk of smdpSigned2. */
+export function compactPrepareDownloadResponse(
+  response: Uint8Array,
+  smdpSigned2?: Uint8Array,
+): Uint8Array {
   const arm = readOnly(readOnly(response).value);
   if (arm.tag !== 0xa0) return response;
   const [signed2, signature] = readAll(arm.value);
   if (signed2 === undefined || signature === undefined) return response;
-  const kept = readAll(signed2.value).filter((part) => part.tag !== 0x80);
+  const bound = smdpSigned2 === undefined ? undefined : findChild(smdpSigned2, 0x5f49)?.raw;
+  const kept = readAll(signed2.value).filter(
+    ({ tag, raw }) => tag !== 0x80 && !(bound !== undefined && equal(raw, bound)),
+  );
   return tlv(0xbf21, tlv(0xa2, tlv(0x30, ...kept.map(({ raw }) => raw)), signature.raw));
 }
 

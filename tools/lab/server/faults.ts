@@ -56,6 +56,7 @@ export const faultKinds = {
   'corrupt-bpp': 'one bit of the first segment of the package: corrupt-bpp:87, 88 or 86',
   'truncated-bpp': 'the last segment of the package is missing',
   'long-segments': 'segments of profile elements above 1020 octets',
+  'no-rebinding': 'a package that was bound once is bound to no other key: 8.2/3.7 (SM-DP+)',
   'wrong-iccid': "StoreMetadata with another ICCID than the profile's header",
 } as const;
 

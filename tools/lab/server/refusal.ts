@@ -24,6 +24,7 @@ const StatusCodes = {
   matchingIdRefused: ['8.2.6', '3.8', 'no order for this matchingId'],
   eidMismatch: ['8.1.1', '3.8', 'the order is for another EID'],
   notReleased: ['8.2', '1.2', 'the profile is not released for download'],
+  boundAlready: ['8.2', '3.7', 'the package is bound to another key already'],
   orderExpired: ['8.8.5', '4.10', 'the download order has expired'],
   attemptsUsedUp: ['8.8.5', '6.4', 'no download attempts are left'],
   notEligible: ['8.2.5', '4.3', 'the eUICC does not support this profile'],

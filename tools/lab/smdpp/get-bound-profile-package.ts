@@ -129,6 +129,9 @@ function bindingFor(
 ): Binding {
   const earlier = order.binding;
   if (earlier?.eid === eid && equal(earlier.euiccOtpk, euiccOtpk)) return earlier;
+  if (earlier !== undefined && smdp.faults.take(at, 'no-rebinding')) {
+    throw new Refusal('boundAlready');
+  }
   return {
     eid,
     euiccOtpk: euiccOtpk.slice(),
