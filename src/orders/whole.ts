@@ -151,16 +151,21 @@ function installedBefore({ stages, request }: WholeOrder, at: number): string | 
   return undefined;
 }
 
-/** ICCID, as in EF.ICCID, of the profile that the stages before this one enabled last. */
+/**
+ * ICCID, as in EF.ICCID, of the profile that the stages before this one enabled last; undefined where they enabled none,
+ * or disabled or deleted it since.
+ */
 function enabledBefore(order: WholeOrder, at: number): string | undefined {
-  for (let i = at - 1; i >= 0; i--) {
-    const asked = order.request.whole[i];
-    if (asked === undefined) continue;
-    if ('enableInstalled' in asked) return installedBefore(order, i);
-    const enabled = 'psmo' in asked ? asked.psmo.findLast((one) => 'enable' in one) : undefined;
-    if (enabled !== undefined && 'enable' in enabled) return enabled.enable.iccid;
+  let enabled: string | undefined;
+  for (const [i, asked] of order.request.whole.slice(0, at).entries()) {
+    if ('enableInstalled' in asked) enabled = installedBefore(order, i);
+    for (const one of 'psmo' in asked ? asked.psmo : []) {
+      if ('enable' in one) enabled = one.enable.iccid;
+      const gone = 'disable' in one ? one.disable : 'delete' in one ? one.delete : undefined;
+      if (gone?.iccid === enabled) enabled = undefined;
+    }
   }
-  return undefined;
+  return enabled;
 }
 
 /**

@@ -25,7 +25,7 @@ const iccid = '989444999999990920F3';
 const requests: readonly StageRequest[] = [
   { download: { activationCode: '1$smdp.example.com$MID' } },
   { enableInstalled: { rollback: true } },
-  { psmo: [{ getRAT: {} }, { disable: { iccid } }] },
+  { psmo: [{ getRAT: {} }, { disable: { iccid: '988812010000400310F1' } }] },
   { confirm: { polls: 3, within: 60_000 } },
 ];
 

@@ -128,6 +128,22 @@ describe('a whole order', () => {
     assert.match(reason, /came back, but .* is disabled.*rollback.*order its enable again/);
   });
 
+  it('confirms no profile that it has disabled or deleted since: the device is to come back', async () => {
+    for (const undo of [{ disable: { iccid } }, { delete: { iccid } }] as const) {
+      const rig = await Rig.with();
+      const enabled = { psmo: [{ enable: { iccid } }] };
+      const order = await place(rig, enabled, { psmo: [undo] }, confirm);
+      await executed(rig, ok);
+      const name = 'disable' in undo ? 'disableResult' : 'deleteResult';
+      await executed(rig, { type: name, value: 0 });
+      const { value } = await executed(rig, listed(1, other));
+      const [asked] = value;
+      assert.ok(asked?.type === 'listProfileInfo' && asked.value.searchCriteria === undefined);
+      assert.equal(await stages(rig, order), 'ok ok ok');
+      assert.match((await rig.end(order)).reason, /the device came back$/);
+    }
+  });
+
   it('is unconfirmed where the device stays away', async () => {
     const rig = await Rig.with();
     const order = await place(rig, { psmo: [{ enable: { iccid } }] }, confirm);
