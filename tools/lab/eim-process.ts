@@ -37,20 +37,26 @@ export interface EimProcessOptions {
   readonly folder: string;
   /** Settings by key, as `--set` takes them. */
   readonly settings: Readonly<Record<string, string | number | readonly string[]>>;
+  /** Told of each line of its log. */
+  readonly heard?: (line: string) => void;
 }
 
 /** Milliseconds that a start or a command may take. */
 const patience = 20_000;
 
 /** Starts the eIM; resolves when it is ready. */
-export async function startEim({ folder, settings }: EimProcessOptions): Promise<EimProcess> {
+export async function startEim({
+  folder,
+  settings,
+  heard,
+}: EimProcessOptions): Promise<EimProcess> {
   const flags = Object.entries(settings).flatMap(([key, value]) => [
     '--set',
     `${key}=${text(value)}`,
   ]);
   const args = [cli, 'serve', '--config', join(folder, 'eim.yaml'), ...flags];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] });
-  const { coaps, https, rest } = await ready(child);
+  const { coaps, https, rest } = await ready(child, heard);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const end = (signal: NodeJS.Signals) => (): Promise<void> => {
     child.kill(signal);
@@ -73,7 +79,7 @@ function text(value: string | number | readonly string[]): string {
 }
 
 /** Reads its log until it says that it is ready. */
-function ready(child: ChildProcess): Promise<Listeners> {
+function ready(child: ChildProcess, heard: (line: string) => void = () => {}): Promise<Listeners> {
   const { stderr } = child;
   if (stderr === null) throw new Error('stderr is not a pipe');
   return new Promise((resolve, reject) => {
@@ -90,6 +96,7 @@ function ready(child: ChildProcess): Promise<Listeners> {
     });
     // Read on after it is ready, so that its log never fills the pipe.
     createInterface({ input: stderr }).on('line', (line) => {
+      heard(line);
       if (said.push(line) > 100) said.shift();
       const found = readyLine(line);
       if (found === undefined) return;
