@@ -124,13 +124,14 @@ const macLength = 8;
 
 /**
  * The StoreMetadata within a bound profile package (SGP.22 2.5.4): its segments carry a MAC and are not encrypted. Throws
- * DerError where there is none.
+ * DerError where there is none, or more than one: which of them a eUICC takes, nobody says.
  * @param boundProfilePackage `BF36…`
  */
 export function boundMetadata(boundProfilePackage: Uint8Array): Uint8Array {
   const parts = readAll(readOnly(boundProfilePackage, 'boundProfilePackage').value);
-  const segments = parts.find(({ tag }) => tag === 0xa1);
+  const [segments, ...more] = parts.filter(({ tag }) => tag === 0xa1);
   if (segments === undefined) throw new DerError('boundProfilePackage', 'has no StoreMetadata');
+  if (more.length > 0) throw new DerError('boundProfilePackage', 'has more than one StoreMetadata');
   return concat(
     ...readAll(segments.value, 'sequenceOf88').map(({ tag, value }) => {
       if (tag === 0x88 && value.length > macLength) return value.subarray(0, -macLength);

@@ -31,6 +31,12 @@ function packageWith(stored: Uint8Array, length = 1008): Uint8Array {
   return tlv(0xbf36, tlv(0xbf23, hex('820101')), configure, tlv(0xa1, ...segments), profile);
 }
 
+/** A package with two sequences of StoreMetadata. */
+function twice(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const segment = (stored: Uint8Array) => tlv(0xa1, tlv(0x88, stored, new Uint8Array(8)));
+  return tlv(0xbf36, tlv(0xbf23, hex('820101')), segment(one), segment(other));
+}
+
 /** A download of an IPA with these features, as far as InitiateAuthentication. */
 async function begun(features = verifying, offer = announced()): Promise<Download> {
   const download = await Download.begin();
@@ -87,6 +93,21 @@ describe('metadata that the eIM verifies', () => {
       'rules that were not announced',
       packageWith(announced({ profilePolicyRules: ['ppr1'] })),
       /not what was announced/,
+    ],
+    [
+      'a second StoreMetadata behind the announced one',
+      twice(announced(), announced({ profilePolicyRules: ['ppr1'] })),
+      /cannot be read.*more than one/,
+    ],
+    [
+      'a member that was not announced, of whatever kind',
+      packageWith(tlv(0xbf25, announced().subarray(3), hex('BF7F020500'))),
+      /not what was announced/,
+    ],
+    [
+      'a member twice, of which an eUICC may take either',
+      packageWith(tlv(0xbf25, announced().subarray(3), hex('9204'), hex('4F746872'))),
+      /not what was announced|cannot be read/,
     ],
     ['no StoreMetadata', boundProfilePackage, /cannot be read/],
     [
