@@ -108,7 +108,7 @@ describe('commands in the pages', () => {
     const wrong: string[] = [];
     const helps = new Map<string, string>();
     for (const { args } of invocations.filter(({ program }) => program === 'lab')) {
-      const part = args[0] === 'smdpp' || args[0] === 'device' ? args[0] : '';
+      const part = ['smdpp', 'smds', 'link', 'device'].find((name) => name === args[0]) ?? '';
       const help = helps.get(part) ?? (await labHelp(part));
       helps.set(part, help);
       for (const [i, word] of args.entries()) {
