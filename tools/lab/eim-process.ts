@@ -26,6 +26,8 @@ export interface EimProcess {
   ask(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown>;
   /** Runs `eim …` against it with --json; throws LabError with what it said where it fails. */
   command(...args: readonly string[]): Promise<unknown>;
+  /** Its exit code; null where a signal ended it. */
+  readonly ended: Promise<number | null>;
   /** Stops it as an operator would. */
   stop(): Promise<void>;
   /** Ends it at once (SIGKILL), as a power cut would. */
@@ -57,10 +59,10 @@ export async function startEim({
   const args = [cli, 'serve', '--config', join(folder, 'eim.yaml'), ...flags];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] });
   const { coaps, https, rest } = await ready(child, heard);
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const end = (signal: NodeJS.Signals) => (): Promise<void> => {
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const end = (signal: NodeJS.Signals) => async (): Promise<void> => {
     child.kill(signal);
-    return ended;
+    await ended;
   };
   return {
     pid: child.pid ?? 0,
@@ -69,6 +71,7 @@ export async function startEim({
     rest,
     ask: (method, path, body) => askRest(`${rest}${path}`, method, body),
     command: (...words) => runCli(rest, words),
+    ended,
     stop: end('SIGTERM'),
     kill: end('SIGKILL'),
   };
