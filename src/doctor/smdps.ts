@@ -5,6 +5,9 @@ import type { Https } from '../es9/https.ts';
 import { parseSmdpAddress, SmdpAddressError } from '../messages/smdp-address.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
 
+/** Milliseconds that two clocks may differ by: Date is to the second, and an answer takes its time. */
+const mostApart = 60_000;
+
 /** Asks one host for its root: whatever it answers, it is there and is believed. */
 export async function reaches(
   https: Pick<Https, 'get'>,
@@ -14,13 +17,14 @@ export async function reaches(
   const check = `SM-DP+ ${name}`;
   const began = clock.now();
   try {
-    const { status } = await https.get(parseSmdpAddress(name), { path: '/', headers: {} });
+    const { status, date } = await https.get(parseSmdpAddress(name), { path: '/', headers: {} });
     const took = clock.now() - began;
     const found = `answers (status ${status}) in ${took} ms`;
     return [
       took < 5000
         ? ok(check, found)
         : warning(check, found, 'look at the way there: devices wait for it'),
+      ...(date === undefined ? [] : [clockOf(name, began + took / 2 - date)]),
     ];
   } catch (cause) {
     if (cause instanceof SmdpAddressError) {
@@ -29,6 +33,14 @@ export async function reaches(
     if (!(cause instanceof Es9TransportError)) throw cause;
     return [error(check, cause.message, advice[cause.kind])];
   }
+}
+
+/** @param ahead milliseconds that our clock is before theirs */
+function clockOf(name: string, ahead: number): Finding {
+  const check = `clock against ${name}`;
+  if (Math.abs(ahead) <= mostApart) return ok(check, 'agrees within a minute');
+  const found = `ours is ${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead' : 'behind'}`;
+  return warning(check, found, 'set the clock by NTP, or ask whoever runs the SM-DP+ to');
 }
 
 const advice: Readonly<Record<Es9TransportError['kind'], string>> = {

@@ -66,6 +66,8 @@ export interface HttpsAnswer {
   readonly location?: string;
   /** Content-Type as it came; absent where there was none. */
   readonly contentType?: string;
+  /** What time it is there, in milliseconds since 1970: Date, to the second. */
+  readonly date?: number;
   /** How long the server asks to be left alone, in milliseconds. */
   readonly retryAfter?: number;
   readonly body: Uint8Array;
@@ -290,17 +292,20 @@ interface Head {
     readonly location?: string | undefined;
     readonly 'content-type'?: string | undefined;
     readonly 'retry-after'?: string | undefined;
+    readonly date?: string | undefined;
   };
 }
 
 function factsOf({ statusCode, headers }: Head, now: number): Omit<HttpsAnswer, 'body'> {
-  const { location, 'content-type': contentType, 'retry-after': asked } = headers;
+  const { location, 'content-type': contentType, 'retry-after': asked, date = '' } = headers;
+  const there = Date.parse(date);
   const retryAfter = asked === undefined ? undefined : parseRetryAfter(asked, now);
   return {
     status: statusCode ?? 0,
     ...(location !== undefined && { location }),
     ...(contentType !== undefined && { contentType }),
     ...(retryAfter !== undefined && { retryAfter }),
+    ...(Number.isFinite(there) && { date: there }),
   };
 }
 
