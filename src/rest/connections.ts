@@ -1,9 +1,31 @@
 /** /v1/dtls: the DTLS connections in memory. */
 import { ConnectionList, ConnectionQuery, ConnectionView } from './api/connections.ts';
-import type { Desk } from './desk.ts';
+import type { Desk, PeerConnection } from './desk.ts';
 import { usualPage } from './paging.ts';
 import { gone, json, notFound, ok, type Route, route } from './route.ts';
 import { connectionView } from './views.ts';
+
+/**
+ * The first connections by id, of those that are wanted: connections come and go between two pages, and a cursor still
+ * stands where the one that it names has ended.
+ */
+function first(
+  most: number,
+  among: Iterable<PeerConnection>,
+  isWanted: (connection: PeerConnection) => boolean,
+): readonly PeerConnection[] {
+  let found: PeerConnection[] = [];
+  const cut = () => {
+    found = found.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, most);
+  };
+  for (const connection of among) {
+    if (!isWanted(connection)) continue;
+    found.push(connection);
+    if (found.length >= 8 * most) cut();
+  }
+  cut();
+  return found;
+}
 
 export function connectionRoutes({ dtls }: Desk): readonly Route[] {
   return [
@@ -13,19 +35,14 @@ export function connectionRoutes({ dtls }: Desk): readonly Route[] {
       gives: { 200: json(ConnectionList) },
       answer: ({ query: { identity, after, limit = usualPage } }) => {
         const { handshakes, awake, asleep, sessions } = dtls.holds;
-        const connections: ConnectionView[] = [];
-        let isAfter = after === undefined;
-        for (const connection of dtls.connections()) {
-          if (connections.length > limit) break;
-          const view = isAfter ? connectionView(connection) : undefined;
-          if (connection.id === after) isAfter = true;
-          if (view === undefined || (identity !== undefined && view.identity !== identity))
-            continue;
-          connections.push(view);
-        }
-        const more = connections.length > limit ? connections.at(limit - 1) : undefined;
+        const found = first(limit + 1, dtls.connections(), ({ id, credential }) => {
+          if (after !== undefined && id <= after) return false;
+          if (identity === undefined) return true;
+          return credential.type !== 'anonymous' && credential.identity === identity;
+        });
+        const more = found.length > limit ? found.at(limit - 1) : undefined;
         return ok({
-          connections: connections.slice(0, limit),
+          connections: found.slice(0, limit).map(connectionView),
           ...(more === undefined ? {} : { next: more.id }),
           ...{ handshakes, awake, asleep, sessions },
         });

@@ -692,6 +692,23 @@ describe('/v1/euiccs', () => {
   });
 });
 
+describe('/v1/dtls while connections end', () => {
+  it('goes on after one that has ended since', async (test) => {
+    const own = await run();
+    test.after(() => own.close());
+    const ids = async (query: string) => {
+      const { body } = await get(`${own.url}/v1/dtls${query}`);
+      const list = at(body, 'connections') as readonly unknown[];
+      return [list.map((one) => at(one, 'id')), at(body, 'next')] as const;
+    };
+    const [[first], next] = await ids('?limit=1');
+    assert.equal(next, first);
+    own.desk.dtls.end(({ id }) => id === first);
+    const [rest, end] = await ids(`?after=${next}&limit=2`);
+    assert.deepEqual([rest.length, end], [2, undefined]);
+  });
+});
+
 describe('/v1/dtls', () => {
   const list = async (query = '') => (await get(`${eim.url}/v1/dtls${query}`)).body;
   const ids = (body: unknown) =>
