@@ -325,7 +325,6 @@ export class Client {
         );
       case 'badInput':
       case 'notFound':
-      case 'notBuilt':
       case 'tooLarge':
         return new CliError(ExitCode.badInput, complaint);
       case 'conflict':

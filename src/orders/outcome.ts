@@ -19,7 +19,7 @@ import {
 import type { Outcome } from './order.ts';
 
 /** The results that are one number, by their names in EuiccResultData. */
-const results = {
+export const numberedResults = {
   enableResult: EnableProfileResult,
   disableResult: DisableProfileResult,
   deleteResult: DeleteProfileResult,
@@ -35,11 +35,11 @@ const results = {
   processingTerminated: ProcessingTerminated,
 } as const;
 
-export type ResultName = keyof typeof results;
+export type ResultName = keyof typeof numberedResults;
 
 /** `psmoOutcome('enableResult', 3)` is `{ enableResult: 'disallowedByPolicy' }`. */
 export function psmoOutcome(name: ResultName, code: number): Outcome {
-  return { [name]: named(results[name], code) };
+  return { [name]: named(numberedResults[name], code) };
 }
 
 /** The eUICC refused the whole package, signed. */
@@ -53,23 +53,23 @@ export function eimPackageError(code: number): Outcome {
 }
 
 /** Why a procedure ended without a result of the eUICC. */
-export type ProcedureError =
-  | 'initiateAuthenticationError'
-  | 'authenticateResponseError'
-  | 'authenticateClientError'
-  | 'downloadResponseError'
-  | 'getBoundProfilePackageError'
-  | 'cancelSessionResponseError'
-  | 'handleNotificationError'
-  | 'euiccSignatureInvalid'
-  | 'undefinedError'
-  | 'badPsmo'
-  | 'badEco'
-  | 'badEdr'
-  | 'badOrder'
-  | 'abortedOrder'
-  | 'stuckOrder'
-  | 'noshowOrder';
+export const procedureErrors = [
+  'initiateAuthenticationError',
+  'authenticateResponseError',
+  'authenticateClientError',
+  'downloadResponseError',
+  'getBoundProfilePackageError',
+  'cancelSessionResponseError',
+  'undefinedError',
+  'badPsmo',
+  'badEco',
+  'badEdr',
+  'badOrder',
+  'abortedOrder',
+  'stuckOrder',
+  'noshowOrder',
+] as const;
+export type ProcedureError = (typeof procedureErrors)[number];
 
 export function procedureError(error: ProcedureError): Outcome {
   return { procedureError: error };

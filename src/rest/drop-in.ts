@@ -9,6 +9,7 @@ import { type DropInFacility, facilities, type OrderRequest } from '../orders/or
 import { check } from './api/errors.ts';
 import { efIccid, eidText } from './api/ids.ts';
 import { mostOperations } from './api/orders.ts';
+import { DropInOutcome } from './api/outcome.ts';
 import { activationCode, confirmationCode } from './api/steps.ts';
 import { hexText, oneOf } from './checks.ts';
 import { checkConfirmation } from './confirmation.ts';
@@ -57,26 +58,31 @@ const EdrOrder = z.strictObject({ edr: dataRequest });
 
 const Envelope = z.strictObject({
   eidValue: eidText,
-  order: z.record(z.string(), z.unknown()),
+  order: z
+    .record(z.string(), z.unknown())
+    .describe('one member, named as the facility: docs/rest.md has each form'),
 });
 
 const Absent = z.strictObject({ status: z.literal('absent') });
 
-const Lookup = z.union([
+/** GET /<facility>/lookup/:id. */
+export const Lookup = z.union([
   z.strictObject({
     status: z.enum(['new', 'work', 'done']),
-    /** Seconds since 1970. */
-    timestamp: z.string().regex(/^[0-9]+$/),
+    timestamp: z
+      .string()
+      .regex(/^[0-9]+$/)
+      .describe('of the last change of status: seconds since 1970, as text'),
     resource: z.strictObject({ eidValue: z.string(), order: z.record(z.string(), z.unknown()) }),
-    outcome: z.array(z.record(z.string(), z.unknown())),
-    debuginfo: z.string(),
+    outcome: z.array(DropInOutcome).describe('[] until done, then one entry for each operation'),
+    debuginfo: z.string().describe('always the same: the atom none as an Erlang external term'),
   }),
   Absent,
 ]);
-const Deletion = z.strictObject({ status: z.enum(['deleted', 'absent']) });
-const List = z.strictObject({ resourceIdList: z.array(z.uuid()) });
+export const Deletion = z.strictObject({ status: z.enum(['deleted', 'absent']) });
+export const ResourceList = z.strictObject({ resourceIdList: z.array(z.uuid()) });
 
-const InfoPage = z.strictObject({
+export const InfoPage = z.strictObject({
   hostname: z.string(),
   node: z.string(),
   vsn: z.string(),
@@ -142,7 +148,7 @@ function facilityRoutes(desk: Desk, facility: DropInFacility): readonly Route[] 
     }),
     route(`GET /${facility}/list`, {
       about: `The ids of the orders of facility ${facility}`,
-      gives: { 200: json(List) },
+      gives: { 200: json(ResourceList) },
       answer: async () => {
         const orders = await desk.orders.list({ facility });
         return ok({ resourceIdList: orders.map(({ id }) => id) });

@@ -11,26 +11,33 @@ import { EventList, EventView } from './api/events.ts';
 import { InfoView } from './api/info.ts';
 import { NotificationList, NotificationRetryView, NotificationView } from './api/notifications.ts';
 import { OrderBatchView, OrderList, OrderResult, OrderView } from './api/orders.ts';
+import { DropInOutcome, OutcomeView } from './api/outcome.ts';
 import { FleetProfileView, ProfileList, ProfileView } from './api/profiles.ts';
 import { QuirkOverview, QuirksOfEuicc } from './api/quirks.ts';
+import { StepView } from './api/step-view.ts';
 import { NewTokenView, TokenList, TokenView } from './api/tokens.ts';
 import { inputSchema, plain } from './checks.ts';
+import { Deletion, InfoPage, Lookup, ResourceList } from './drop-in.ts';
 import type { Gives, Route } from './route.ts';
 
 /** Answers that have a name of their own in the document. */
 const named: Readonly<Record<string, z.ZodType>> = {
   ConnectionList,
   ConnectionView,
+  Deletion,
   DeviceBatchView,
   DeviceList,
   DeviceView,
+  DropInOutcome,
   ErrorBody,
   EuiccList,
   EuiccView,
   EventList,
   EventView,
   FleetProfileView,
+  InfoPage,
   InfoView,
+  Lookup,
   NewDeviceView,
   NewTokenView,
   NotificationList,
@@ -40,10 +47,13 @@ const named: Readonly<Record<string, z.ZodType>> = {
   OrderList,
   OrderResult,
   OrderView,
+  OutcomeView,
   ProfileList,
   ProfileView,
   QuirkOverview,
   QuirksOfEuicc,
+  ResourceList,
+  StepView,
   TokenList,
   TokenView,
 };
@@ -159,19 +169,38 @@ function pathParameters({ path }: Route): readonly Parameter[] {
     name,
     in: 'path',
     required: true,
+    description: pathParameter(path, name),
     schema: { type: 'string' },
   }));
+}
+
+/** What stands in a path; the names of ids say too little. */
+const ids: Readonly<Record<string, string>> = {
+  orders: 'id of an order, as the answer to its POST has it',
+  dtls: 'id of a connection, as GET /v1/dtls has it',
+  notifications: '<eid>-<seqNumber>-<address>, as GET /v1/notifications has it',
+  tokens: 'id of a token, as GET /v1/tokens has it',
+};
+
+function pathParameter(path: string, name: string): string {
+  if (name === 'eid') return 'EID: 32 digits';
+  if (name === 'identity') return 'name of a device';
+  const [, , resource = ''] = path.split('/');
+  return ids[resource] ?? 'UUID at the end of the Location that create answered';
 }
 
 function queryParameters({ query }: Route): readonly Parameter[] {
   if (query === undefined) return [];
   const { properties = {}, required = [] } = inputSchema(query);
-  return Object.entries(properties as Readonly<Record<string, Part>>).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    required: (required as readonly string[]).includes(name),
-    schema,
-  }));
+  return Object.entries(properties as Readonly<Record<string, Part>>).map(
+    ([name, { description, ...schema }]) => ({
+      name,
+      in: 'query',
+      required: (required as readonly string[]).includes(name),
+      ...(typeof description === 'string' ? { description } : {}),
+      schema,
+    }),
+  );
 }
 
 function headers({ headers: known }: Route): readonly Parameter[] {

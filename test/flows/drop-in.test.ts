@@ -9,6 +9,8 @@ import { describe, it } from 'node:test';
 import { hex, toHex } from '../../src/base/bytes.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { EimConfigurationData } from '../../src/messages/eco.ts';
+import { check } from '../../src/rest/api/errors.ts';
+import { Lookup } from '../../src/rest/drop-in.ts';
 import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { profile } from '../lab/card.ts';
 import { at, get, send } from '../rest/http.ts';
@@ -288,6 +290,7 @@ class Script {
     const members = ['debuginfo', 'outcome', 'resource', 'status', 'timestamp'];
     assert.deepEqual(Object.keys(body ?? {}).sort(), members);
     assert.equal(at(body, 'status'), due, JSON.stringify(body));
+    check(Lookup, body);
     assert.match(String(at(body, 'timestamp')), /^[0-9]{10}$/);
     assert.equal(typeof at(body, 'timestamp'), 'string');
     assert.deepEqual(at(body, 'resource'), { eidValue: eid, order });

@@ -11,7 +11,7 @@ import type { IpaEuiccDataErrorCode } from '../../src/messages/ipa-euicc-data.ts
 import type { Names } from '../../src/messages/primitives.ts';
 import * as psmo from '../../src/messages/psmo.ts';
 import { check } from '../../src/rest/api/errors.ts';
-import { OrderSubmission } from '../../src/rest/api/orders.ts';
+import { OrderSubmission, OrderView } from '../../src/rest/api/orders.ts';
 import { requestOf } from '../../src/rest/steps.ts';
 import { euiccView, orderView } from '../../src/rest/views.ts';
 import type { OperationName } from '../../tools/lab/euicc/chip.ts';
@@ -58,7 +58,10 @@ class Flow {
     const { id } = await orders.submit({ eid, ...requestOf(submission.steps) });
     await this.world.work();
     const order = await orders.get(id);
-    const { state, success, outcome, reason } = orderView(order ?? assert.fail('it is gone'));
+    const view = orderView(order ?? assert.fail('it is gone'));
+    // What openapi.json says of answers, to the last word.
+    check(OrderView, view);
+    const { state, success, outcome, reason } = view;
     assert.equal(state, 'done', reason);
     return { success, outcome, reason };
   }

@@ -159,6 +159,19 @@ describe('the OpenAPI document', () => {
     assert.deepEqual(at(disable, 'properties', 'disable', 'required'), ['iccid']);
   });
 
+  it('says of each parameter what it is, and of each order of a batch what it may hold', () => {
+    const operations = Object.entries(
+      at(document, 'paths') as Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+    ).flatMap(([path, methods]) => Object.values(methods).map((one) => [path, one] as const));
+    const silent = operations.flatMap(([path, operation]) =>
+      ((at(operation, 'parameters') ?? []) as readonly unknown[])
+        .filter((parameter) => typeof at(parameter, 'description') !== 'string')
+        .map((parameter) => `${path}: ${at(parameter, 'name')}`),
+    );
+    assert.deepEqual(silent, []);
+    assert.match(JSON.stringify(at(document, 'paths', '/v1/orders/batch')), /"idempotencyKey"/);
+  });
+
   it('is docs/openapi.json (made anew with UPDATE_OPENAPI=1)', () => {
     const text = `${JSON.stringify(document, null, 2)}\n`;
     if (process.env.UPDATE_OPENAPI === '1') writeFileSync(committed, text);

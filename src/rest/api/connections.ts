@@ -1,50 +1,46 @@
 /** DTLS connections, as /v1 answers them. */
 import { z } from 'zod';
-import { queryNumber } from './query.ts';
+import { cursor, pageLimit } from './query.ts';
 
-/** GET /v1/dtls: those after a connection's id, in the order that memory has them. */
+/** GET /v1/dtls: in the order of their ids, those after one. */
 export const ConnectionQuery = z.strictObject({
-  identity: z.string().max(256).exactOptional(),
-  after: z.string().max(64).exactOptional(),
-  limit: queryNumber(1, 1000).exactOptional(),
+  identity: z.string().max(256).exactOptional().describe('of this device alone'),
+  after: cursor(z.string().max(64)),
+  limit: pageLimit,
 });
 
 /** GET /v1/dtls/:id: a DTLS connection in memory. Octets in hex. */
 export const ConnectionView = z.strictObject({
   id: z.string(),
-  /** Asleep: not heard of for a while, and kept as octets until it is. */
-  state: z.enum(['awake', 'asleep']),
-  /** `192.0.2.1:40000`, where it was last heard from. */
-  address: z.string(),
+  state: z
+    .enum(['awake', 'asleep'])
+    .describe('Asleep: not heard of for a while, and kept as octets until it is'),
+  address: z.string().describe('`192.0.2.1:40000`, where it was last heard from'),
   credential: z.enum(['psk', 'certificate', 'rawPublicKey', 'anonymous']),
-  /** Who the device proved to be. */
-  identity: z.string().exactOptional(),
+  identity: z.string().exactOptional().describe('Who the device proved to be'),
   suite: z.string(),
-  /** The connection ID (RFC 9146) in what the device sends, and in what it gets. */
-  cid: z.string().exactOptional(),
+  cid: z
+    .string()
+    .exactOptional()
+    .describe('The connection ID (RFC 9146) in what the device sends, and in what it gets'),
   peerCid: z.string().exactOptional(),
-  /** When its handshake was done. */
-  began: z.iso.datetime(),
+  began: z.iso.datetime().describe('When its handshake was done'),
   lastContact: z.iso.datetime(),
-  /** How often its address changed. */
-  moves: z.number(),
+  moves: z.number().describe('How often its address changed'),
   datagramsIn: z.number(),
   datagramsOut: z.number(),
   octetsIn: z.number(),
   octetsOut: z.number(),
-  /** Records dropped, by reason. */
-  drops: z.record(z.string(), z.number()),
+  drops: z.record(z.string(), z.number()).describe('Records dropped, by reason'),
 });
 export type ConnectionView = z.infer<typeof ConnectionView>;
 
 export const ConnectionList = z.strictObject({
   connections: z.array(ConnectionView).readonly(),
-  /** As in OrderList. */
-  next: z.string().exactOptional(),
+  next: z.string().exactOptional().describe('As in OrderList'),
   handshakes: z.number(),
   awake: z.number(),
   asleep: z.number(),
-  /** Sessions in memory that may be resumed by ID. */
-  sessions: z.number(),
+  sessions: z.number().describe('Sessions in memory that may be resumed by ID'),
 });
 export type ConnectionList = z.infer<typeof ConnectionList>;

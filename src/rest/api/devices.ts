@@ -6,7 +6,7 @@ import { toHex } from '../../base/bytes.ts';
 import { hexText } from '../checks.ts';
 import { ErrorBody } from './errors.ts';
 import { eidText } from './ids.ts';
-import { queryFlag, queryNumber } from './query.ts';
+import { cursor, queryFlag, queryNumber } from './query.ts';
 
 /** The pin of a certificate: its SHA-256, in upper-case hex, of a PEM or as it is. */
 export const certificatePin: z.ZodType<string> = pin(
@@ -64,16 +64,35 @@ const deviceName = z.string().min(1).max(128);
  * becomes it; without any credential a PSK is made.
  */
 export const DeviceAddition = z.strictObject({
-  identity: deviceName.exactOptional(),
-  key: psk.exactOptional(),
-  certificates: z.array(certificatePin).max(8).exactOptional(),
-  publicKeys: z.array(publicKeyPin).max(8).exactOptional(),
-  /** Certificates below a configured anchor that name this device. */
-  chain: z.boolean().exactOptional(),
-  eids: z.array(eidText).max(64).exactOptional(),
-  note: z.string().max(256).exactOptional(),
-  /** Where it may be pushed to. */
-  address: deviceAddress.exactOptional(),
+  identity: deviceName
+    .exactOptional()
+    .describe('the PSK identity, or any name; absent: the first EID'),
+  key: psk
+    .exactOptional()
+    .describe(
+      'PSK: 16 to 64 octets, hex; absent: one is made where nothing else proves the device',
+    ),
+  certificates: z
+    .array(certificatePin)
+    .max(8)
+    .exactOptional()
+    .describe('pins: each a PEM, or its SHA-256 in hex'),
+  publicKeys: z
+    .array(publicKeyPin)
+    .max(8)
+    .exactOptional()
+    .describe('pins of raw public keys: each a PEM, or its SHA-256 in hex'),
+  chain: z
+    .boolean()
+    .exactOptional()
+    .describe('Certificates below a configured anchor that name this device'),
+  eids: z
+    .array(eidText)
+    .max(64)
+    .exactOptional()
+    .describe('the eUICCs that it may speak for; none: any'),
+  note: z.string().max(256).exactOptional().describe('for people'),
+  address: deviceAddress.exactOptional().describe('Where it may be pushed to'),
 });
 export type DeviceAddition = z.infer<typeof DeviceAddition>;
 
@@ -82,33 +101,43 @@ export const mostInBatch = 500;
 
 /** POST /v1/devices/batch: each is checked for itself, and what is refused keeps none of the others out. */
 export const DeviceBatch = z.strictObject({
-  devices: z.array(z.unknown()).min(1).max(mostInBatch),
-  /** A device that is there already is replaced, and its connections end. */
-  replace: z.boolean().exactOptional(),
-  /** Nothing is added, only told. */
-  dryRun: z.boolean().exactOptional(),
+  devices: z
+    .array(z.unknown())
+    .min(1)
+    .max(mostInBatch)
+    .describe('each as POST /v1/devices takes it'),
+  replace: z
+    .boolean()
+    .exactOptional()
+    .describe('A device that is there already is replaced, and its connections end'),
+  dryRun: z.boolean().exactOptional().describe('Nothing is added, only told'),
 });
 
 /** PATCH /v1/devices/:identity: null takes the address away. */
-export const DeviceChange = z.strictObject({ address: deviceAddress.nullable() });
+export const DeviceChange = z.strictObject({
+  address: deviceAddress.nullable().describe('192.0.2.7:5684; null takes it away'),
+});
 export type DeviceChange = z.infer<typeof DeviceChange>;
 
 /** POST /v1/devices/:identity/rotate: without a key one is made. */
 export const DeviceRotation = z
   .strictObject({
     key: psk.exactOptional(),
-    /** The PSK of now is of no use any more, and connections end. */
-    dropOld: z.boolean().exactOptional(),
+    dropOld: z
+      .boolean()
+      .exactOptional()
+      .describe('The PSK of now is of no use any more, and connections end'),
   })
   .optional();
 
 /** GET /v1/devices: those after a name, in the order of names. */
 export const DeviceQuery = z.strictObject({
-  /** Those that may speak for it. */
-  eid: eidText.exactOptional(),
-  revoked: queryFlag.exactOptional(),
-  after: z.string().max(128).exactOptional(),
-  limit: queryNumber(1, 1000).exactOptional(),
+  eid: eidText.exactOptional().describe('Those that may speak for it'),
+  revoked: queryFlag.exactOptional().describe('those that are, or that are not'),
+  after: cursor(z.string().max(128)),
+  limit: queryNumber(1, 1000)
+    .exactOptional()
+    .describe('how many at the most; 1000 unless it is said'),
 });
 
 /** GET /v1/devices/:identity: without keys. */
@@ -117,17 +146,22 @@ export const DeviceView = z.strictObject({
   eids: z.array(z.string()).readonly(),
   added: z.iso.datetime(),
   note: z.string().exactOptional(),
-  /** `192.0.2.7:5684`: where it may be pushed to. */
-  address: z.string().exactOptional(),
-  /** `rotating`: it has a new one and has not used it yet. */
-  psk: z.enum(['none', 'one', 'rotating']),
-  /** SHA-256 of pinned certificates, in hex. */
-  certificates: z.array(z.string()).readonly().exactOptional(),
-  /** SHA-256 of pinned keys (SubjectPublicKeyInfo), in hex. */
-  publicKeys: z.array(z.string()).readonly().exactOptional(),
+  address: z.string().exactOptional().describe('`192.0.2.7:5684`: where it may be pushed to'),
+  psk: z
+    .enum(['none', 'one', 'rotating'])
+    .describe('`rotating`: it has a new one and has not used it yet'),
+  certificates: z
+    .array(z.string())
+    .readonly()
+    .exactOptional()
+    .describe('SHA-256 of pinned certificates, in hex'),
+  publicKeys: z
+    .array(z.string())
+    .readonly()
+    .exactOptional()
+    .describe('SHA-256 of pinned keys (SubjectPublicKeyInfo), in hex'),
   chain: z.boolean().exactOptional(),
-  /** Since then none of its credentials is taken. */
-  revoked: z.iso.datetime().exactOptional(),
+  revoked: z.iso.datetime().exactOptional().describe('Since then none of its credentials is taken'),
 });
 export type DeviceView = z.infer<typeof DeviceView>;
 
@@ -139,8 +173,7 @@ export type NewDeviceView = z.infer<typeof NewDeviceView>;
 
 export const DeviceList = z.strictObject({
   devices: z.array(DeviceView).readonly(),
-  /** As in OrderList. */
-  next: z.string().exactOptional(),
+  next: z.string().exactOptional().describe('As in OrderList'),
 });
 export type DeviceList = z.infer<typeof DeviceList>;
 
@@ -149,8 +182,7 @@ export const DeviceResult = z.union([
   z.strictObject({
     status: z.enum(['added', 'replaced', 'unchanged']),
     identity: z.string(),
-    /** Only where it was made here. */
-    key: z.string().exactOptional(),
+    key: z.string().exactOptional().describe('Only where it was made here'),
   }),
   ErrorBody.shape.error.extend({ status: z.literal('refused') }),
 ]);

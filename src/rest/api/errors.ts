@@ -14,7 +14,6 @@ const codes = [
   'tooLarge',
   'unsupportedMediaType',
   'tooManyRequests',
-  'notBuilt',
   'busy',
   'internal',
 ] as const;
@@ -49,10 +48,11 @@ export class ApiError extends Error {
 export const ErrorBody = z.strictObject({
   error: z.strictObject({
     code: z.enum(codes),
-    /** For people: what is wrong, and what to do. */
-    message: z.string(),
-    /** The member of the request that is wrong, such as `steps[0].enable.iccid`. */
-    field: z.string().exactOptional(),
+    message: z.string().describe('For people: what is wrong, and what to do'),
+    field: z
+      .string()
+      .exactOptional()
+      .describe('The member of the request that is wrong, such as `steps[0].enable.iccid`'),
   }),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;

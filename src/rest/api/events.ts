@@ -12,46 +12,43 @@
  */
 import { z } from 'zod';
 import { eidText } from './ids.ts';
-import { queryNumber } from './query.ts';
+import { pageLimit, queryNumber } from './query.ts';
 
 /** Query of both; `Last-Event-ID` goes over `after`. */
 export const EventQuery = z.strictObject({
-  /** The number of the last event that is known; 0: from the oldest that is kept. */
-  after: queryNumber(0, Number.MAX_SAFE_INTEGER).exactOptional(),
-  limit: queryNumber(1, 1000).exactOptional(),
+  after: queryNumber(0, Number.MAX_SAFE_INTEGER)
+    .exactOptional()
+    .describe('The number of the last event that is known; 0: from the oldest that is kept'),
+  limit: pageLimit,
 });
 
 /** GET /v1/events: of one eUICC where it is named. Without `after` a stream begins now. */
-export const AllEventsQuery = EventQuery.extend({ eid: eidText.exactOptional() });
+export const AllEventsQuery = EventQuery.extend({
+  eid: eidText.exactOptional().describe('of this eUICC alone'),
+});
 
 /** One change of one order. */
 export const EventView = z.strictObject({
-  /** The number; grows, and may have gaps. */
-  id: z.int().min(1),
+  id: z.int().min(1).describe('The number; grows, and may have gaps'),
   at: z.iso.datetime(),
   order: z.string(),
   eid: z.string(),
   facility: z.string(),
-  /** As in the order's history, or `deleted`. */
-  event: z.string(),
+  event: z.string().describe("As in the order's history, or `deleted`"),
   detail: z.string().exactOptional(),
-  /** Of the order, afterwards. */
-  state: z.enum(['new', 'work', 'done']),
-  /** Only when it is done. */
-  success: z.boolean().exactOptional(),
+  state: z.enum(['new', 'work', 'done']).describe('Of the order, afterwards'),
+  success: z.boolean().exactOptional().describe('Only when it is done'),
 });
 export type EventView = z.infer<typeof EventView>;
 
 /** What of the cursor is kept no more. */
 export const GapView = z.strictObject({
-  /** The oldest event that is kept. */
-  oldest: z.int().min(1),
+  oldest: z.int().min(1).describe('The oldest event that is kept'),
 });
 export type GapView = z.infer<typeof GapView>;
 
 export const EventList = z.strictObject({
   events: z.array(EventView),
-  /** Ask again with `after` set to this, also where there was nothing. */
-  next: z.string(),
+  next: z.string().describe('Ask again with `after` set to this, also where there was nothing'),
 });
 export type EventList = z.infer<typeof EventList>;

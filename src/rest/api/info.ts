@@ -5,10 +5,20 @@ import { queryNumber } from './query.ts';
 
 /** GET /v1/info: what eUICCs are told to trust, and what else (SGP.32 2.11.1.1.1); otherwise as configured. */
 export const InfoQuery = z.strictObject({
-  tlsTrust: z.enum(['certificate', 'key']).exactOptional(),
-  counterValue: queryNumber(0, 2 ** 23 - 1).exactOptional(),
-  associationToken: z.enum(['none', 'generate']).exactOptional(),
-  euiccCiPKId: hexText(20, 20).exactOptional(),
+  tlsTrust: z
+    .enum(['certificate', 'key'])
+    .exactOptional()
+    .describe('what eUICCs are to trust of the TLS server'),
+  counterValue: queryNumber(0, 2 ** 23 - 1)
+    .exactOptional()
+    .describe('the first counterValue'),
+  associationToken: z
+    .enum(['none', 'generate'])
+    .exactOptional()
+    .describe('whether the eUICC is to make one'),
+  euiccCiPKId: hexText(20, 20)
+    .exactOptional()
+    .describe('key identifier of the CI that results are to lead to, hex'),
 });
 
 /** GET /v1/info. Octets in hex, certificates in PEM. */
@@ -22,18 +32,20 @@ export const InfoView = z.strictObject({
     host: z.string(),
     port: z.number(),
   }),
-  /** The same over HTTPS, where that is enabled. */
-  https: z.strictObject({ host: z.string(), port: z.number(), tls: z.boolean() }).exactOptional(),
-  /** EimConfigurationData (SGP.32 2.11.1.1.1), `30…`. */
-  eimConfigurationData: z.string(),
-  /** AddInitialEimRequest (SGP.32 5.9.4), `BF57…`. */
-  addInitialEimRequest: z.string(),
-  /** Public key or certificate that eUICC Packages are verified with. */
-  eimCertificate: z.string(),
+  https: z
+    .strictObject({ host: z.string(), port: z.number(), tls: z.boolean() })
+    .exactOptional()
+    .describe('The same over HTTPS, where that is enabled'),
+  eimConfigurationData: z.string().describe('EimConfigurationData (SGP.32 2.11.1.1.1), `30…`'),
+  addInitialEimRequest: z.string().describe('AddInitialEimRequest (SGP.32 5.9.4), `BF57…`'),
+  eimCertificate: z
+    .string()
+    .describe('Public key or certificate that eUICC Packages are verified with'),
   tlsCertificate: z.string(),
-  /** What was dropped since the start, by reason. */
-  drops: z.record(z.string(), z.number()),
-  /** What is switched off that keeps others out, for people. */
-  warnings: z.array(z.string()).readonly(),
+  drops: z.record(z.string(), z.number()).describe('What was dropped since the start, by reason'),
+  warnings: z
+    .array(z.string())
+    .readonly()
+    .describe('What is switched off that keeps others out, for people'),
 });
 export type InfoView = z.infer<typeof InfoView>;

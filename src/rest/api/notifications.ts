@@ -1,49 +1,43 @@
 /** Notifications, as /v1 answers them. */
 import { z } from 'zod';
 import { eidText } from './ids.ts';
-import { queryNumber } from './query.ts';
+import { cursor, pageLimit } from './query.ts';
 
 /** GET /v1/notifications: those after an id, in the order of EIDs and of their sequence numbers. */
 export const NotificationQuery = z.strictObject({
-  eid: eidText.exactOptional(),
-  state: z.enum(['waiting', 'refused']).exactOptional(),
-  after: z.string().max(1024).exactOptional(),
-  limit: queryNumber(1, 1000).exactOptional(),
+  eid: eidText.exactOptional().describe('of this eUICC alone'),
+  state: z.enum(['waiting', 'refused']).exactOptional().describe('in that state alone'),
+  after: cursor(z.string().max(1024)),
+  limit: pageLimit,
 });
 
 /** GET /v1/notifications/:id: a notification of a eUICC that its SM-DP+ does not have yet. */
 export const NotificationView = z.strictObject({
   iccid: z.string().exactOptional(),
   efIccid: z.string().exactOptional(),
-  /** `<eid>-<seqNumber>-<address>`. */
-  id: z.string(),
+  id: z.string().describe('`<eid>-<seqNumber>-<address>`'),
   eid: z.string(),
   seqNumber: z.number(),
-  /** As the standard names it: `notificationEnable`. */
-  operation: z.string(),
-  /** Where it is taken. */
-  address: z.string(),
-  /** Where the eUICC says that it belongs. */
-  announcedAddress: z.string(),
-  /** Refused: the SM-DP+ has read it and will not have it; only retry takes it there again. */
-  state: z.enum(['waiting', 'refused']),
+  operation: z.string().describe('As the standard names it: `notificationEnable`'),
+  address: z.string().describe('Where it is taken'),
+  announcedAddress: z.string().describe('Where the eUICC says that it belongs'),
+  state: z
+    .enum(['waiting', 'refused'])
+    .describe(
+      'Refused: the SM-DP+ has read it and will not have it; only retry takes it there again',
+    ),
   received: z.iso.datetime(),
-  /** How often it was taken there. */
-  tries: z.number(),
+  tries: z.number().describe('How often it was taken there'),
   lastTry: z.iso.datetime().exactOptional(),
-  /** No sooner than then. */
-  nextTry: z.iso.datetime().exactOptional(),
-  /** What came of the last try. */
-  reason: z.string().exactOptional(),
-  /** As ES9+ carries it, hex. */
-  pendingNotification: z.string(),
+  nextTry: z.iso.datetime().exactOptional().describe('No sooner than then'),
+  reason: z.string().exactOptional().describe('What came of the last try'),
+  pendingNotification: z.string().describe('As ES9+ carries it, hex'),
 });
 export type NotificationView = z.infer<typeof NotificationView>;
 
 export const NotificationList = z.strictObject({
   notifications: z.array(NotificationView).readonly(),
-  /** As in OrderList. */
-  next: z.string().exactOptional(),
+  next: z.string().exactOptional().describe('As in OrderList'),
 });
 export type NotificationList = z.infer<typeof NotificationList>;
 

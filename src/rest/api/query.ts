@@ -14,3 +14,12 @@ export const queryNumber = (least: number, most: number) =>
       error: `must be a number from ${least} to ${most}`,
     })
     .meta({ type: 'integer', minimum: least, maximum: most });
+
+/** How many a page has. */
+export const pageLimit = queryNumber(1, 1000)
+  .exactOptional()
+  .describe('how many at the most; 100 unless it is said');
+
+/** Where a page goes on. */
+export const cursor = <Value>(schema: z.ZodType<Value>) =>
+  schema.exactOptional().describe('`next` of the page before: goes on behind it');

@@ -8,8 +8,7 @@ export const QuirkView = z.strictObject({
   count: z.number(),
   first: z.iso.datetime(),
   last: z.iso.datetime(),
-  /** Where in the message it last was. */
-  where: z.string(),
+  where: z.string().describe('Where in the message it last was'),
 });
 export type QuirkView = z.infer<typeof QuirkView>;
 
@@ -22,8 +21,7 @@ export type QuirksOfEuicc = z.infer<typeof QuirksOfEuicc>;
 
 /** One deviation of the eUICCs of one EUM. */
 export const QuirkOfEumView = z.strictObject({
-  /** The first 8 digits of their EIDs. */
-  eum: z.string(),
+  eum: z.string().describe('The first 8 digits of their EIDs'),
   name: z.string(),
   euiccs: z.number(),
   count: z.number(),

@@ -14,11 +14,14 @@ export type ReadinessView = z.infer<typeof ReadinessView>;
 /** POST /v1/reload. */
 export const ReloadView = z.strictObject({
   at: z.iso.datetime(),
-  /** What was read again. */
-  applied: z.array(z.string()).readonly(),
-  /** What could not be read, and is as it was. */
-  kept: z.array(z.strictObject({ part: z.string(), why: z.string() })).readonly(),
-  /** Settings that are others now, and take a restart. */
-  restart: z.array(z.string()).readonly(),
+  applied: z.array(z.string()).readonly().describe('What was read again'),
+  kept: z
+    .array(z.strictObject({ part: z.string(), why: z.string() }))
+    .readonly()
+    .describe('What could not be read, and is as it was'),
+  restart: z
+    .array(z.string())
+    .readonly()
+    .describe('Settings that are others now, and take a restart'),
 });
 export type ReloadView = z.infer<typeof ReloadView>;

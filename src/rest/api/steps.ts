@@ -44,14 +44,21 @@ const sources = ['activationCode', 'defaultSmdp', 'smds'] as const;
 const download = z
   .strictObject({
     activationCode: activationCode.exactOptional(),
-    /** The SM-DP+ whose address the eUICC holds. */
-    defaultSmdp: z.literal(true).exactOptional(),
-    /** Without an address: the eUICC's root SM-DS; without an event: the first that it has. */
+    defaultSmdp: z
+      .literal(true)
+      .exactOptional()
+      .describe('The SM-DP+ whose address the eUICC holds'),
     smds: z
       .strictObject({ address: serverAddress.exactOptional(), eventId: eventId.exactOptional() })
-      .exactOptional(),
+      .exactOptional()
+      .describe(
+        "Without an address: the eUICC's root SM-DS; without an event: the first that it has",
+      ),
     confirmationCode: confirmationCode.exactOptional(),
-    mode: z.enum(['indirect', 'direct']).exactOptional(),
+    mode: z
+      .enum(['indirect', 'direct'])
+      .exactOptional()
+      .describe('through the eIM, or by the device itself; absent: as its IPA can'),
   })
   .transform(({ confirmationCode, mode, ...source }, context) => {
     const given = sources.filter((name) => source[name] !== undefined);

@@ -1,6 +1,6 @@
 /** Tokens: who may call the REST API, and for what. */
 import { z } from 'zod';
-import { queryNumber } from './query.ts';
+import { cursor, pageLimit } from './query.ts';
 
 /** Each may all that the one before may: look; order; change who is trusted (devices, tokens, facts of eUICCs). */
 export const Role = z.enum(['read', 'operate', 'admin']);
@@ -8,9 +8,8 @@ export type Role = z.infer<typeof Role>;
 
 /** POST /v1/tokens. */
 export const TokenAddition = z.strictObject({
-  /** What it is for. */
-  name: z.string().min(1).max(128),
-  role: Role,
+  name: z.string().min(1).max(128).describe('What it is for'),
+  role: Role.describe('each may all that those before it may'),
   /** From then on it is not taken any more; absent: never. */
   expires: z.iso
     .datetime({ offset: true, error: 'must be a time as 2027-01-31T00:00:00Z' })
@@ -20,9 +19,9 @@ export type TokenAddition = z.infer<typeof TokenAddition>;
 
 /** GET /v1/tokens: those after an id, in the order of ids. */
 export const TokenQuery = z.strictObject({
-  role: Role.exactOptional(),
-  after: z.string().max(64).exactOptional(),
-  limit: queryNumber(1, 1000).exactOptional(),
+  role: Role.exactOptional().describe('of this role alone'),
+  after: cursor(z.string().max(64)),
+  limit: pageLimit,
 });
 
 /** GET /v1/tokens: without its secret. */
@@ -32,10 +31,11 @@ export const TokenView = z.strictObject({
   role: Role,
   added: z.iso.datetime(),
   expires: z.iso.datetime().exactOptional(),
-  /** Only where it is past its time. */
-  expired: z.literal(true).exactOptional(),
-  /** To the minute; absent where it was never used. */
-  lastUsed: z.iso.datetime().exactOptional(),
+  expired: z.literal(true).exactOptional().describe('Only where it is past its time'),
+  lastUsed: z.iso
+    .datetime()
+    .exactOptional()
+    .describe('To the minute; absent where it was never used'),
 });
 export type TokenView = z.infer<typeof TokenView>;
 
@@ -45,7 +45,9 @@ export type NewTokenView = z.infer<typeof NewTokenView>;
 
 export const TokenList = z.strictObject({
   tokens: z.array(TokenView),
-  /** There may be more: ask again with `after` set to this. */
-  next: z.string().exactOptional(),
+  next: z
+    .string()
+    .exactOptional()
+    .describe('There may be more: ask again with `after` set to this'),
 });
 export type TokenList = z.infer<typeof TokenList>;
