@@ -104,10 +104,14 @@ function checked(key: string): string {
   throw badInput(header, 'must be of 1 to 255 visible ASCII characters, such as a UUID');
 }
 
-/** A confirmation code has no part in it: its hash would be as good as the code. */
+/**
+ * A confirmation code has no part in it: its hash would be as good as the code. Nor has the key that an entry of a batch
+ * holds: the same order may come alone with the same key.
+ */
 function digestOf(posted: unknown): string {
-  const text = JSON.stringify(posted, (name, value: unknown) =>
-    name === 'confirmationCode' ? '' : value,
-  );
+  const text = JSON.stringify(posted, (name, value: unknown) => {
+    if (name === 'confirmationCode') return '';
+    return name === 'idempotencyKey' ? undefined : value;
+  });
   return toHex(createHash('sha256').update(text).digest());
 }

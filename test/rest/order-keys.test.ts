@@ -198,6 +198,15 @@ describe('POST /v1/orders/batch', () => {
     assert.equal((await desk.orders.list()).length, 2);
   });
 
+  it('knows the key of an entry from the same order alone', async () => {
+    const { url, desk } = await started();
+    const alone = await post(`${url}/v1/orders`, order, key('a'));
+    const batch = { orders: [{ ...order, idempotencyKey: 'a' }] };
+    const { body } = await post(`${url}/v1/orders/batch`, batch);
+    assert.equal(at(body, 'results', 0, 'order', 'id'), at(alone.body, 'id'));
+    assert.equal((await desk.orders.list()).length, 1);
+  });
+
   it('refuses none, and more than 500', async () => {
     const { url } = await started();
     for (const count of [0, 501]) {
