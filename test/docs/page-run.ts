@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { newFolder } from '../support/folders.ts';
-import { allCommands, isLab, ownTest, type PageCommand, whyNotRun } from './commands.ts';
+import { allCommands, isBehind, isLab, ownTest, type PageCommand, whyNotRun } from './commands.ts';
 import { PageShell, serves } from './page-shell.ts';
 import { type Part, startPart, startWorld, type World } from './page-world.ts';
 import { commandsIn, invocationOf } from './shell.ts';
@@ -16,7 +16,10 @@ const ends: readonly {
   readonly why: string;
 }[] = [
   { command: /^eim doctor/, codes: [0, 1], why: 'it judges the machine that this runs on' },
+  { command: /^eim order watch/, codes: [0, 5], why: 'nobody fetches the order' },
   { command: /^eim notification (show|retry|drop)/, codes: [2], why: 'no SM-DP+ has refused one' },
+  { command: /order cancel/, codes: [0, 1], why: 'the device may have been quicker' },
+  { command: /dtls (show|close) /, codes: [0, 2], why: 'where no device polls there is none' },
   { command: /--eim-id eIM --counter-value 0/, codes: [1, 2], why: 'the eIM was not started anew' },
 ];
 
@@ -71,19 +74,35 @@ const ids: readonly { readonly command: RegExp; readonly told: string; readonly 
   { command: /token revoke/, told: 'eim token list --json', id: /"id": ?"([^"]+)"/ },
 ];
 
+const notWaiting: readonly [RegExp, string][] = [
+  [/(?<=^(?:eim|npm run eim --) order .*) --wait(?: \d+[smh])?/g, ''],
+  [/(?<=order watch .*--timeout )2h/g, '2s'],
+];
+
 /** Declares a test for each command of a page that is run here, but for the lab as a whole. */
 export function runPage(path: string): void {
-  const commands = allCommands.filter(
+  const commands = runnable(path).filter((one) => !isBehind(one));
+  const polls = /READ|oper/.test(path);
+  if (commands.length > 0) describe(path, { timeout: 280_000 }, () => run(commands, polls));
+}
+
+/** The same for those that stand behind: orders are placed, and nobody fetches them. */
+export function runBehind(path: string): void {
+  const commands = runnable(path).filter(isBehind);
+  describe(`${path}, the rest`, { timeout: 280_000 }, () => run(commands, false));
+}
+
+function runnable(path: string): readonly PageCommand[] {
+  return allCommands.filter(
     (one) =>
       one.path === path &&
       ownTest(one) === undefined &&
       whyNotRun(one) === undefined &&
       (!isLab(one) || one.text.includes('--pcap')),
   );
-  if (commands.length > 0) describe(path, { timeout: 280_000 }, () => run(commands));
 }
 
-function run(commands: readonly PageCommand[]): void {
+function run(commands: readonly PageCommand[], polls: boolean): void {
   const [folder, own] = [newFolder(), newFolder()];
   let world: World;
   let shell: PageShell;
@@ -91,7 +110,6 @@ function run(commands: readonly PageCommand[]): void {
   const parts: Part[] = [];
   const moved: [string | RegExp, string][] = [];
   before(async () => {
-    const polls = /READ|oper/.test(commands[0]?.path ?? '');
     world = await startWorld(own, polls);
     moved.push(
       ['http://127.0.0.1:8080', world.eim.rest],
@@ -99,6 +117,8 @@ function run(commands: readonly PageCommand[]): void {
       ['/etc/eim/', `${folder}/`],
       [/\b[0-9a-f]{8}-[0-9a-f-]{27}\b/g, '$ID'],
       [/(?<=dtls (?:show|close) |token revoke )\S+/g, '$ID'],
+      // Without a device nothing comes of waiting.
+      ...(polls ? [] : notWaiting),
       // That of the eUICC here; with another nothing would be believed any more.
       ['--association-token 2', '--association-token 1'],
     );
