@@ -48,7 +48,10 @@ export const notRun: readonly { readonly command: RegExp; readonly why: string }
     command: /^npm (install|run build)/,
     why: 'changes the installation; the Dockerfile does the same',
   },
-  { command: /^npm run bench /, why: 'takes minutes; test/bench runs each with less' },
+  {
+    command: /^npm run bench /,
+    why: 'takes minutes of a quiet machine; test/bench and test/docs/wire.test.ts run four of them with less',
+  },
   {
     command: /^npm run lab -- --link nbiot-deep/,
     why: 'takes a minute; test/e2e/ordeal.test.ts runs it',
@@ -75,7 +78,7 @@ export function isBehind(one: PageCommand): boolean {
   return ofPage.indexOf(one) > last;
 }
 
-/** The lab as a whole: test/docs.test.ts looks at the options, test/e2e runs main job, procedures, bindings and ordeals. */
+/** The lab as a whole: lab.test.ts and lab-procedures.test.ts run it. */
 export const isLab = ({ text }: PageCommand): boolean =>
   /^npm run lab\b/.test(text) && !/-- (smdpp|smds|device|link)\b/.test(text);
 
