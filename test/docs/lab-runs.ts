@@ -6,7 +6,7 @@ import { allCommands, isLab, ownTest, whyNotRun } from './commands.ts';
 import { PageShell } from './page-shell.ts';
 
 /** What ends with 1: no profile lands, since a server or the device does wrong. */
-const fails = /-fault |no-token/;
+const fails = /(smdpp|smds)-fault |no-token/;
 
 /** Those with a capture are run with their page, since the next commands read it. */
 const commands = [
