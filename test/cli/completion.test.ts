@@ -17,6 +17,7 @@ import {
   run,
 } from '../rest/running.ts';
 import { newFolder } from '../support/folders.ts';
+import { needs } from '../support/needs.ts';
 import { bareEnv, command } from './cli.ts';
 import { folderOfEim, onTerminal, plain } from './terminal.ts';
 
@@ -147,7 +148,7 @@ describe('eim completion in bash', () => {
   }
 });
 
-describe('eim completion in zsh', () => {
+describe('eim completion in zsh', { skip: needs('zsh', '--version') }, () => {
   const setting = 'autoload -Uz compinit; compinit -u -D; eval "$(eim completion zsh)"';
   // Without colours and bold, zsh shows a line as it is.
   const bare = 'PS1="set> "; unsetopt prompt_sp; zle_highlight=(none); unset zle_bracketed_paste';
@@ -161,7 +162,7 @@ describe('eim completion in zsh', () => {
   }
 });
 
-describe('eim completion in fish', () => {
+describe('eim completion in fish', { skip: needs('fish', '--version') }, () => {
   const fish = async (line: string) => {
     const script = 'eim completion fish | source; complete -C $argv[1]';
     const path = `${folderOfEim()}${delimiter}${process.env.PATH}`;

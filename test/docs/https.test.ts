@@ -8,9 +8,9 @@ import { promisify } from 'node:util';
 import { type EimProcess, startEim } from '../../tools/lab/eim-process.ts';
 import { labSettings } from '../../tools/lab/eim-settings.ts';
 import { labEid } from '../../tools/lab/pki/lab-pki.ts';
-import { needs } from '../interop/dtls-echo.ts';
 import { at } from '../rest/http.ts';
 import { newFolder } from '../support/folders.ts';
+import { needs } from '../support/needs.ts';
 import { blocks, page, section, top } from './markdown.ts';
 import { commandsIn, invocationOf } from './shell.ts';
 

@@ -13,8 +13,8 @@ import { chooseProfile } from '../../tools/lab/choose-profile.ts';
 import { startEim } from '../../tools/lab/eim-process.ts';
 import { type LabPki, loadLabPki, makeLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { type Smdpp, startSmdpp } from '../../tools/lab/smdpp/smdpp.ts';
-import { needs } from '../interop/dtls-echo.ts';
 import { newFolder } from '../support/folders.ts';
+import { needs } from '../support/needs.ts';
 import { blocks, page, section, top } from './markdown.ts';
 import { settingsIn } from './shell.ts';
 

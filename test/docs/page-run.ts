@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { newFolder } from '../support/folders.ts';
+import { needs } from '../support/needs.ts';
 import { allCommands, isBehind, isLab, ownTest, type PageCommand, whyNotRun } from './commands.ts';
 import { PageShell, serves } from './page-shell.ts';
 import { type Part, startPart, startWorld, type World } from './page-world.ts';
@@ -92,6 +93,15 @@ export function runBehind(path: string): void {
   describe(`${path}, the rest`, { timeout: 280_000 }, () => run(commands, false));
 }
 
+/** Programs of others that commands call. */
+const programs = ['coap-client-openssl', 'coap-client-gnutls', 'curl', 'openssl', 'tshark'];
+
+/** `skip` of a command whose program this machine is without. */
+function missing(command: string): string | false {
+  const called = programs.find((name) => command.split(/[\s|()]+/).includes(name));
+  return called === undefined ? false : needs(called, '--version');
+}
+
 function runnable(path: string): readonly PageCommand[] {
   return allCommands.filter(
     (one) =>
@@ -131,7 +141,7 @@ function run(commands: readonly PageCommand[], polls: boolean): void {
   });
 
   for (const { text } of commands) {
-    it(text, async () => {
+    it(text, { skip: missing(text) }, async () => {
       if (serves.test(text)) {
         const { args = [] } = invocationOf(commandsIn(shell.moved(text))[0] ?? []) ?? {};
         const part = await startPart([...args, '--port', '0'], folder);

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { type EimProcess, startEim } from '../../tools/lab/eim-process.ts';
-import { needs } from '../interop/dtls-echo.ts';
 import { newFolder } from '../support/folders.ts';
+import { needs } from '../support/needs.ts';
 import { blocks, page, section, top } from './markdown.ts';
 import { commandsIn, invocationOf, settingsIn } from './shell.ts';
 

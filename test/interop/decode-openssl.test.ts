@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import type { Part } from '../../src/decode/anatomy.ts';
 import { decode } from '../../src/decode/decode.ts';
+import { needs } from '../support/needs.ts';
 import { messageVectors } from '../vectors/messages.ts';
-import { needs } from './dtls-echo.ts';
 
 /** `offset:depth=header+length`, of each element. */
 function places(part: Part, depth = 0): readonly string[] {

@@ -15,7 +15,8 @@ import type {
   ShownCertificate,
 } from '../../src/dtls/credentials.ts';
 import { Authority } from '../dtls/support/certificates.ts';
-import { type Echo, needs, startEcho, Talk } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
+import { type Echo, startEcho, Talk } from './dtls-echo.ts';
 
 const timeout = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'dtls-certificates-'));

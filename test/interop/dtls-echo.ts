@@ -1,5 +1,5 @@
 /** A DTLS server on a loopback UDP socket that says everything back; and how strangers' programs are run. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { systemClock } from '../../src/base/clock.ts';
@@ -53,13 +53,6 @@ export async function startEcho(
       socket.close();
     },
   };
-}
-
-/** `skip` of a test that needs a program: the reason where it is missing, never under CI. */
-export function needs(program: string, ...args: readonly string[]): string | false {
-  if (process.env.CI !== undefined) return false;
-  const { error } = spawnSync(program, args, { stdio: 'ignore' });
-  return error === undefined ? false : `${program} is not installed`;
 }
 
 /** Milliseconds after which a program that has not ended is ended. */

@@ -18,7 +18,7 @@ import type {
 } from '../../src/dtls/credentials.ts';
 import type { DtlsServerOptions } from '../../src/dtls/server.ts';
 import { Authority } from '../dtls/support/certificates.ts';
-import { needs } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
 import { serveCoaps } from './support-coaps.ts';
 
 const timeout = 120_000;

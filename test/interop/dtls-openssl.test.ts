@@ -9,7 +9,8 @@ import { Drops, silentLog } from '../../src/base/log.ts';
 import type { DtlsCredentials } from '../../src/dtls/credentials.ts';
 import { suiteProfiles } from '../../src/dtls/suite-profiles.ts';
 import { issue } from '../dtls/support/certificates.ts';
-import { type Echo, needs, startEcho, Talk } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
+import { type Echo, startEcho, Talk } from './dtls-echo.ts';
 
 const skip = needs('openssl', 'version');
 const timeout = 120_000;

@@ -9,7 +9,8 @@ import type { DtlsCredentials } from '../../src/dtls/credentials.ts';
 import type { DtlsServerOptions } from '../../src/dtls/server.ts';
 import { issue } from '../dtls/support/certificates.ts';
 import { Disk } from '../dtls/support/disk.ts';
-import { type Echo, needs, startEcho, Talk } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
+import { type Echo, startEcho, Talk } from './dtls-echo.ts';
 
 const timeout = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'dtls-resumption-'));

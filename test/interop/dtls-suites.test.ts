@@ -8,7 +8,8 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { type CipherSuiteName, cipherSuites } from '../../src/dtls/cipher-suites.ts';
 import type { DtlsCredentials } from '../../src/dtls/credentials.ts';
 import { issue } from '../dtls/support/certificates.ts';
-import { type Echo, needs, startEcho, Talk } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
+import { type Echo, startEcho, Talk } from './dtls-echo.ts';
 
 const timeout = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'dtls-suites-'));

@@ -22,7 +22,7 @@ import { tlv } from '../../src/messages/tlv.ts';
 import { pcapHeader, pcapRecord } from '../../tools/lab/link/pcap.ts';
 import { send } from '../rest/http.ts';
 import { newFolder } from '../support/folders.ts';
-import { needs } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
 
 const eid = parseEid('89049032123451234512345678901235');
 const poll = tlv(0xbf4f, tlv(0x5a, eidOctets(eid)));

@@ -9,7 +9,7 @@ import { tlv } from '../../src/messages/tlv.ts';
 import { issue } from '../dtls/support/certificates.ts';
 import { asn1Headers, jsonHeaders, request } from '../esipa/https-door.ts';
 import { newFolder } from '../support/folders.ts';
-import { needs } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
 import { ciPem, eid, poll, type RunningEim, startEim } from './support-eim.ts';
 
 const asn1 = '/gsma/rsp2/asn1';

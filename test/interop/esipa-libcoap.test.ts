@@ -10,8 +10,8 @@ import { loadLabPki } from '../../tools/lab/pki/lab-pki.ts';
 import { bodyOf } from '../coap/conversation.ts';
 import { issue } from '../dtls/support/certificates.ts';
 import { newFolder } from '../support/folders.ts';
+import { needs } from '../support/needs.ts';
 import { big, receipt } from './coap-udp.ts';
-import { needs } from './dtls-echo.ts';
 import { serveCoaps } from './support-coaps.ts';
 import { type Auth, ciPem, device, path, poll, startEim } from './support-eim.ts';
 

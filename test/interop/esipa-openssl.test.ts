@@ -9,7 +9,7 @@ import { decode, encode, type Message } from '../../src/coap/message.ts';
 import { OptionNumber, uintOption } from '../../src/coap/options.ts';
 import { issue } from '../dtls/support/certificates.ts';
 import { newFolder } from '../support/folders.ts';
-import { needs } from './dtls-echo.ts';
+import { needs } from '../support/needs.ts';
 import { type Auth, ciPem, device, path, poll, type RunningEim, startEim } from './support-eim.ts';
 
 const skip = needs('openssl', 'version');
