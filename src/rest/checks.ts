@@ -4,6 +4,7 @@ import { BytesError } from '../base/bytes.ts';
 import { inWords } from '../base/complaints.ts';
 import { ActivationCodeError } from '../messages/activation-code.ts';
 import { IdError } from '../messages/ids.ts';
+import { SmdpAddressError } from '../messages/smdp-address.ts';
 import { DerError } from '../messages/tlv.ts';
 
 /** A string that `parse` reads; its typed complaint becomes the field's. `description`: for who reads the API. */
@@ -26,6 +27,7 @@ export function parsed<Value>(
 
 function complaintOf(error: unknown): string | undefined {
   if (error instanceof IdError || error instanceof ActivationCodeError) return error.message;
+  if (error instanceof SmdpAddressError) return error.message;
   return error instanceof DerError || error instanceof BytesError ? error.message : undefined;
 }
 

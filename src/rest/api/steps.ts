@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { DurationError, parseDuration } from '../../base/duration.ts';
 import { parseActivationCode } from '../../messages/activation-code.ts';
-import { parseSmdpAddress, SmdpAddressError } from '../../messages/smdp-address.ts';
+import { parseSmdpAddress } from '../../messages/smdp-address.ts';
 import type { DownloadSource } from '../../orders/order.ts';
 import { oneOf, parsed } from '../checks.ts';
 import { ecos, namedDataRequest, psmos } from '../operations.ts';
@@ -23,15 +23,7 @@ export const confirmationCode = z
   );
 
 /** Host, or host:port, of an SM-DS. */
-const serverAddress = z.string().transform((text, context) => {
-  try {
-    return parseSmdpAddress(text).text;
-  } catch (error) {
-    if (!(error instanceof SmdpAddressError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
-  }
-});
+const serverAddress = parsed((text) => parseSmdpAddress(text).text);
 
 /** EventID of an SM-DS: the matchingId at the SM-DP+ (SGP.22 4.1.1). */
 const eventId = z
