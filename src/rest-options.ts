@@ -4,8 +4,8 @@ import { read } from './identity.ts';
 import type { RestOptions, TlsIdentity } from './rest/server.ts';
 
 /** Throws ConfigError where a file cannot be read. */
-export function restOptions({ rest }: Config): RestOptions {
-  return { ...rest, tls: restTls(rest) };
+export function restOptions({ rest, stop }: Config): RestOptions {
+  return { ...rest, tls: restTls(rest), grace: stop.within };
 }
 
 /** Throws ConfigError where a file cannot be read. */

@@ -19,6 +19,7 @@ import { listenFailure } from '../base/listen-failure.ts';
 import type { Log } from '../base/log.ts';
 import { Admission, type Knock } from './admission.ts';
 import { ApiError, type ApiErrorCode } from './api/errors.ts';
+
 import type { Desk } from './desk.ts';
 import { EventStreams } from './event-stream.ts';
 import { IdempotencyKeys } from './idempotency.ts';
@@ -26,6 +27,7 @@ import { OpenRequests } from './open-requests.ts';
 import { errorBody, refusalOf } from './refusal.ts';
 import type { Caller, Route } from './route.ts';
 import { routes } from './routes.ts';
+import { Sockets } from './sockets.ts';
 import { Tokens } from './tokens.ts';
 import { Waiting } from './waiting.ts';
 
@@ -50,6 +52,8 @@ export interface RestOptions {
   readonly waitLimit: number;
   /** Requests that may wait at a time, and streams that may be open. */
   readonly waiters: number;
+  /** What is under way may take so long once the server closes, in milliseconds. */
+  readonly grace: number;
 }
 
 /** PEM. */
@@ -65,7 +69,7 @@ export interface RestServer {
   readonly port: number;
   /** Shows another certificate from now on; throws RestError where it speaks plain HTTP, or key and certificate do not fit. */
   showCertificate(tls: TlsIdentity): void;
-  /** Ends waits, answers what is under way, then lets go of the port. */
+  /** Ends waits, answers what is under way, for `grace` at most, and lets go of the port. */
   close(): Promise<void>;
 }
 
@@ -120,6 +124,7 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
   const bound = app.server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  const sockets = new Sockets(app.server);
   const stopSweeping = sweepNowAndThen(keys, clock, log);
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
@@ -130,7 +135,11 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
       open.end();
       waiting.close();
       streams.close();
-      await app.close();
+      const closed = app.close();
+      sockets.endIdle();
+      const cancel = clock.after(options.grace, () => sockets.end());
+      await closed;
+      cancel();
     },
   };
 }

@@ -92,8 +92,9 @@ export async function startPart(args: readonly string[], cwd: string): Promise<P
   const child = spawn(
     process.execPath,
     [...['--import', import.meta.resolve('tsx')], join(top, 'tools/lab/main.ts'), ...args],
-    { cwd, stdio: ['ignore', 'pipe', 'inherit'] },
+    { cwd, stdio: ['ignore', 'pipe', 'pipe'] },
   );
+  child.stderr.pipe(process.stderr);
   for await (const line of createInterface({ input: child.stdout })) {
     const [, port] = /127\.0\.0\.1:(\d+)/.exec(line) ?? [];
     if (port !== undefined) {

@@ -89,7 +89,8 @@ lab() { node --import tsx tools/lab/main.ts "$@"; }
   async function startSmdpp(script: string | undefined): Promise<string> {
     const { args = [] } = invocationOf(commandsIn(script ?? '')[0] ?? []) ?? {};
     const all = ['--import', 'tsx', 'tools/lab/main.ts', ...args, '--port', '0'];
-    const child = spawn(process.execPath, all, { cwd: top, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, all, { cwd: top, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stderr.pipe(process.stderr);
     const ended = new Promise((resolve) => child.once('exit', resolve));
     closing.push(() => {
       child.kill('SIGTERM');

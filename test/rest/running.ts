@@ -168,6 +168,7 @@ export function serveRest(desk: Desk, options: Partial<RestOptions> = {}): Promi
     bodyLimit: 65_536,
     waitLimit: 10_000,
     waiters: 4,
+    grace: 10_000,
     ...options,
   });
 }

@@ -57,7 +57,8 @@ export async function startEim({
     `${key}=${text(value)}`,
   ]);
   const args = [cli, 'serve', '--config', join(folder, 'eim.yaml'), ...flags];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  // It prints nothing; and where this process is killed, no reader waits for the eIM's end.
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const { coaps, https, rest } = await ready(child, heard);
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const end = (signal: NodeJS.Signals) => async (): Promise<void> => {

@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { utf8 } from '../../../src/base/bytes.ts';
 import type { Cancel, Clock } from '../../../src/base/clock.ts';
@@ -108,6 +109,12 @@ export function makeDoor(
     },
   );
   server.maxConnections = 256;
+  // closeAllConnections() leaves those that are still at their TLS handshake.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.on('tlsClientError', (error) => optionsOf().log.drop('TLS', { error: error.message }));
   server.on('clientError', (error, socket) => {
     optionsOf().log.drop('HTTP', { error: error.message });
@@ -118,7 +125,7 @@ export function makeDoor(
     async close() {
       for (const cancel of waiting) cancel();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await closed;
     },
   };
