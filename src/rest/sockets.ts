@@ -2,8 +2,31 @@
  * The sockets of a server that closes. Node waits for whoever has connected and never asked, or has sent half a
  * request's head: without end, since it stops looking at the clock for them.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+
+/** As much of a net.Socket as matters here. */
+interface Socket extends Ends {
+  once(event: 'close', listener: () => void): unknown;
+  destroy(): unknown;
+}
+
+interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+/** As much of an http.Server. */
+interface Server {
+  on(event: 'connection', listener: (socket: Socket) => void): unknown;
+  on(event: 'request', listener: (request: Request, response: Response) => void): unknown;
+}
+
+interface Request {
+  readonly socket: Ends;
+}
+
+interface Response {
+  once(event: 'close', listener: () => void): unknown;
+}
 
 export class Sockets {
   readonly #sockets = new Set<Socket>();
@@ -11,11 +34,11 @@ export class Sockets {
   readonly #busy = new Map<string, number>();
 
   constructor(server: Server) {
-    server.on('connection', (socket: Socket) => {
+    server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    server.on('request', ({ socket }, response) => {
       const end = endOf(socket);
       this.#busy.set(end, (this.#busy.get(end) ?? 0) + 1);
       response.once('close', () => {
@@ -37,6 +60,6 @@ export class Sockets {
   }
 }
 
-function endOf({ remoteAddress, remotePort }: Socket): string {
+function endOf({ remoteAddress, remotePort }: Ends): string {
   return `${remoteAddress} ${remotePort}`;
 }
