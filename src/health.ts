@@ -7,6 +7,7 @@
  * ```
  */
 import type { Clock } from './base/clock.ts';
+import type { Readiness } from './base/running-facts.ts';
 import { put, table } from './store/store.ts';
 import type { WatchedStore } from './store/watched.ts';
 
@@ -20,16 +21,6 @@ const probes = table<Probe>('health');
 const fresh = 5000;
 /** How long one waits for a commit, in milliseconds: a disk that hangs is none. */
 const patience = 5000;
-
-/** `ok`, or what is wrong. */
-export interface Readiness {
-  readonly ready: boolean;
-  readonly checks: {
-    readonly store: string;
-    readonly coaps: string;
-    readonly stopping: string;
-  };
-}
 
 export interface HealthOptions {
   readonly store: WatchedStore;

@@ -13,6 +13,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
+import type { IntroductionChange, TlsTrust } from './base/introduction.ts';
 import type { Log } from './base/log.ts';
 import type { Random } from './base/random.ts';
 import { type Config, ConfigError } from './config.ts';
@@ -30,9 +31,6 @@ export interface ServerIdentity {
   readonly serverNames?: readonly string[];
 }
 
-/** What eUICCs are told to trust of the DTLS server. */
-export type TlsTrust = Config['eim']['tls']['trust'];
-
 export interface Identity {
   readonly signer: EimSigner;
   /** Of eim.signing.otherKeys. */
@@ -48,16 +46,6 @@ export interface Identity {
   readonly signingPem: string;
   /** PEM, leaf first. */
   readonly tlsPem: string;
-}
-
-/** What of it is told otherwise than by default. */
-export interface IntroductionChange {
-  /** Default euicc.counterStart. */
-  readonly counterValue?: number;
-  /** Default: the eUICC is asked to make one; `none`: packages are signed with a token of zero. */
-  readonly associationToken?: 'none' | 'generate';
-  /** subjectKeyIdentifier of the CI under which the eUICC is to sign for this eIM; default: its choice. */
-  readonly euiccCiPKId?: Uint8Array;
 }
 
 export interface Introduction {

@@ -10,6 +10,7 @@
  */
 import type { Clock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
+import type { ReloadReport } from './base/running-facts.ts';
 import { Serial } from './base/serial.ts';
 import { type Config, ConfigError, settingKeys, settingOf } from './config.ts';
 
@@ -20,17 +21,6 @@ export interface ReloadPart {
   readonly keys: readonly string[];
   /** Reads and checks; gives what makes it take effect. Throws ConfigError, or rejects with it. */
   prepare(config: Config): (() => void) | Promise<() => void>;
-}
-
-export interface ReloadReport {
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** Names of the parts that were read again. */
-  readonly applied: readonly string[];
-  /** What could not be read, and is as it was. */
-  readonly kept: readonly { readonly part: string; readonly why: string }[];
-  /** Settings that are others now, and take a restart. */
-  readonly restart: readonly string[];
 }
 
 export interface ReloadsOptions {

@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Histogram, Metrics, type Sample } from './base/metrics.ts';
+import type { ReloadReport } from './base/running-facts.ts';
 import { Es9TransportError } from './es9/errors.ts';
 import type { Https } from './es9/https.ts';
 import type { HttpsServer } from './https-server.ts';
@@ -12,7 +13,6 @@ import type { Identity } from './identity.ts';
 import type { Order } from './orders/order.ts';
 import type { Orders } from './orders/orders.ts';
 import type { Timed } from './procedures/eim.ts';
-import type { ReloadReport } from './reload.ts';
 import type { CommitWatcher } from './store/watched.ts';
 
 export class ServiceMetrics {

@@ -5,14 +5,10 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { concat, toHex } from '../src/base/bytes.ts';
+import type { IntroductionChange, TlsTrust } from '../src/base/introduction.ts';
 import { type LogLine, makeLog } from '../src/base/log.ts';
 import { type Config, loadConfig } from '../src/config.ts';
-import {
-  certificates,
-  type IntroductionChange,
-  loadIdentity,
-  type TlsTrust,
-} from '../src/identity.ts';
+import { certificates, loadIdentity } from '../src/identity.ts';
 import { EimConfigurationData } from '../src/messages/eco.ts';
 import { AddInitialEimResponse } from '../src/messages/es10.ts';
 import { readCertificate } from '../src/trust/certificate.ts';

@@ -1,7 +1,7 @@
-/** Devices from a file of rows (row-file.ts). */
+/** Devices from a file of rows (checked-rows.ts). */
 import { DeviceAddition } from '../rest/api/devices.ts';
 import { ApiError, check } from '../rest/api/errors.ts';
-import { type Flaw, type RowFile, type RowShape, readRows, shownField } from './row-file.ts';
+import { type CheckedRows, checkedRows, type RowKind } from './checked-rows.ts';
 
 /** A device, and the line where it begins. */
 export interface DeviceLine {
@@ -9,13 +9,7 @@ export interface DeviceLine {
   readonly device: DeviceAddition;
 }
 
-export interface DeviceFile {
-  readonly devices: readonly DeviceLine[];
-  readonly flaws: readonly Flaw[];
-  readonly cells: RowFile['cells'];
-}
-
-const shape: RowShape = {
+const kind: RowKind<Omit<DeviceLine, 'line'>> = {
   plural: 'devices',
   names: {
     identity: 'identity',
@@ -33,38 +27,22 @@ const shape: RowShape = {
     address: 'address',
   },
   memberOf,
+  thing(members) {
+    const device = check(DeviceAddition, members);
+    if (identityOf(device) !== undefined) return { device };
+    throw new ApiError(400, 'badInput', 'give an identity, or an EID', 'identity');
+  },
+  same: ({ device }) => identityOf(device) ?? '',
+  twice: (line) => ({ field: 'identity', message: `is that of line ${line}` }),
 };
 
 /** Throws CliError where the file as a whole cannot be read. */
-export function readDeviceFile(text: string): DeviceFile {
-  const { rows, cells } = readRows(text, shape);
-  const devices: DeviceLine[] = [];
-  const flaws: Flaw[] = [];
-  const seen = new Map<string, number>();
-  for (const row of rows) {
-    if ('message' in row) {
-      flaws.push(row);
-      continue;
-    }
-    const { line } = row;
-    try {
-      const device = check(DeviceAddition, row.members);
-      const identity = device.identity ?? device.eids?.[0];
-      const before = identity === undefined ? undefined : seen.get(identity);
-      if (identity === undefined) {
-        flaws.push({ line, field: 'identity', message: 'give an identity, or an EID' });
-      } else if (before !== undefined) {
-        flaws.push({ line, field: 'identity', message: `is that of line ${before}` });
-      } else {
-        seen.set(identity, line);
-        devices.push({ line, device });
-      }
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      flaws.push({ line, field: shownField(error.field), message: error.message });
-    }
-  }
-  return { devices, flaws, cells };
+export function readDeviceFile(text: string): CheckedRows<Omit<DeviceLine, 'line'>> {
+  return checkedRows(text, kind);
+}
+
+function identityOf({ identity, eids }: DeviceAddition): string | undefined {
+  return identity ?? eids?.[0];
 }
 
 /** What text in a cell means; several of a kind stand apart by spaces, semicolons or bars. */

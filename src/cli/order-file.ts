@@ -1,12 +1,13 @@
-/** Orders from a file of rows (row-file.ts). */
+/** Orders from a file of rows (checked-rows.ts). */
 import { createHash } from 'node:crypto';
 import { utf8 } from '../base/bytes.ts';
 import { ApiError, check } from '../rest/api/errors.ts';
 import { OrderSubmission } from '../rest/api/orders.ts';
+import { type CheckedRows, checkedRows } from './checked-rows.ts';
 import type { PostedOrder } from './client.ts';
 import { confirmOf } from './confirm.ts';
 import { CliError } from './exit.ts';
-import { type Flaw, type RowFile, type RowShape, readRows, shownField } from './row-file.ts';
+import type { RowShape } from './row-file.ts';
 
 /** An order, and the line where it begins. */
 export interface OrderLine {
@@ -14,12 +15,6 @@ export interface OrderLine {
   readonly order: PostedOrder;
   /** The same for the same order: under it the eIM places it once. */
   readonly key: string;
-}
-
-export interface OrderFile {
-  readonly orders: readonly OrderLine[];
-  readonly flaws: readonly Flaw[];
-  readonly cells: RowFile['cells'];
 }
 
 const shape: RowShape = {
@@ -46,34 +41,26 @@ const shape: RowShape = {
 };
 
 /** `again` sets the keys of this import apart from those of an earlier one. Throws CliError where the file cannot be read. */
-export function readOrderFile(text: string, again = ''): OrderFile {
-  const { rows, cells } = readRows(text, shape);
-  const orders: OrderLine[] = [];
-  const flaws: Flaw[] = [];
-  const seen = new Map<string, number>();
-  for (const row of rows) {
-    if ('message' in row) {
-      flaws.push(row);
-      continue;
-    }
-    const { line } = row;
-    try {
-      const order = orderOf(row.members);
-      const checked = check(OrderSubmission, order);
-      const key = keyOf(again, checked);
-      const before = seen.get(key);
-      if (before === undefined) {
-        seen.set(key, line);
-        orders.push({ line, order, key });
-      } else flaws.push({ line, field: '', message: `is the same order as line ${before}` });
-    } catch (error) {
-      if (error instanceof CliError) flaws.push({ line, field: 'confirm', message: error.message });
-      else if (error instanceof ApiError) {
-        flaws.push({ line, field: shownField(fieldOf(error.field)), message: error.message });
-      } else throw error;
-    }
+export function readOrderFile(text: string, again = ''): CheckedRows<Omit<OrderLine, 'line'>> {
+  return checkedRows(text, {
+    ...shape,
+    thing(members) {
+      const order = orderOf(members);
+      return { order, key: keyOf(again, checked(order)) };
+    },
+    same: ({ key }) => key,
+    twice: (line) => ({ field: '', message: `is the same order as line ${line}` }),
+  });
+}
+
+/** Throws ApiError that names the column. */
+function checked(order: PostedOrder): OrderSubmission {
+  try {
+    return check(OrderSubmission, order);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new ApiError(error.status, error.code, error.message, columnOf(error.field));
   }
-  return { orders, flaws, cells };
 }
 
 /** Operations that a column names, by their members of a step; all others stand in `steps`. */
@@ -85,7 +72,7 @@ const operations: Readonly<Record<string, string>> = {
   rat: 'getRAT',
 };
 
-/** Throws CliError, or ApiError that names the column. */
+/** Throws ApiError that names the column. */
 function orderOf(row: Readonly<Record<string, unknown>>): PostedOrder {
   const { eid, steps, push, ...step } = row;
   return {
@@ -121,8 +108,17 @@ function stepsOf(row: Readonly<Record<string, unknown>>): readonly object[] {
   return [
     { download: { ...download, ...sourceOf(smds) } },
     ...(enable === true ? [{ enable: rollback === true ? { rollback } : {} }] : []),
-    ...(confirm === undefined ? [] : [{ confirm: confirmOf(String(confirm)) }]),
+    ...(confirm === undefined ? [] : [{ confirm: confirmIn(confirm) }]),
   ];
+}
+
+function confirmIn(cell: unknown): object {
+  try {
+    return confirmOf(String(cell));
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    throw new ApiError(400, 'badInput', error.message, 'confirm');
+  }
 }
 
 /** `root`: the root SM-DS that the eUICC knows; `default`: its default SM-DP+; else the address of an SM-DS. */
@@ -133,7 +129,7 @@ function sourceOf(smds: unknown): object {
 }
 
 /** `steps[0].download.activationCode` → `activationCode`: the column. */
-function fieldOf(field = ''): string {
+function columnOf(field = ''): string {
   const name = /[A-Za-z]+(?=(\[[0-9]+\])?$)/.exec(field)?.[0];
   return name === 'steps' || name === undefined ? field : name;
 }

@@ -1,8 +1,7 @@
 /** What is counted of a connection, and shown of it: for operators, and for nobody's decisions. */
-import type { Address } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
+import type { ConnectionFacts } from '../base/connection-facts.ts';
 import { cipherSuites } from './cipher-suites.ts';
-import type { PeerCredential } from './credentials.ts';
 import type { KeptConnection } from './kept-connection.ts';
 
 /** A record that the keys of its connection do not open. */
@@ -50,28 +49,6 @@ export class Counts {
 }
 
 const noDrops: ReadonlyMap<string, number> = new Map();
-
-/** A connection as it is shown. Times in milliseconds since 1970, octets in hex. */
-export interface ConnectionFacts {
-  readonly id: string;
-  readonly state: 'awake' | 'asleep';
-  readonly address: Address;
-  readonly credential: PeerCredential;
-  readonly suite: string;
-  /** Our connection ID, and the peer's; absent where there is none. */
-  readonly cid?: string;
-  readonly peerCid?: string;
-  readonly began: number;
-  readonly lastContact: number;
-  /** How often its address changed. */
-  readonly moves: number;
-  readonly datagramsIn: number;
-  readonly datagramsOut: number;
-  readonly octetsIn: number;
-  readonly octetsOut: number;
-  /** Records dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
-}
 
 export function factsOf(state: ConnectionFacts['state'], kept: KeptConnection): ConnectionFacts {
   const { id, address, credential, began, lastContact, counts } = kept;

@@ -18,7 +18,7 @@ import type { CipherPool } from './cipher-pool.ts';
 import { type ConnectionIds, type DirectionCid, noConnectionIds } from './connection-id.ts';
 import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
-import { type Flight, type Packing, packFlight } from './flight.ts';
+import { type Flight, packFlight } from './flight.ts';
 import { unlimited } from './fragment-limits.ts';
 import { Reassembly, readFragments } from './fragments.ts';
 import type { Established, Handshake, Turn } from './handshake.ts';
@@ -532,7 +532,7 @@ export class Connection<Credential> {
   #sendFlight(flight: Flight): void {
     this.#flights++;
     if (flight.includes('change_cipher_spec')) this.#changed = true;
-    this.#transmit(flight, { size: this.#settings.mtu, apart: false });
+    this.#transmit(flight, this.#settings.mtu, false);
   }
 
   /** After some vain attempts in small datagrams, with one record each (RFC 6347 §4.1.1.1). */
@@ -541,18 +541,14 @@ export class Connection<Credential> {
     this.#repeatedFlights++;
     const { mtu } = this.#settings;
     const cautious = attempt > confidentAttempts;
-    this.#transmit(flight, {
-      size: cautious ? Math.min(mtu, cautiousSize) : mtu,
-      apart: cautious,
-    });
+    this.#transmit(flight, cautious ? Math.min(mtu, cautiousSize) : mtu, cautious);
   }
 
-  #transmit(flight: Flight, packing: Omit<Packing, 'fragments'>): void {
-    const fragments = this.#fragments;
+  #transmit(flight: Flight, size: number, apart: boolean): void {
+    const packing = { fragments: this.#fragments, size, apart };
     if (this.#plain === undefined) return;
     const writers = [this.#plain, this.#writer] as const;
-    for (const datagram of packFlight(flight, writers, { ...packing, fragments }))
-      this.#owner.transmit(datagram);
+    for (const datagram of packFlight(flight, writers, packing)) this.#owner.transmit(datagram);
   }
 
   #alert(level: AlertLevel, description: AlertDescription): void {

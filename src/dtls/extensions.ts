@@ -171,6 +171,21 @@ export class Extensions {
   }
 }
 
+/** Those that are the same in every hello. */
+const always = {
+  serverNameUsed: { type: ExtensionType.serverName, data: new Uint8Array() },
+  encryptThenMac: { type: ExtensionType.encryptThenMac, data: new Uint8Array() },
+  ecPointFormats: {
+    type: ExtensionType.ecPointFormats,
+    data: encode(pointFormats, [uncompressed]),
+  },
+  extendedMasterSecret: { type: ExtensionType.extendedMasterSecret, data: new Uint8Array() },
+  renegotiationInfo: {
+    type: ExtensionType.renegotiationInfo,
+    data: encode(renegotiatedConnection, new Uint8Array()),
+  },
+} as const satisfies Readonly<Record<string, Extension>>;
+
 /** The extensions we send. */
 export const extension = {
   serverName(name: string): Extension {
@@ -179,7 +194,7 @@ export const extension = {
   },
   /** The server's: it made use of the name. */
   serverNameUsed(): Extension {
-    return { type: ExtensionType.serverName, data: new Uint8Array() };
+    return always.serverNameUsed;
   },
   maxFragmentLength(code: number): Extension {
     return { type: ExtensionType.maxFragmentLength, data: encode(uint8, code) };
@@ -204,20 +219,19 @@ export const extension = {
     return { type: ExtensionType.clientCertificateType, data: encode(uint8, chosen) };
   },
   encryptThenMac(): Extension {
-    return { type: ExtensionType.encryptThenMac, data: new Uint8Array() };
+    return always.encryptThenMac;
   },
   supportedGroups(ids: readonly number[]): Extension {
     return { type: ExtensionType.supportedGroups, data: encode(groups, ids) };
   },
   ecPointFormats(): Extension {
-    const data = encode(pointFormats, [uncompressed]);
-    return { type: ExtensionType.ecPointFormats, data };
+    return always.ecPointFormats;
   },
   signatureAlgorithms(ids: readonly number[]): Extension {
     return { type: ExtensionType.signatureAlgorithms, data: encode(schemes, ids) };
   },
   extendedMasterSecret(): Extension {
-    return { type: ExtensionType.extendedMasterSecret, data: new Uint8Array() };
+    return always.extendedMasterSecret;
   },
   connectionId(type: ExtensionType, cid: Uint8Array): Extension {
     return { type, data: encode(connectionIdVector, cid) };
@@ -226,7 +240,6 @@ export const extension = {
     return { type: ExtensionType.sessionTicket, data: ticket };
   },
   renegotiationInfo(): Extension {
-    const data = encode(renegotiatedConnection, new Uint8Array());
-    return { type: ExtensionType.renegotiationInfo, data };
+    return always.renegotiationInfo;
   },
 } as const;

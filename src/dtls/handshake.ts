@@ -59,7 +59,7 @@ export interface Established<Credential> {
   readonly send: Flight;
   readonly credential: Credential;
   /** The name of the session that may be resumed later, where there is one. */
-  readonly session?: Uint8Array;
+  readonly session?: Uint8Array | undefined;
 }
 
 /**
@@ -74,7 +74,7 @@ export interface ServerContext extends Offers, ExchangeContext {
   /** Absent: no session is resumed. */
   readonly resumption?: Resumption | undefined;
   /** Told the secret of each connection. For laboratories. */
-  keyLog?(clientRandom: Uint8Array, master: Uint8Array): void;
+  readonly keyLog?: ((clientRandom: Uint8Array, master: Uint8Array) => void) | undefined;
 }
 
 /** `first` is the ClientHello whose cookie was good, `hello` what it says. */
@@ -172,7 +172,7 @@ export function* serverHandshake(
   return {
     send: [...tickets, 'change_cipher_spec', last],
     credential,
-    ...(session === undefined ? {} : { session }),
+    session,
   };
 }
 

@@ -47,7 +47,7 @@ export interface ClientCertificateChoice {
 export interface Agreement {
   readonly choice: Choice;
   /** Absent: the client is not asked for a certificate. */
-  readonly clientCertificate?: ClientCertificateChoice;
+  readonly clientCertificate?: ClientCertificateChoice | undefined;
   readonly extendedMasterSecret: boolean;
   readonly encryptThenMac: boolean;
   readonly connectionIds: ConnectionIdAgreement;
@@ -86,19 +86,27 @@ export function negotiate(
     offered,
     offers.credentials.clientAuthentication,
   );
+  const extendedMasterSecret = offered.has(ExtensionType.extendedMasterSecret);
+  const encryptThenMac =
+    choice.suite.cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac);
   const agreed = {
     choice,
-    extendedMasterSecret: offered.has(ExtensionType.extendedMasterSecret),
-    encryptThenMac:
-      choice.suite.cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac),
+    clientCertificate,
+    extendedMasterSecret,
+    encryptThenMac,
     connectionIds,
     fragments: limits,
-    ...(clientCertificate === undefined ? {} : { clientCertificate }),
   };
-  const extensions = [...answer(hello, offered, agreed), granted].filter(
-    (extension) => extension !== undefined,
-  );
-  return { ...agreed, extensions };
+  const answered = [...answer(hello, offered, agreed), granted];
+  return {
+    choice,
+    clientCertificate,
+    extendedMasterSecret,
+    encryptThenMac,
+    connectionIds,
+    fragments: limits,
+    extensions: answered.filter((extension) => extension !== undefined),
+  };
 }
 
 /** What is known of a handshake as soon as its hello is read. */

@@ -18,6 +18,7 @@ import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
 import type { Numbers } from './journal.ts';
 import { type KeptConnection, packConnection } from './kept-connection.ts';
+import type { PskClaim } from './psk-failures.ts';
 import type { DtlsRecord } from './record.ts';
 import type { DtlsPeer } from './server.ts';
 import type { Notable, Packed } from './vault.ts';
@@ -75,6 +76,8 @@ export class ServerConnection
   /** Among those that are awake. */
   older: ServerConnection | undefined;
   newer: ServerConnection | undefined;
+  /** What its handshake says of itself, while that is under way and nothing has failed. */
+  claim: PskClaim | undefined;
   /** In hex; empty once the handshake is done. */
   #clientRandom: string;
   readonly #counts: Counts;
@@ -292,6 +295,7 @@ export class ServerConnection
     this.#credential = credential;
     if (session !== undefined) this.#session = toHex(session);
     this.#wasEstablished = true;
+    this.claim = undefined;
     if (this.#host.keeps) this.#unsaved++;
     this.#began = this.#host.now();
     this.#lastContact = this.#began;

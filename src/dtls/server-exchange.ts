@@ -39,7 +39,7 @@ export interface ServerExchange {
   /** The body of Certificate; absent: there is none. */
   readonly certificate?: Uint8Array;
   /** The body of ServerKeyExchange; absent: there is none. */
-  readonly parameters?: Uint8Array;
+  readonly parameters?: Uint8Array | undefined;
   /** What the body of ClientKeyExchange makes of it. Throws HandshakeError. */
   hear(exchange: Uint8Array): Secret;
 }
@@ -74,9 +74,9 @@ export function serverExchange(
 /** A ServerKeyExchange only where there is a hint (RFC 4279 §2). */
 function psk(context: ExchangeContext): ServerExchange {
   const { pskHint = '' } = context.credentials;
-  const parameters = encode(PskServerKeyExchange, { identityHint: utf8(pskHint) });
+  const identityHint = utf8(pskHint);
   return {
-    ...(pskHint === '' ? {} : { parameters }),
+    parameters: pskHint === '' ? undefined : encode(PskServerKeyExchange, { identityHint }),
     hear(exchange) {
       const { identity } = decode('ClientKeyExchange', PskClientKeyExchange, exchange);
       const psk = lookUp(identity, context);

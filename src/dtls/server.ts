@@ -17,13 +17,14 @@ import { hkdfSync } from 'node:crypto';
 import { type Address, addressText } from '../base/address.ts';
 import { equal, hex, toHex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
+import type { ConnectionFacts } from '../base/connection-facts.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { HandshakeError } from './alert.ts';
 import { keyOfAddress, keyOfCid } from './asleep.ts';
 import { CipherPool } from './cipher-pool.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
-import { type ConnectionFacts, factsOf, notAuthentic } from './connection-facts.ts';
+import { factsOf, notAuthentic } from './connection-facts.ts';
 import { type Cids, type ConnectionIdPolicy, TaggedCids } from './connection-id.ts';
 import type { ConnectionStore } from './connection-store.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
@@ -47,7 +48,7 @@ import {
 import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
 import { defaultGroups, type NamedGroupName } from './named-groups.ts';
 import { PacedLog } from './paced-log.ts';
-import { type PskClaim, PskFailures } from './psk-failures.ts';
+import { PskFailures } from './psk-failures.ts';
 import {
   ContentType,
   type DtlsRecord,
@@ -174,8 +175,6 @@ export class DtlsServer {
   #draftsTold = Number.NEGATIVE_INFINITY;
   readonly #paced: PacedLog;
   readonly #pskFailures: PskFailures;
-  /** Of handshakes under way. */
-  readonly #claims = new WeakMap<DtlsPeer, PskClaim>();
 
   constructor(options: DtlsServerOptions) {
     const { clock, random, log, kept, connectionIds, resumption } = options;
@@ -222,10 +221,7 @@ export class DtlsServer {
       admits,
       send: (datagram, to) => this.#guard(() => options.send(datagram, to)),
       deliver: (peer, data) => this.#guard(() => options.deliver(peer, data)),
-      opened: (peer) => {
-        this.#claims.delete(peer);
-        this.#guard(() => options.opened?.(peer));
-      },
+      opened: (peer) => this.#guard(() => options.opened?.(peer)),
       closed: (peer, reason) => this.#guard(() => options.closed?.(peer, reason)),
       forgetSession: (name) => this.#sessions?.forget(name),
     });
@@ -507,14 +503,21 @@ export class DtlsServer {
     const start = { due: message.sequence + 1, firstRecord: record.sequence };
     const { connection, work } = this.#roster.begin(from.address, hello.random.slice(), start);
     connection.countIn(from);
+    const { credentials, suites, groups, resumption } = terms;
+    // Member by member: where an object is copied into another that has more, V8 adds each of those by itself.
     const context: ServerContext = {
-      ...terms,
+      credentials,
+      suites,
+      groups,
+      resumption,
       foreseen,
       random,
       explain: explain ?? false,
-      claimed: (claim) => this.#claims.set(connection, claim),
+      claimed: (claim) => {
+        connection.claim = claim;
+      },
       connectionIds: this.#policyFor(connection),
-      ...(keyLog === undefined ? {} : { keyLog }),
+      keyLog,
     };
     work.start(serverHandshake(context, message, hello));
   }
@@ -568,9 +571,9 @@ export class DtlsServer {
   /** Once for a handshake: more records that do not open may be anyone's. */
   #tellOfFailure(handshake: ServerConnection | undefined, from: Address): void {
     if (handshake === undefined || handshake.wasEstablished) return;
-    const claim = this.#claims.get(handshake);
+    const { claim } = handshake;
     if (claim === undefined) return;
-    this.#claims.delete(handshake);
+    handshake.claim = undefined;
     this.#pskFailures.failed(claim, from);
   }
 

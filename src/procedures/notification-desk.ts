@@ -1,5 +1,6 @@
 /** The kept notifications as the operator sees and moves them: rest/desk.ts says what is wanted. */
 import { toHex } from '../base/bytes.ts';
+import type { NotificationFacts, NotificationFilter } from '../base/notification-facts.ts';
 import type { Eid } from '../messages/ids.ts';
 import { type NotificationMetadata, PendingNotification } from '../messages/notifications.ts';
 import type { Eim } from './eim.ts';
@@ -13,38 +14,6 @@ import {
 } from './notification-rows.ts';
 import { noteUp, waitOf } from './smdp-waits.ts';
 
-export interface NotificationFilter {
-  readonly eid?: Eid;
-  readonly state?: 'waiting' | 'refused';
-  /** Id of the notification to go on after. */
-  readonly after?: string;
-  readonly limit: number;
-}
-
-/** A notification as the operator sees it. Times in milliseconds since 1970. */
-export interface NotificationFacts {
-  /** `<eid>-<seqNumber>-<address>`. */
-  readonly id: string;
-  readonly eid: Eid;
-  readonly seqNumber: number;
-  /** notificationInstall, and so on. */
-  readonly operation: string;
-  /** As in EF.ICCID, hex. */
-  readonly iccid?: string;
-  readonly address: string;
-  readonly announcedAddress: string;
-  readonly state: 'waiting' | 'refused';
-  readonly received: number;
-  readonly tries: number;
-  readonly lastTry?: number;
-  /** No sooner than then; absent where it is refused. */
-  readonly nextTry?: number;
-  /** What came of the last try. */
-  readonly reason?: string;
-  /** `BF37…` or `30…`. */
-  readonly pendingNotification: Uint8Array;
-}
-
 export class NotificationDesk {
   readonly #eim: Eim;
 
@@ -53,9 +22,14 @@ export class NotificationDesk {
   }
 
   /** In the order of EIDs and sequence numbers. */
-  async list({ eid, state, after, limit }: NotificationFilter): Promise<NotificationFacts[]> {
+  async list({
+    eid,
+    state,
+    after,
+    limit,
+  }: NotificationFilter<Eid>): Promise<NotificationFacts<Eid>[]> {
     const key = after === undefined ? undefined : keyOfId(after);
-    const found: NotificationFacts[] = [];
+    const found: NotificationFacts<Eid>[] = [];
     const options = {
       ...(eid === undefined ? {} : { eid }),
       ...(key === undefined ? {} : { after: key }),
@@ -68,7 +42,7 @@ export class NotificationDesk {
     return found;
   }
 
-  async get(id: string): Promise<NotificationFacts | undefined> {
+  async get(id: string): Promise<NotificationFacts<Eid> | undefined> {
     const row = await this.#row(id);
     return row && this.#facts(row);
   }
@@ -77,7 +51,7 @@ export class NotificationDesk {
    * Takes a notification to its SM-DP+ now, those before it first, whatever was refused or is to wait. Gives what is
    * left of it then: undefined where it was delivered, or was not there.
    */
-  async retry(id: string): Promise<NotificationFacts | undefined> {
+  async retry(id: string): Promise<NotificationFacts<Eid> | undefined> {
     const row = await this.#row(id);
     if (row === undefined) return undefined;
     const { eid, address } = row;
@@ -112,7 +86,7 @@ export class NotificationDesk {
     return key === undefined ? undefined : this.#eim.store.get(notifications, key);
   }
 
-  async #facts(row: NotificationRow): Promise<NotificationFacts> {
+  async #facts(row: NotificationRow): Promise<NotificationFacts<Eid>> {
     const { eid, seqNumber, address, announcedAddress, received, pendingNotification } = row;
     const { tries = 0, lastTry, reason, notBefore } = row;
     const state = stateOf(row);
@@ -147,7 +121,7 @@ function keyOfId(id: string): string | undefined {
 }
 
 /** What was done to which profile. */
-function subjectOf(bytes: Uint8Array): Pick<NotificationFacts, 'operation' | 'iccid'> {
+function subjectOf(bytes: Uint8Array): Pick<NotificationFacts<Eid>, 'operation' | 'iccid'> {
   const metadata = metadataOf(PendingNotification.decode(bytes));
   if (metadata === undefined) return { operation: 'unknown' };
   const { profileManagementOperation, iccid } = metadata;

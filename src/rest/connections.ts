@@ -1,6 +1,7 @@
 /** /v1/dtls: the DTLS connections in memory. */
+import type { ConnectionFacts } from '../base/connection-facts.ts';
 import { ConnectionList, ConnectionQuery, ConnectionView } from './api/connections.ts';
-import type { Desk, PeerConnection } from './desk.ts';
+import type { Desk } from './desk.ts';
 import { usualPage } from './paging.ts';
 import { gone, json, notFound, ok, type Route, route } from './route.ts';
 import { connectionView } from './views.ts';
@@ -11,10 +12,10 @@ import { connectionView } from './views.ts';
  */
 function first(
   most: number,
-  among: Iterable<PeerConnection>,
-  isWanted: (connection: PeerConnection) => boolean,
-): readonly PeerConnection[] {
-  let found: PeerConnection[] = [];
+  among: Iterable<ConnectionFacts>,
+  isWanted: (connection: ConnectionFacts) => boolean,
+): readonly ConnectionFacts[] {
+  let found: ConnectionFacts[] = [];
   const cut = () => {
     found = found.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, most);
   };

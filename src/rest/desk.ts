@@ -1,18 +1,18 @@
 /** What the operator's side is given. */
-import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
+import type { ConnectionFacts } from '../base/connection-facts.ts';
+import type { IntroductionChange, TlsTrust } from '../base/introduction.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
+import type { NotificationFacts, NotificationFilter } from '../base/notification-facts.ts';
 import type { Random } from '../base/random.ts';
+import type { Readiness, ReloadReport } from '../base/running-facts.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
 import type { Quirks } from '../fleet/quirks.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Orders } from '../orders/orders.ts';
 import type { Store } from '../store/store.ts';
-
-/** trustedPublicKeyDataTls (SGP.32 2.11.1.1.1): the certificate, or its bare key. */
-export type TlsTrust = 'certificate' | 'key';
 
 /** The eIM itself, as the info page and /v1/info show it. */
 export interface Info {
@@ -46,27 +46,6 @@ export interface Info {
   readonly warnings: readonly string[];
 }
 
-/** A DTLS connection, as operators see it. Times in milliseconds since 1970, octets in hex. */
-export interface PeerConnection {
-  readonly id: string;
-  readonly state: 'awake' | 'asleep';
-  readonly address: Address;
-  readonly credential:
-    | { readonly type: 'anonymous' }
-    | { readonly type: 'psk' | 'certificate' | 'rawPublicKey'; readonly identity: string };
-  readonly suite: string;
-  readonly cid?: string;
-  readonly peerCid?: string;
-  readonly began: number;
-  readonly lastContact: number;
-  readonly moves: number;
-  readonly datagramsIn: number;
-  readonly datagramsOut: number;
-  readonly octetsIn: number;
-  readonly octetsOut: number;
-  readonly drops: Readonly<Record<string, number>>;
-}
-
 /** The DTLS connections in memory. */
 export interface PeerConnections {
   readonly holds: {
@@ -75,45 +54,18 @@ export interface PeerConnections {
     readonly asleep: number;
     readonly sessions: number;
   };
-  connections(): Iterable<PeerConnection>;
-  connection(id: string): PeerConnection | undefined;
+  connections(): Iterable<ConnectionFacts>;
+  connection(id: string): ConnectionFacts | undefined;
   /** Ends those that match; gives how many. */
   end(match: (connection: { readonly id: string }) => boolean): number;
 }
 
-/** A notification of a eUICC that its SM-DP+ does not have yet. Times in milliseconds since 1970. */
-export interface Notification {
-  /** `<eid>-<seqNumber>-<address>`. */
-  readonly id: string;
-  readonly eid: Eid;
-  readonly seqNumber: number;
-  /** As the standard names it: `notificationEnable`. */
-  readonly operation: string;
-  /** As in EF.ICCID, hex. */
-  readonly iccid?: string;
-  /** Where it is taken. */
-  readonly address: string;
-  /** Where the eUICC says that it belongs. */
-  readonly announcedAddress: string;
-  readonly state: 'waiting' | 'refused';
-  readonly received: number;
-  readonly tries: number;
-  readonly lastTry?: number;
-  readonly nextTry?: number;
-  /** What came of the last try. */
-  readonly reason?: string;
-  /** `BF37…` or `30…`. */
-  readonly pendingNotification: Uint8Array;
-}
+/** A notification of a eUICC that its SM-DP+ does not have yet. */
+export type Notification = NotificationFacts<Eid>;
 
 /** The notifications that are kept. */
 export interface Notifications {
-  list(filter: {
-    readonly eid?: Eid;
-    readonly state?: 'waiting' | 'refused';
-    readonly after?: string;
-    readonly limit: number;
-  }): Promise<readonly Notification[]>;
+  list(filter: NotificationFilter<Eid>): Promise<readonly Notification[]>;
   get(id: string): Promise<Notification | undefined>;
   /** Takes it to its SM-DP+ now; gives what is left of it then, nothing where it was delivered. */
   retry(id: string): Promise<Notification | undefined>;
@@ -123,19 +75,9 @@ export interface Notifications {
 
 /** The eIM as a process. */
 export interface RunningEim {
-  /** Whether it can work; each check is `ok`, or says what is wrong. */
-  readiness(): Promise<{
-    readonly ready: boolean;
-    readonly checks: { readonly store: string; readonly coaps: string; readonly stopping: string };
-  }>;
+  readiness(): Promise<Readiness>;
   /** Reads certificates, trust and the like again; says what came of it. */
-  reload(): Promise<{
-    /** Milliseconds since 1970. */
-    readonly at: number;
-    readonly applied: readonly string[];
-    readonly kept: readonly { readonly part: string; readonly why: string }[];
-    readonly restart: readonly string[];
-  }>;
+  reload(): Promise<ReloadReport>;
 }
 
 export interface Desk {
@@ -164,14 +106,7 @@ export interface Desk {
    * @param trust what eUICCs are to trust of the DTLS server; absent: as configured
    * @param change what else a eUICC is to be told otherwise than by default
    */
-  info(
-    trust?: TlsTrust,
-    change?: {
-      readonly counterValue?: number;
-      readonly associationToken?: 'none' | 'generate';
-      readonly euiccCiPKId?: Uint8Array;
-    },
-  ): Info;
+  info(trust?: TlsTrust, change?: IntroductionChange): Info;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,6 +1,8 @@
 /** What the eIM keeps, as /v1 answers it: times as ISO 8601, octets as hex, ICCIDs in both forms. */
+
 import { addressText } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
+import type { ConnectionFacts } from '../base/connection-facts.ts';
 import type { DeviceView as KnownDevice } from '../fleet/device.ts';
 import {
   counterWarning,
@@ -22,7 +24,7 @@ import type { InfoView } from './api/info.ts';
 import type { NotificationView } from './api/notifications.ts';
 import type { OrderView } from './api/orders.ts';
 import type { FleetProfileView, ProfileView } from './api/profiles.ts';
-import type { Info, Notification, PeerConnection } from './desk.ts';
+import type { Info, Notification } from './desk.ts';
 import { readableOutcome, stepViews } from './order-steps.ts';
 import { readableData } from './readable-data.ts';
 
@@ -241,7 +243,7 @@ function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
 
-export function connectionView(connection: PeerConnection): ConnectionView {
+export function connectionView(connection: ConnectionFacts): ConnectionView {
   const { address, credential, began, lastContact, ...facts } = connection;
   return {
     ...facts,

@@ -31,16 +31,24 @@ export function secretSetting<Value>(
   return { schema, fallback: undefined, about, secret: true };
 }
 
+/** A text that `read` understands; what it throws of that kind says what is wrong with it. */
+export function readBy<Value>(
+  read: (text: string) => Value,
+  Complaint: new (...args: never[]) => Error,
+): z.ZodType<Value> {
+  return z.string().transform((text, context) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (!(error instanceof Complaint)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  });
+}
+
 /** A length of time, written with its unit; Config holds milliseconds. */
-export const duration: z.ZodType<number> = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    if (!(error instanceof DurationError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
-  }
-});
+export const duration: z.ZodType<number> = readBy(parseDuration, DurationError);
 export const text = z.string().min(1);
 export const flag = z.boolean();
 export const port = z.int().min(0).max(65535);

@@ -2,27 +2,10 @@
 import { z } from 'zod';
 import { IdError, parseEid } from '../messages/ids.ts';
 import { parseSmdpAddress, SmdpAddressError } from '../messages/smdp-address.ts';
-import { duration, optional, setting } from './setting.ts';
+import { duration, optional, readBy, setting } from './setting.ts';
 
-const address = z.string().transform((text, context) => {
-  try {
-    return parseSmdpAddress(text).text;
-  } catch (error) {
-    if (!(error instanceof SmdpAddressError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
-  }
-});
-
-const eid = z.string().transform((text, context) => {
-  try {
-    return parseEid(text);
-  } catch (error) {
-    if (!(error instanceof IdError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
-  }
-});
+const address = readBy((text) => parseSmdpAddress(text).text, SmdpAddressError);
+const eid = readBy(parseEid, IdError);
 
 export const smds = {
   every: setting(

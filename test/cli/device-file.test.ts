@@ -24,14 +24,14 @@ describe('a CSV of devices', () => {
   };
   for (const [what, text] of Object.entries(shapes)) {
     it(`is read: ${what}`, () => {
-      const { devices, flaws } = readDeviceFile(text);
+      const { lines: devices, flaws } = readDeviceFile(text);
       assert.deepEqual({ devices, flaws }, { devices: [{ line: 2, device: meter }], flaws: [] });
     });
   }
 
   it('may hold every member, several EIDs and pins, and line ends in quotes', () => {
     const text = `identity,eids,certificates,publickeys,chain,note\n"a ""b"", c",${eid} ${otherEid},${pin.toLowerCase()};${pin},${pin},yes,"x"\n\nd,${eid}|${otherEid},,,,\ne,,"${pin}\n",,no,z`;
-    const { devices, flaws } = readDeviceFile(text);
+    const { lines: devices, flaws } = readDeviceFile(text);
     assert.deepEqual(flaws, []);
     assert.deepEqual(devices, [
       {
@@ -63,7 +63,7 @@ describe('a CSV of devices', () => {
       `e,${key},${eid} 12`,
       `"f,${key}`,
     ];
-    const { devices, flaws } = readDeviceFile(lines.join('\n'));
+    const { lines: devices, flaws } = readDeviceFile(lines.join('\n'));
     assert.deepEqual(
       devices.map(({ line }) => line),
       [5],
@@ -106,7 +106,7 @@ describe('a JSON of devices', () => {
   };
   for (const [what, [text, line]] of Object.entries(shapes)) {
     it(`is read: ${what}`, () => {
-      const { devices, flaws } = readDeviceFile(text);
+      const { lines: devices, flaws } = readDeviceFile(text);
       assert.deepEqual({ devices, flaws }, { devices: [{ line, device: meter }], flaws: [] });
     });
   }
@@ -123,7 +123,7 @@ describe('a JSON of devices', () => {
   [],
   {"identity": "f",, "key": "${key}"}
 ]`;
-    const { devices, flaws } = readDeviceFile(text);
+    const { lines: devices, flaws } = readDeviceFile(text);
     assert.deepEqual(
       devices.map(({ line, device }) => [line, device.identity]),
       [

@@ -168,7 +168,7 @@ describe('eim order import', () => {
 
   it('makes the same key of the same order alone, and none of a confirmation code', () => {
     const keys = (text: string, again?: string) =>
-      readOrderFile(text, again).orders.map(({ key }) => key);
+      readOrderFile(text, again).lines.map(({ key }) => key);
     const row = (code: string) => `eid,ac,confirmationCode\n${eid},1$smdp.example.com$A,${code}\n`;
     assert.deepEqual(keys(row('1234')), keys(row('9876')));
     assert.notDeepEqual(keys(row('1')), keys(row('1'), 'again'));

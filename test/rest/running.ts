@@ -1,5 +1,8 @@
 /** An operator's side over a store in memory, listening on a free loopback port, with the rooms behind it at hand. */
+
 import { systemClock } from '../../src/base/clock.ts';
+import type { ConnectionFacts } from '../../src/base/connection-facts.ts';
+import type { TlsTrust } from '../../src/base/introduction.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Metrics } from '../../src/base/metrics.ts';
 import { Devices } from '../../src/fleet/devices.ts';
@@ -13,9 +16,7 @@ import type {
   Info,
   Notification,
   Notifications,
-  PeerConnection,
   PeerConnections,
-  TlsTrust,
 } from '../../src/rest/desk.ts';
 import { type RestOptions, type RestServer, startRest } from '../../src/rest/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
@@ -57,7 +58,7 @@ export const info: Info = {
 /** Connections as the DTLS room would have them. */
 export function knownConnections(): PeerConnections {
   const known = new Map(
-    [1, 2, 3].map((n): [string, PeerConnection] => [
+    [1, 2, 3].map((n): [string, ConnectionFacts] => [
       `6D6A5C1E0F3B9A27C4D8E00${n}`,
       {
         id: `6D6A5C1E0F3B9A27C4D8E00${n}`,

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Address } from '../../src/base/address.ts';
 import { hex } from '../../src/base/bytes.ts';
 import { DurationError, parseDuration } from '../../src/base/duration.ts';
-import { type Eid, IdError, parseEid } from '../../src/messages/ids.ts';
+import { IdError, parseEid } from '../../src/messages/ids.ts';
 import { type Fault, faultKinds, rspFunctions } from './server/faults.ts';
 
 /** Octets: `60k`, `61440`. */
@@ -80,22 +80,22 @@ export function matchingId(text: string): string {
 }
 
 /** Milliseconds: `5s`, `2h`. */
-export function duration(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    if (!(error instanceof DurationError)) throw error;
-    throw new InvalidArgumentError(error.message);
-  }
-}
+export const duration = readBy(parseDuration, DurationError);
+export const eid = readBy(parseEid, IdError);
 
-export function eid(text: string): Eid {
-  try {
-    return parseEid(text);
-  } catch (error) {
-    if (!(error instanceof IdError)) throw error;
-    throw new InvalidArgumentError(error.message);
-  }
+/** A reader whose complaints of that kind are those of an option. */
+function readBy<Value>(
+  read: (text: string) => Value,
+  Complaint: new (...args: never[]) => Error,
+): (text: string) => Value {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (!(error instanceof Complaint)) throw error;
+      throw new InvalidArgumentError(error.message);
+    }
+  };
 }
 
 /** The faults given so far and one more: `kind[:argument][@function][*times]`. */

@@ -52,7 +52,7 @@ Examples:
     .action(async (file: string, options: ImportOptions, command: Command) => {
       const { client, output } = remote(context, command);
       const read = readDeviceFile(await contentOf(file, context));
-      const total = read.devices.length + read.flaws.length;
+      const total = read.lines.length + read.flaws.length;
       if (read.flaws.length > 0 && options.skipWrong !== true) {
         await report(output, context, read.flaws, read.cells, options.report);
         show(output, summary([], read.flaws, options), false);
@@ -62,7 +62,7 @@ Examples:
           'correct them, or import the others: --skip-wrong',
         );
       }
-      const done = await importAll(client, read.devices, options, context, output);
+      const done = await importAll(client, read.lines, options, context, output);
       const flaws = [...read.flaws, ...done.flatMap(flawOf)].sort((a, b) => a.line - b.line);
       await report(output, context, flaws, read.cells, options.report);
       show(output, summary(done, flaws, options), true);

@@ -48,7 +48,7 @@ Examples:
       const { client, output } = remote(context, command);
       const { dryRun = false, skipWrong = false } = options;
       const read = readOrderFile(await contentOf(file, context), options.again);
-      const total = read.orders.length + read.flaws.length;
+      const total = read.lines.length + read.flaws.length;
       if (read.flaws.length > 0 && !skipWrong) {
         await report(output, context, read.flaws, read.cells, options.report);
         if (output.json) output.document(summary([], read.flaws, dryRun));
@@ -60,7 +60,7 @@ Examples:
       }
       const done = await sendAll<OrderLine, OrderResult>(
         {
-          lines: read.orders,
+          lines: read.lines,
           body: bodyOf,
           most: mostOrdersInBatch,
           send: async (lines) => {

@@ -1,9 +1,10 @@
 /** Whether an eUICC can take a profile (SGP.22 annex F): asked before anything is bound. */
-import { BytesError, Reader } from '../../../src/base/bytes.ts';
+import { Reader } from '../../../src/base/bytes.ts';
 import { type EUICCInfo2, ProfileClass, StoreMetadataRequest } from '../../../src/messages/rsp.ts';
-import { DerError, readAll, readTlv } from '../../../src/messages/tlv.ts';
+import { readAll, readTlv } from '../../../src/messages/tlv.ts';
 import { type Service, services } from '../profile/elements.ts';
 import { Refusal } from '../server/refusal.ts';
+import { tolerant } from './tolerant.ts';
 
 type Capability = EUICCInfo2['uiccCapability'][number];
 
@@ -101,13 +102,4 @@ function readHeader(
       mandatoryServices: readAll(asked).flatMap(({ tag }) => services[tag - 0x80] ?? []),
     };
   });
-}
-
-function tolerant<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DerError || error instanceof BytesError) return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 /** ES9+.HandleNotification (SGP.22 5.6.4): results and notifications, verified before they are believed. */
-import { BytesError, toHex } from '../../../src/base/bytes.ts';
+import { toHex } from '../../../src/base/bytes.ts';
 import { type Eid, type Iccid, iccidOf } from '../../../src/messages/ids.ts';
 import {
   type NotificationMetadata,
@@ -7,7 +7,6 @@ import {
   PendingNotification,
   type ProfileInstallationResult,
 } from '../../../src/messages/notifications.ts';
-import { DerError } from '../../../src/messages/tlv.ts';
 import { ChainError } from '../../../src/trust/chain-error.ts';
 import { verifyEcdsa } from '../../../src/trust/ecdsa.ts';
 import { checkEuiccChain } from '../../../src/trust/euicc-chain.ts';
@@ -18,6 +17,7 @@ import { tellOperator } from './progress.ts';
 import type { Download } from './session.ts';
 import { settle } from './settle.ts';
 import type { Smdp } from './smdp.ts';
+import { tolerant } from './tolerant.ts';
 
 const events: Readonly<Record<string, ProfileEvent>> = {
   notificationInstall: 'install',
@@ -189,13 +189,4 @@ function outcomeOf(
     errorReason,
     ...(simaResponse && { simaResponse: simaResponse.slice() }),
   };
-}
-
-function tolerant<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DerError || error instanceof BytesError) return undefined;
-    throw error;
-  }
 }
