@@ -1,6 +1,7 @@
 /** What a setting is, and the kinds of value that settings have. */
 import { z } from 'zod';
 import { DurationError, parseDuration } from '../base/duration.ts';
+import { readBy } from '../base/read-by.ts';
 
 /** One setting; `Value` is what Config holds. */
 export interface Setting<Value> {
@@ -29,22 +30,6 @@ export function secretSetting<Value>(
   ...about: readonly string[]
 ): Setting<Value> {
   return { schema, fallback: undefined, about, secret: true };
-}
-
-/** A text that `read` understands; what it throws of that kind says what is wrong with it. */
-export function readBy<Value>(
-  read: (text: string) => Value,
-  Complaint: new (...args: never[]) => Error,
-): z.ZodType<Value> {
-  return z.string().transform((text, context) => {
-    try {
-      return read(text);
-    } catch (error) {
-      if (!(error instanceof Complaint)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
-      return z.NEVER;
-    }
-  });
 }
 
 /** A length of time, written with its unit; Config holds milliseconds. */

@@ -1,8 +1,9 @@
 /** When the eIM has SM-DSs asked by itself. */
 import { z } from 'zod';
+import { readBy } from '../base/read-by.ts';
 import { IdError, parseEid } from '../messages/ids.ts';
 import { parseSmdpAddress, SmdpAddressError } from '../messages/smdp-address.ts';
-import { duration, optional, readBy, setting } from './setting.ts';
+import { duration, optional, setting } from './setting.ts';
 
 const address = readBy((text) => parseSmdpAddress(text).text, SmdpAddressError);
 const eid = readBy(parseEid, IdError);
