@@ -2,33 +2,30 @@
 import { z } from 'zod';
 import { BytesError } from '../base/bytes.ts';
 import { inWords } from '../base/complaints.ts';
+import { DurationError } from '../base/duration.ts';
+import { readBy } from '../base/read-by.ts';
 import { ActivationCodeError } from '../messages/activation-code.ts';
 import { IdError } from '../messages/ids.ts';
 import { SmdpAddressError } from '../messages/smdp-address.ts';
 import { DerError } from '../messages/tlv.ts';
 
-/** A string that `parse` reads; its typed complaint becomes the field's. `description`: for who reads the API. */
+/** What the parsers of texts throw. */
+const complaints = [
+  IdError,
+  ActivationCodeError,
+  SmdpAddressError,
+  DerError,
+  BytesError,
+  DurationError,
+];
+
+/** A text that `parse` reads; its typed complaint becomes the field's. `description`: for who reads the API. */
 export function parsed<Value>(
   parse: (text: string) => Value,
   description?: string,
 ): z.ZodType<Value> {
-  const schema = z.string().transform((text, context) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      const complaint = complaintOf(error);
-      if (complaint === undefined) throw error;
-      context.addIssue({ code: 'custom', message: complaint });
-      return z.NEVER;
-    }
-  });
+  const schema = readBy(parse, ...complaints);
   return description === undefined ? schema : schema.meta({ description });
-}
-
-function complaintOf(error: unknown): string | undefined {
-  if (error instanceof IdError || error instanceof ActivationCodeError) return error.message;
-  if (error instanceof SmdpAddressError) return error.message;
-  return error instanceof DerError || error instanceof BytesError ? error.message : undefined;
 }
 
 type Choice<Arms extends Readonly<Record<string, z.ZodType>>> = {

@@ -1,6 +1,6 @@
 /** The steps that an order is made of, as /v1 takes them. */
 import { z } from 'zod';
-import { DurationError, parseDuration } from '../../base/duration.ts';
+import { parseDuration } from '../../base/duration.ts';
 import { parseActivationCode } from '../../messages/activation-code.ts';
 import { parseSmdpAddress } from '../../messages/smdp-address.ts';
 import type { DownloadSource } from '../../orders/order.ts';
@@ -81,17 +81,10 @@ const minute = 60_000;
 const day = 24 * 60 * minute;
 
 /** Milliseconds, of a text such as `2h`. */
-const within = z.string().transform((text, context) => {
-  try {
-    const length = parseDuration(text);
-    if (length >= minute && length <= 90 * day) return length;
-    context.addIssue({ code: 'custom', message: 'must be from 1m to 90d' });
-  } catch (error) {
-    if (!(error instanceof DurationError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-  }
-  return z.NEVER;
-});
+const within = parsed(parseDuration, 'how long the device may stay away: 24h').refine(
+  (length) => length >= minute && length <= 90 * day,
+  { error: 'must be from 1m to 90d' },
+);
 
 /** That the device comes back, and proves it, in so many polls and so long at the most. */
 const confirm = z
