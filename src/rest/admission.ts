@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { ApiError } from './api/errors.ts';
 import { RateLimit } from './rate-limit.ts';
 import { mayDo, type RouteRole } from './roles.ts';
-import type { Caller } from './route.ts';
+import { anyone, type Caller } from './route.ts';
 import { digest, type Tokens } from './tokens.ts';
 
 export interface AdmissionOptions {
@@ -52,9 +52,9 @@ export class Admission {
 
   /** Throws ApiError 401, 403 or 429. */
   admit(knock: Knock, due: RouteRole): Caller {
-    if (due === 'open') return { id: 'anyone', role: 'open' };
+    if (due === 'open') return { id: anyone, role: 'open' };
     const caller = this.#caller(knock);
-    const seconds = this.#rate.take(caller.id === 'anyone' ? placeOf(knock.address) : caller.id);
+    const seconds = this.#rate.take(caller.id === anyone ? placeOf(knock.address) : caller.id);
     if (seconds > 0)
       throw tooMany(seconds, 'too many requests: slow down, or raise rest.requestRate');
     if (mayDo(caller.role, due)) return caller;
@@ -68,14 +68,14 @@ export class Admission {
 
   /** Whether a caller that was let in may still. */
   stands({ id }: Caller): boolean {
-    return id === 'anyone' || id === 'rest.token' || this.#options.tokens.stands(id);
+    return id === anyone || id === 'rest.token' || this.#options.tokens.stands(id);
   }
 
   #caller({ authorization, host, site, origin, address: from }: Knock): Caller {
     const { token, strict } = this.#options;
     const address = placeOf(from);
     if (authorization === undefined && token === undefined && !strict) {
-      return { id: 'anyone', role: roleWithout(host, site, origin) };
+      return { id: anyone, role: roleWithout(host, site, origin) };
     }
     const [, given] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
     // What the eIM made cannot be guessed: others at this address, with a token of before, do not keep it out.

@@ -2,9 +2,10 @@
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { NumberedChange } from '../orders/events.ts';
-import { ApiError } from './api/errors.ts';
 import type { EventView, GapView } from './api/events.ts';
 import type { Desk } from './desk.ts';
+import type { Places } from './places.ts';
+import type { Caller } from './route.ts';
 
 /** Media type of server-sent events (WHATWG HTML, 9.2). */
 export const streamType = 'text/event-stream';
@@ -24,6 +25,7 @@ export interface StreamWish {
   readonly eid?: Eid | undefined;
   /** Of this order alone; the stream ends when it is done. */
   readonly order?: string | undefined;
+  readonly caller: Caller;
   /** Whether who asked may still: false ends the stream. */
   stands(): boolean;
   readonly signal: AbortSignal;
@@ -32,31 +34,25 @@ export interface StreamWish {
 export class EventStreams {
   readonly #orders: Desk['orders'];
   readonly #clock: Clock;
-  readonly #most: number;
+  readonly #places: Places;
   /** Streams that wait, and for which order; undefined: for any. */
   readonly #wakers = new Map<() => void, string | undefined>();
   /** What streams of all orders read last: those that are level with each other share it. */
   #newest: { readonly after: number; readonly found: Promise<Found> } | undefined;
   #gathering: Cancel | undefined;
-  #open = 0;
   readonly #stop: () => void;
 
-  /** `most`: streams that may be open at a time. */
-  constructor(orders: Desk['orders'], clock: Clock, most: number) {
+  /** `places`: of streams that are open. */
+  constructor(orders: Desk['orders'], clock: Clock, places: Places) {
     this.#orders = orders;
     this.#clock = clock;
-    this.#most = most;
+    this.#places = places;
     this.#stop = orders.onChange(({ id }) => this.#changed(id));
   }
 
-  /** The text of a stream. Throws ApiError 503 where too many are open. */
+  /** The text of a stream. Throws ApiError 429 or 503 where too many are open. */
   open(wish: StreamWish): AsyncIterable<string> {
-    if (this.#open >= this.#most) {
-      const complaint = `${this.#most} streams are open already: close some, or raise rest.waiters`;
-      throw new ApiError(503, 'busy', complaint, undefined, 10);
-    }
-    this.#open++;
-    const end = once(() => this.#open--);
+    const end = this.#places.take(wish.caller);
     // Of a client that is gone already nobody reads the text, so that it never ends.
     if (wish.signal.aborted) end();
     else wish.signal.addEventListener('abort', end, { once: true });
@@ -199,12 +195,4 @@ function eventText(change: NumberedChange): string {
 
 export function eventView({ number, at, ...change }: NumberedChange): EventView {
   return { id: number, at: new Date(at).toISOString(), ...change };
-}
-
-function once(run: () => void): () => void {
-  let ran = false;
-  return () => {
-    if (!ran) run();
-    ran = true;
-  };
 }

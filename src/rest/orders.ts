@@ -110,11 +110,11 @@ export function orderRoutes(tools: OrderTools): readonly Route[] {
       about: 'An order; with `wait`, once it has changed',
       query: WaitQuery,
       gives: { 200: json(OrderView) },
-      answer: async ({ params: { id = '' }, query: { wait = 0, since }, signal }) => {
+      answer: async ({ params: { id = '' }, query: { wait = 0, since }, caller, signal }) => {
         const milliseconds = Math.min(wait * 1000, waitLimit);
         const order =
           milliseconds > 0
-            ? await waiting.order(id, since, milliseconds, signal)
+            ? await waiting.order(id, { since, milliseconds, caller, signal })
             : await desk.orders.placed(id);
         if (order === undefined) throw notFound('order', id);
         return ok(orderView(order));
@@ -146,11 +146,17 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
       query: AllEventsQuery,
       headers,
       gives: { 200: { about: 'the events', schema: EventList, type: streamType } },
-      answer: async ({ query: { after, limit = usualPage, eid }, header, stands, signal }) => {
+      answer: async ({
+        query: { after, limit = usualPage, eid },
+        header,
+        caller,
+        stands,
+        signal,
+      }) => {
         const known = cursor(header('last-event-id'), after);
         if (wantsList(header('accept'))) return ok(await eventList(desk, known ?? 0, limit, eid));
         const start = known ?? (await events.newest());
-        return stream(streams.open({ after: start, eid, stands, signal }));
+        return stream(streams.open({ after: start, eid, caller, stands, signal }));
       },
     }),
     route('GET /v1/orders/:id/events', {
@@ -165,6 +171,7 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
         params: { id = '' },
         query: { after, limit = usualPage },
         header,
+        caller,
         stands,
         signal,
       }) => {
@@ -175,7 +182,7 @@ function eventRoutes({ desk, streams }: OrderTools): readonly Route[] {
         if (wantsList(header('accept'))) return ok(listOf(list, known));
         // A client that comes back for what has ended is told to stay away (WHATWG HTML, 9.2).
         if (order.state.at === 'done' && list.length === 0) return { status: 204 };
-        return stream(streams.open({ after: known, order: id, stands, signal }));
+        return stream(streams.open({ after: known, order: id, caller, stands, signal }));
       },
     }),
   ];

@@ -3,6 +3,9 @@ import type { z } from 'zod';
 import { ApiError, badInput, check } from './api/errors.ts';
 import { type RouteKey, type RouteRole, roleOf } from './roles.ts';
 
+/** The id of callers of whom no token is asked for. */
+export const anyone = 'anyone';
+
 /** Whose request it is. */
 export interface Caller {
   /** The token's id; `rest.token` for that one, `anyone` where none is asked for. */

@@ -24,8 +24,9 @@ import type { Desk } from './desk.ts';
 import { EventStreams } from './event-stream.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { OpenRequests } from './open-requests.ts';
+import { streamPlaces, waitPlaces } from './places.ts';
 import { errorBody, refusalOf } from './refusal.ts';
-import type { Caller, Route } from './route.ts';
+import { anyone, type Caller, type Route } from './route.ts';
 import { routes } from './routes.ts';
 import { Sockets } from './sockets.ts';
 import { Tokens } from './tokens.ts';
@@ -52,6 +53,8 @@ export interface RestOptions {
   readonly waitLimit: number;
   /** Requests that may wait at a time, and streams that may be open. */
   readonly waiters: number;
+  /** So many of them may be of one token; absent: a quarter. */
+  readonly waitersPerToken?: number | undefined;
   /** What is under way may take so long once the server closes, in milliseconds. */
   readonly grace: number;
 }
@@ -87,8 +90,8 @@ export async function startRest(desk: Desk, options: RestOptions): Promise<RestS
   const tokens = await Tokens.open(desk);
   const strict = !isLoopback(options.host) || options.behindProxy;
   refuseOpen(options, strict, tokens);
-  const waiting = new Waiting(desk.orders, clock, options.waiters);
-  const streams = new EventStreams(desk.orders, clock, options.waiters);
+  const waiting = new Waiting(desk.orders, clock, waitPlaces(options));
+  const streams = new EventStreams(desk.orders, clock, streamPlaces(options));
   const keys = new IdempotencyKeys({ store, clock, kept: options.keysKept });
   const admission = new Admission({
     tokens,
@@ -177,7 +180,7 @@ function serve(app: FastifyInstance, route: Route, { callers, admission, open }:
     url: route.path,
     exposeHeadRoute: false,
     async handler(request, reply) {
-      const caller = callers.get(request.raw) ?? { id: 'anyone', role: 'open' };
+      const caller = callers.get(request.raw) ?? { id: anyone, role: 'open' };
       const {
         status,
         body,

@@ -1,36 +1,49 @@
 /** Requests that wait for an order to change: one listener for all, each with an end. */
 import type { Clock } from '../base/clock.ts';
 import type { Order } from '../orders/order.ts';
-import { ApiError } from './api/errors.ts';
 import type { Desk } from './desk.ts';
+import type { Places } from './places.ts';
+import type { Caller } from './route.ts';
 import { versionOf } from './views.ts';
+
+export interface Wait {
+  /** The version that is known. */
+  readonly since: string | undefined;
+  /** How long at the most. */
+  readonly milliseconds: number;
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
 
 export class Waiting {
   readonly #orders: Desk['orders'];
   readonly #clock: Clock;
-  readonly #most: number;
+  readonly #places: Places;
   readonly #wakers = new Map<string, Set<() => void>>();
-  #waiters = 0;
   readonly #stop: () => void;
 
-  /** `most`: requests that may wait at a time. */
-  constructor(orders: Desk['orders'], clock: Clock, most: number) {
+  /** `places`: of requests that wait. */
+  constructor(orders: Desk['orders'], clock: Clock, places: Places) {
     this.#orders = orders;
     this.#clock = clock;
-    this.#most = most;
+    this.#places = places;
     this.#stop = orders.onChange((order) => this.#wake(order.id));
   }
 
   /**
    * The order as soon as its version is another than `since`, or it is done, or `milliseconds` are over, or `signal`
-   * aborts; undefined where there is none, or no more. Throws ApiError 503 when too many wait.
+   * aborts; undefined where there is none, or no more. Throws ApiError 429 or 503 when too many wait.
    */
-  async order(
-    id: string,
-    since: string | undefined,
-    milliseconds: number,
-    signal: AbortSignal,
-  ): Promise<Order | undefined> {
+  async order(id: string, wait: Wait): Promise<Order | undefined> {
+    const leave = this.#places.take(wait.caller);
+    try {
+      return await this.#changed(id, wait);
+    } finally {
+      leave();
+    }
+  }
+
+  async #changed(id: string, { since, milliseconds, signal }: Wait): Promise<Order | undefined> {
     const end = this.#clock.now() + milliseconds;
     for (;;) {
       const changed = this.#watch(id);
@@ -62,10 +75,6 @@ export class Waiting {
 
   /** A promise of the next change, made before the order is read, so that none is missed. */
   #watch(id: string): { readonly promise: Promise<void>; readonly stop: () => void } {
-    if (this.#waiters >= this.#most) {
-      throw new ApiError(503, 'busy', `${this.#most} requests wait already: ask without wait`);
-    }
-    this.#waiters++;
     let waker: () => void = () => {};
     const promise = new Promise<void>((resolve) => {
       waker = resolve;
@@ -73,7 +82,6 @@ export class Waiting {
     const wakers = this.#wakers.get(id) ?? new Set();
     this.#wakers.set(id, wakers.add(waker));
     const stop = () => {
-      this.#waiters--;
       wakers.delete(waker);
       if (wakers.size === 0 && this.#wakers.get(id) === wakers) this.#wakers.delete(id);
     };

@@ -47,5 +47,11 @@ export const rest = {
     1000,
     'Most requests that wait at a time, and most streams of events; one more is answered 503.',
   ),
+  waitersPerToken: setting(
+    optional(count),
+    undefined,
+    'So many of them may be of one token; one more is answered 429. Not set: a quarter of rest.waiters. Where no token is',
+    'needed, rest.waiters alone holds.',
+  ),
   keysKept: setting(duration, '24h', 'How long an Idempotency-Key is known.'),
 } as const;
