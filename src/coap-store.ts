@@ -2,30 +2,45 @@
  * Where CoAP's answers in blocks outlive a restart: a device goes on with a download where it stopped.
  *
  * ```
- *   coap-answer!<owner>/<key>              an answer, as src/coap/body-store.ts has it
+ *   coap-answer!<owner>/<key>              an answer, as src/coap/body-store.ts has it; options and body sealed
  *   coap-answer-end!<ms>/<owner>/<key>     when it may go
  * ```
  * Owner and key are hashes: names of devices and paths of any length and letters, in keys of one length.
+ *
+ * An answer may hold the hash of a confirmation code, and an ETag tells whether one is guessed right: so both are sealed.
+ * What does not open (the key has changed, or an earlier version left it in clear) is as if it had not been kept.
  */
 import { createHash } from 'node:crypto';
+import { concat, fromUtf8, hex, toHex, utf8 } from './base/bytes.ts';
+import { type SecretBox, SecretError } from './base/secret-box.ts';
 import type { AnswerSnapshot, BodyStore } from './coap/body-store.ts';
+import type { Option } from './coap/options.ts';
 import { put, remove, type Store, table } from './store/store.ts';
 
-const answers = table<AnswerSnapshot>('coap-answer');
+type Content = Pick<AnswerSnapshot, 'options' | 'body'>;
+
+interface Row extends Omit<AnswerSnapshot, keyof Content> {
+  /** Absent in what an earlier version wrote. */
+  readonly sealed?: Uint8Array;
+}
+
+const answers = table<Row>('coap-answer');
 const ends = table<string>('coap-answer-end');
 /** Rows looked at in one go. */
 const page = 100;
 
-export function coapStore(store: Store): BodyStore {
+/** @param box seals what is answered */
+export function coapStore(store: Store, box: SecretBox): BodyStore {
   return {
     async of(owner) {
       const found = await store.list(answers, { prefix: `${hash(owner)}/`, limit: page });
-      return found.map(([, row]) => row);
+      return found.flatMap(([place, row]) => opened(box, place, row));
     },
     async put(owner, answer) {
       const place = placeOf(owner, answer.key);
       const { key, bare, loose, code, options, body, expires } = answer;
-      const row = { key, bare, loose, code, options, body, expires };
+      const sealed = box.seal(packed({ options, body }), contextOf(place));
+      const row = { key, bare, loose, code, expires, sealed };
       await store.commit([put(answers, place, row), put(ends, endOf(expires, place), place)]);
     },
     async delete(owner, key) {
@@ -47,6 +62,41 @@ export async function sweepCoapStore(store: Store, now: number): Promise<void> {
       await store.commit([remove(ends, key), ...(over ? [remove(answers, place)] : [])]);
     }
   }
+}
+
+/** The answer, if it can still be had. */
+function opened(box: SecretBox, place: string, { sealed, ...row }: Row): readonly AnswerSnapshot[] {
+  if (sealed === undefined) return [];
+  try {
+    return [{ ...row, ...unpacked(box.open(sealed, contextOf(place))) }];
+  } catch (error) {
+    if (!(error instanceof SecretError)) throw error;
+    return [];
+  }
+}
+
+function contextOf(place: string): string {
+  return `coap-answer!${place}`;
+}
+
+/** Octets of the length that stands before the options. */
+const lengthOctets = 4;
+
+/** The options as JSON, behind its length, then the body. */
+function packed({ options, body }: Content): Uint8Array {
+  const head = utf8(JSON.stringify(options.map(({ number, value }) => [number, toHex(value)])));
+  const length = new Uint8Array(lengthOctets);
+  new DataView(length.buffer).setUint32(0, head.length);
+  return concat(length, head, body);
+}
+
+/** What `packed` made; nobody else can have sealed it. */
+function unpacked(octets: Uint8Array): Content {
+  const { buffer, byteOffset } = octets;
+  const end = lengthOctets + new DataView(buffer, byteOffset).getUint32(0);
+  const head = JSON.parse(fromUtf8(octets.subarray(lengthOctets, end))) as [number, string][];
+  const options: readonly Option[] = head.map(([number, value]) => ({ number, value: hex(value) }));
+  return { options, body: octets.slice(end) };
 }
 
 function placeOf(owner: string, key: string): string {

@@ -58,7 +58,7 @@ export async function startDevicesSide(options: DevicesSideOptions): Promise<Dev
     clock,
     random,
     log: logging.room('coap'),
-    store: coapStore(store),
+    store: coapStore(store, box),
     repeats: esipaRepeats(config.esipa.reportKept),
     ...coapOptions(config),
   });
@@ -136,7 +136,6 @@ export async function startDevicesSide(options: DevicesSideOptions): Promise<Dev
     waiting,
     routes: (euicc) => routesTo(reach, euicc),
   });
-  options.opened(pushes.start());
   if (config.dtls.persist) options.opened(every(hour, () => sweepConnections(dtls, log), log));
   options.opened(
     devices.onGone((name, why) => {
@@ -153,6 +152,8 @@ export async function startDevicesSide(options: DevicesSideOptions): Promise<Dev
     receive: (datagram, from) => dtls.receive(datagram, from),
   });
   options.opened(() => socket?.close());
+  // Not sooner: what was due before the start leaves at once, and is answered.
+  options.opened(pushes.start());
   const { address, port } = socket.address;
   return { dtls, coap, address: { host: address, port } };
 }

@@ -1,11 +1,15 @@
 /** CoAP's answers in the store. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { hex, toHex, utf8 } from '../src/base/bytes.ts';
+import { systemRandom } from '../src/base/random.ts';
+import { SecretBox } from '../src/base/secret-box.ts';
 import type { AnswerSnapshot } from '../src/coap/body-store.ts';
 import { coapStore, sweepCoapStore } from '../src/coap-store.ts';
 import { MemoryStore } from '../src/store/memory.ts';
-import { table } from '../src/store/store.ts';
+import { put, table } from '../src/store/store.ts';
 import { bodyOf } from './coap/conversation.ts';
+import { testBox } from './support/box.ts';
 
 const answer = (key: string, expires = 1_000): AnswerSnapshot => ({
   key,
@@ -19,7 +23,7 @@ const answer = (key: string, expires = 1_000): AnswerSnapshot => ({
 
 describe('answers in the store', () => {
   it('are there by owner, whatever the owner and the key are called', async () => {
-    const store = coapStore(new MemoryStore());
+    const store = coapStore(new MemoryStore(), testBox());
     for (const owner of ['identity a', 'identity a/b', 'identity ÿ\u0000!']) {
       assert.deepEqual(await store.of(owner), []);
       await store.put(owner, answer('POST 11:3:\u0000\u00ff/'));
@@ -37,9 +41,42 @@ describe('answers in the store', () => {
     assert.equal((await store.of('identity a/b')).length, 2);
   });
 
+  it('say nothing of what was answered, nor whether it is guessed right (ETag)', async () => {
+    const under = new MemoryStore();
+    await coapStore(under, testBox()).put('identity a', {
+      ...answer('POST'),
+      body: utf8('hashCc'),
+      options: [{ number: 4, value: hex('C0FFEE11') }],
+    });
+    const [[, row] = []] = await under.list(table<Record<string, unknown>>('coap-answer'));
+    const octets = Object.values(row ?? {}).flatMap((value) =>
+      value instanceof Uint8Array ? [toHex(value)] : [String(value)],
+    );
+    for (const secret of [toHex(utf8('hashCc')), 'C0FFEE11']) {
+      assert.ok(!octets.some((text) => text.includes(secret)), secret);
+    }
+    assert.ok(!('body' in (row ?? {})) && !('options' in (row ?? {})));
+  });
+
+  it('are as if they had not been kept under another key, or in the place of another', async () => {
+    const under = new MemoryStore();
+    await coapStore(under, testBox()).put('identity a', answer('POST'));
+    const key = new Uint8Array(32).fill(1);
+    const other = coapStore(under, new SecretBox({ key, random: systemRandom }));
+    assert.deepEqual(await other.of('identity a'), []);
+    const rows = await under.list(table<object>('coap-answer'));
+    const [[place, row] = ['', {}]] = rows;
+    const another = `${place}x`;
+    await under.commit([put(table<object>('coap-answer'), another, row)]);
+    assert.equal((await coapStore(under, testBox()).of('identity a')).length, 1);
+    // What an earlier version left in clear is not taken up.
+    await under.commit([put(table<object>('coap-answer'), place, answer('POST'))]);
+    assert.deepEqual(await coapStore(under, testBox()).of('identity a'), []);
+  });
+
   it('go when their time is over, and leave nothing', async () => {
     const under = new MemoryStore();
-    const store = coapStore(under);
+    const store = coapStore(under, testBox());
     for (let i = 0; i < 250; i++) await store.put(`identity ${i}`, answer('POST', 1_000 + i));
     await store.put('identity 0', answer('POST', 9_000));
     await sweepCoapStore(under, 1_100);

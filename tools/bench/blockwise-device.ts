@@ -3,6 +3,8 @@
  * tools/lab between them; on a clock that leaps and with chance from a seed, so that a run is quick and comes again.
  */
 import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { SecretBox } from '../../src/base/secret-box.ts';
 import { CoapClient } from '../../src/coap/client.ts';
 import { CoapClientError } from '../../src/coap/client-exchange.ts';
 import type { CoapPeer, CoapResponse } from '../../src/coap/request.ts';
@@ -75,7 +77,11 @@ export class VirtualDevice {
     const coap = new CoapServer<CoapPeer>({
       ...common,
       parameters,
-      store: coapStore(new MemoryStore()), // as the eIM has one: devices sleep longer than memory keeps
+      // As the eIM has one: devices sleep longer than memory keeps.
+      store: coapStore(
+        new MemoryStore(),
+        new SecretBox({ key: new Uint8Array(32), random: systemRandom }),
+      ),
       handle: () => ({ code: '2.05', contentFormat: 42, body: this.#response }),
     });
     const server: DtlsServer = new DtlsServer({
