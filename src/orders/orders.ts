@@ -28,6 +28,7 @@ import {
   type Outcome,
   TransitionError,
 } from './order.ts';
+import { eidsWithPushDue } from './push-due.ts';
 import {
   additions,
   changes,
@@ -406,6 +407,11 @@ export class Orders {
       stopped = true;
       stop();
     };
+  }
+
+  /** The eUICCs that have an order whose push is due, each once; read bit by bit, as it is asked for. */
+  eidsWithPushDue(): AsyncGenerator<Eid, void> {
+    return eidsWithPushDue(this.#store);
   }
 
   /** Calls the listener after each change is durable, until the returned function is called. */

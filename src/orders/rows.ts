@@ -9,6 +9,7 @@
  *   order-package!<eimTransactionId>    the number of the order that this eIM package left for
  *   order-since!<at>/<changed>/<number> true: orders by state and age (of the stage whose turn it is), for the deadlines
  *   order-due!<time>/<number>           true: orders whose stage has a deadline of its own
+ *   order-push!<eid>/<number>           true: orders whose push is due (push-due.ts)
  * ```
  */
 import { toHex } from '../base/bytes.ts';
@@ -16,6 +17,7 @@ import type { Eid } from '../messages/ids.ts';
 import { type Change, put, remove, table } from '../store/store.ts';
 import { dropCodes, dropCodesOfStages } from './confirmation-codes.ts';
 import type { Order } from './order.ts';
+import { isPushDue, pushes } from './push-due.ts';
 import { ageOf, dispatchesOf, dueOf } from './whole.ts';
 
 export const orders = table<Order>('order');
@@ -75,7 +77,10 @@ export function additions(number: string, order: Order): Change[] {
     put(ofEuicc, euiccKey(order.eid, number), true),
     put(since, sinceKey(order, number), true),
   ];
-  if (order.facility !== 'euicc') changes.push(put(queue, euiccKey(order.eid, number), true));
+  if (order.facility !== 'euicc') {
+    changes.push(put(queue, euiccKey(order.eid, number), true));
+    if (isPushDue(order)) changes.push(put(pushes, euiccKey(order.eid, number), true));
+  }
   return changes;
 }
 
@@ -94,6 +99,10 @@ export function changes(number: string, before: Order, after: Order): Change[] {
     if (formerDue !== undefined) list.push(remove(due, formerDue));
     if (freshDue !== undefined) list.push(put(due, freshDue, true));
   }
+  if (isPushDue(before) !== isPushDue(after)) {
+    const key = euiccKey(after.eid, number);
+    list.push(isPushDue(after) ? put(pushes, key, true) : remove(pushes, key));
+  }
   // Kept until the order is deleted: a result may come twice, or late.
   const [former, left] = [packageKeys(before), packageKeys(after)];
   for (const key of former) if (!left.has(key)) list.push(remove(packages, key));
@@ -108,6 +117,7 @@ export function removals(number: string, order: Order): Change[] {
     remove(numbers, order.id),
     remove(ofEuicc, key),
     remove(queue, key),
+    remove(pushes, key),
     remove(since, sinceKey(order, number)),
     ...dropCodes(order),
   ];

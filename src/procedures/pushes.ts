@@ -1,12 +1,13 @@
 /**
  * When orders are pushed: as soon as they are submitted, where none of their eUICC is before them; else when their turn
- * comes. One push at a time for each eUICC, so many in all.
+ * comes; after a start, what was due before it. One push at a time for each eUICC, so many in all.
  */
 import type { Cancel } from '../base/clock.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
 import { takesInjection } from '../fleet/ipa-capabilities.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Order } from '../orders/order.ts';
+import { isPushDue } from '../orders/push-due.ts';
 import { hasStageToBegin, splitId } from '../orders/whole.ts';
 import type { Eim } from './eim.ts';
 import { noteOrder } from './end-order.ts';
@@ -38,26 +39,39 @@ export class Pushes {
   /** eUICCs that may have orders to be pushed behind others. */
   readonly #behind = new Set<Eid>();
   readonly #pauses = new Set<Cancel>();
+  /** eUICCs that have had a push due since before the start; absent: there are none, or none any more. */
+  #backlog: AsyncIterator<Eid, void> | undefined;
+  #isReading = false;
+  #takenUp = 0;
+  readonly #stop = new AbortController();
 
   constructor(options: PushesOptions) {
     this.#options = options;
   }
 
-  /** Pushes from now on, until the returned function is called. */
+  /**
+   * Pushes from now on, until the returned function is called; first what was due when the eIM stopped. To be called once
+   * devices can be reached.
+   */
   start(): () => void {
-    const stop = this.#options.eim.orders.onChange((order, what) => {
+    const { orders } = this.#options.eim;
+    const stop = orders.onChange((order, what) => {
       if (what === 'changed') this.#changed(order);
     });
+    this.#backlog = orders.eidsWithPushDue();
+    this.#takeUp();
     return () => {
       stop();
+      this.#stop.abort();
       this.#waiting.clear();
+      this.#backlog = undefined;
       for (const cancel of this.#pauses) cancel();
     };
   }
 
   #changed(order: Order): void {
     const { eid, state, push, history } = order;
-    const isNextDue = state.at === 'done' || (push === true && hasStageToBegin(order));
+    const isNextDue = state.at === 'done' || (hasStageToBegin(order) && isPushDue(order));
     if (isNextDue && this.#behind.has(eid)) this.#wantLater(eid);
     else if (state.at === 'new' && push === true && history.length === 1) this.#submitted(order);
   }
@@ -74,11 +88,54 @@ export class Pushes {
       );
       return;
     }
+    this.#keepBehind(eid);
+    this.#want(eid);
+    this.#background(this.#noteTurn(eid, id));
+  }
+
+  #keepBehind(eid: Eid): void {
     this.#behind.add(eid);
     const [oldest] = this.#behind;
     if (this.#behind.size > mostBehind && oldest !== undefined) this.#behind.delete(oldest);
-    this.#want(eid);
-    this.#background(this.#noteTurn(eid, id));
+  }
+
+  /**
+   * Takes up what was due before the start, with half of what may be under way at a time and none of the waiting room: what is
+   * ordered now comes first.
+   */
+  #takeUp(): void {
+    if (this.#isReading || this.#backlog === undefined) return;
+    const most = Math.ceil(this.#options.atOnce / 2);
+    if (this.#waiting.size > 0 || this.#running.size >= most) return;
+    this.#isReading = true;
+    this.#background(this.#readNext(this.#backlog));
+  }
+
+  async #readNext(backlog: AsyncIterator<Eid, void>): Promise<void> {
+    try {
+      const { value: eid } = await backlog.next();
+      if (this.#backlog === undefined) return;
+      if (eid === undefined) this.#tookUp();
+      // Else something was ordered for it since the start, and its pushes go on from there.
+      else if (!this.#behind.has(eid)) {
+        this.#takenUp++;
+        this.#keepBehind(eid);
+        this.#want(eid);
+      }
+    } catch (error) {
+      this.#backlog = undefined;
+      throw error;
+    } finally {
+      this.#isReading = false;
+    }
+    this.#takeUp();
+  }
+
+  #tookUp(): void {
+    this.#backlog = undefined;
+    if (this.#takenUp === 0) return;
+    const eUICCs = this.#takenUp;
+    this.#options.eim.log.info('pushes that were due before the start are taken up', { eUICCs });
   }
 
   async #noteTurn(eid: Eid, id: string): Promise<void> {
@@ -110,6 +167,7 @@ export class Pushes {
       const run = this.#run(eid).finally(() => {
         this.#running.delete(eid);
         this.#begin();
+        this.#takeUp();
       });
       this.#background(run);
     }
@@ -118,8 +176,10 @@ export class Pushes {
   /** Pushes one order after the other, while the next one is to be pushed and the device is done with the last. */
   async #run(eid: Eid): Promise<void> {
     const { eim, routes } = this.#options;
+    const { signal } = this.#stop;
     for (let last: string | undefined; ; ) {
       const order = await eim.orders.next(eid);
+      if (signal.aborted) return;
       if (order === undefined) {
         this.#behind.delete(eid);
         return;
@@ -130,7 +190,7 @@ export class Pushes {
       if (takesInjection(euicc) === false) {
         eim.log.warn('an order is pushed to an IPA that says it takes none', { eid, order: last });
       }
-      await pushOrder(eim, order, routes(euicc));
+      await pushOrder(eim, order, routes(euicc), signal);
     }
   }
 

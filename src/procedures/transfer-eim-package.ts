@@ -58,26 +58,34 @@ const mostPackages = 4;
 /**
  * Brings a new order to its device, over the first of these routes on which anybody answers. What became of it is in the
  * order's history; it rejects for nothing that the device does.
+ * @param stop of this process: what fails by that is no word about the device, and the push stays due
  */
-export async function pushOrder(eim: Eim, order: Order, routes: readonly Route[]): Promise<void> {
+export async function pushOrder(
+  eim: Eim,
+  order: Order,
+  routes: readonly Route[],
+  stop?: AbortSignal,
+): Promise<void> {
   if (await isAsked(eim, order)) {
     await noteOrder(eim, order.id, 'not pushed', 'the device is being asked for certificates');
     return;
   }
-  await new Push(eim, order, routes).run();
+  await new Push(eim, order, routes, stop).run();
 }
 
 class Push {
   readonly #eim: Eim;
   readonly #order: Order;
   readonly #routes: Route[];
+  readonly #stop: AbortSignal | undefined;
   readonly #failures: string[] = [];
   #way: (Way & { readonly text: string }) | undefined;
 
-  constructor(eim: Eim, order: Order, routes: readonly Route[]) {
+  constructor(eim: Eim, order: Order, routes: readonly Route[], stop: AbortSignal | undefined) {
     this.#eim = eim;
     this.#order = order;
     this.#routes = [...routes];
+    this.#stop = stop;
   }
 
   async run(): Promise<void> {
@@ -85,8 +93,9 @@ class Push {
     for (let packages = 0; packages < mostPackages; packages++) {
       // Nothing is handed out before there is somebody to hand it to.
       if (this.#way === undefined && !(await this.#openWay())) {
-        return this.#note('not pushed', this.#whyNot());
+        return this.#noteEnd('not pushed');
       }
+      if (this.#stop?.aborted === true) return;
       const due = await this.#eim.serial.run(eid, () =>
         nextEimPackage(this.#eim, eid, (order) => this.#isOurs(order)),
       );
@@ -106,7 +115,7 @@ class Push {
     for (;;) {
       const way = this.#way;
       if (way === undefined) {
-        await this.#note('push failed', this.#whyNot());
+        await this.#noteEnd('push failed');
         return false;
       }
       try {
@@ -188,6 +197,10 @@ class Push {
   #whyNot(): string {
     const why = this.#failures.length === 0 ? noRoute : this.#failures.join('; ');
     return `${why}; it waits for the device's poll`;
+  }
+
+  async #noteEnd(event: 'not pushed' | 'push failed'): Promise<void> {
+    if (this.#stop?.aborted !== true) await this.#note(event, this.#whyNot());
   }
 
   #note(event: string, detail: string): Promise<void> {

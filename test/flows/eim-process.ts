@@ -8,6 +8,7 @@ import type { Random } from '../../src/base/random.ts';
 import { Serial } from '../../src/base/serial.ts';
 import { CoapServer } from '../../src/coap/server.ts';
 import { type DtlsPeer, DtlsServer } from '../../src/dtls/server.ts';
+import { openConnectionStore } from '../../src/dtls-store.ts';
 import { Es9Client } from '../../src/es9/client.ts';
 import type { Https } from '../../src/es9/https.ts';
 import { Es11Client } from '../../src/es11/client.ts';
@@ -42,6 +43,8 @@ export interface EimProcessOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly connect: Pick<Https, 'post'>;
+  /** Whether connections are kept in the store and live on after a start. */
+  readonly keepsConnections: boolean;
   send(datagram: Uint8Array, to: Address): void;
 }
 
@@ -126,7 +129,7 @@ export class EimProcess {
   async start(death?: Death): Promise<void> {
     this.#running?.life.kill();
     const life = new Life(death, () => this.killForHalfASecond());
-    const { pki, random, connect, send } = this.#options;
+    const { pki, random, connect, keepsConnections, send } = this.#options;
     const clock = life.clock(this.#options.clock);
     const store = life.store(this.store);
     const log = (room: string) => makeLog(room, (line) => this.lines.push(line), this.drops);
@@ -179,7 +182,11 @@ export class EimProcess {
       log: log('coap'),
       repeats: esipaRepeats(600_000),
     });
+    const kept = keepsConnections
+      ? { kept: await openConnectionStore(store, testBox(), random) }
+      : {};
     const dtls = new DtlsServer({
+      ...kept,
       credentials: {
         psk: (identity) => devices.pskOf(identity),
         certificates: [{ chain: [pki.eimTls.certificate], key: pki.eimTls.key }],
@@ -193,6 +200,7 @@ export class EimProcess {
         if (life.alive) send(datagram, to);
       },
     });
+    await dtls.ready();
     const pushes = new Pushes({
       eim,
       atOnce: 10,
@@ -214,8 +222,8 @@ export class EimProcess {
           euicc,
         ),
     });
-    pushes.start();
     this.#running = { life, eim, dtls, coap };
+    pushes.start(); // as the devices' side does once it listens
     await deliverNotifications(eim); // as main does on its start, and now and again
   }
 

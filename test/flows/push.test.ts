@@ -5,6 +5,9 @@ import { readOnly } from '../../src/messages/tlv.ts';
 import { done } from './expected.ts';
 import { World, type WorldOptions } from './world.ts';
 
+/** The device serves, and its connection outlives the eIM's process. */
+const kept = { serves: true, ordered: false, keepsConnections: true } as const;
+
 /** A device that is connected and has found nothing to do; then the operator orders. */
 async function pushed(
   options: WorldOptions & { readonly meanwhile?: (world: World) => unknown } = {},
@@ -118,6 +121,37 @@ describe('the main job, pushed', () => {
     await world.order(false);
     await passes(world, 20_000);
     assert.deepEqual(world.device.heard, []);
+  });
+});
+
+describe('the eIM is killed before a push', () => {
+  for (const auth of ['psk', 'certificate'] as const) {
+    it(`which leaves after the start over the connection that was kept, ${auth}`, async () => {
+      const world = await World.begin({ ...kept, auth });
+      await world.turn(world.device.work());
+      await passes(world, 20_000); // so that where it is has been written
+      world.process.dieAt({ commit: 3, when: 'before' }); // with all three orders on the disk
+      await world.order(true);
+      await passes(world, 90_000);
+      assert.equal(world.process.kills, 1);
+      assert.deepEqual(await world.outcome(), done);
+      assert.deepEqual(world.device.answered, asked);
+      assert.equal(world.device.connections, 1);
+      assert.deepEqual(world.process.errors, []);
+    });
+  }
+
+  it('which waits for the poll where the device is there no more', async () => {
+    const world = await World.begin(kept);
+    await world.turn(world.device.work());
+    await passes(world, 20_000);
+    world.process.dieAt({ commit: 3, when: 'before' });
+    await world.order(true);
+    world.device.move();
+    await passes(world, 90_000);
+    assert.deepEqual((await events(world, 0)).slice(-2), ['pushed', 'push failed']);
+    await world.work();
+    assert.deepEqual(await world.outcome(), done);
   });
 });
 

@@ -28,6 +28,8 @@ export interface WorldOptions {
   readonly serves?: boolean;
   /** Whether the eIM has the orders of the main job. Default true. */
   readonly ordered?: boolean;
+  /** Whether connections outlive the eIM's process. Default false. */
+  readonly keepsConnections?: boolean;
   /** When the eIM dies; it is started again. */
   readonly death?: Death;
 }
@@ -63,6 +65,7 @@ export class World {
       clock,
       random: seededRandom(seed * 10 + 1),
       connect: this.smdp,
+      keepsConnections: options.keepsConnections ?? false,
       send: (datagram, to) =>
         this.network.carry(datagram, false, (arrived) => this.device.receive(arrived, to)),
     });

@@ -5,18 +5,23 @@ import type { EuiccResultData } from '../../src/messages/euicc-package.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import { IpaCapabilities } from '../../src/messages/ipa-euicc-data.ts';
 import { Pushes, type PushesOptions } from '../../src/procedures/pushes.ts';
+import { NotTransferredError } from '../../src/procedures/transfer-eim-package.ts';
 import { promised } from '../coap/conversation.ts';
+import { eidOfNumber } from '../orders/support.ts';
 import { settled } from '../support/hand-clock.ts';
 import { eid, iccid } from './euicc.ts';
-import { PushedDevice, packageIn, received } from './push.ts';
+import { closedRoute, PushedDevice, packageIn, received } from './push.ts';
 import { Rig } from './rig.ts';
 
 const ok: EuiccResultData = { type: 'enableResult', value: 0 };
 const request = { psmo: [{ enable: { iccid } }] };
+const whole = { eid, facility: 'whole', request: { whole: [request, request] } } as const;
 
 /** A rig that pushes to a device that executes what it gets, or to another. */
-async function pushing(options: Partial<PushesOptions> & { device?: PushedDevice } = {}) {
-  const rig = await Rig.with();
+async function pushing(
+  options: Partial<PushesOptions> & { device?: PushedDevice; rig?: Rig } = {},
+) {
+  const rig = options.rig ?? (await Rig.with());
   const obedient = new PushedDevice((asked) =>
     asked.type === 'eimAcknowledgements'
       ? received
@@ -25,7 +30,7 @@ async function pushing(options: Partial<PushesOptions> & { device?: PushedDevice
           value: rig.euicc.result(rig.euicc.read(packageIn(asked)), [ok]),
         },
   );
-  const { device = obedient, ...others } = options;
+  const { device = obedient, rig: _, ...others } = options;
   const pushes = new Pushes({
     eim: rig.eim,
     routes: () => [device.route()],
@@ -59,16 +64,26 @@ describe('orders that are to be pushed', () => {
 
   it('are pushed stage by stage where they have several', async () => {
     const { rig, device } = await pushing();
-    const whole = [request, request];
-    const order = await rig.eim.orders.submit({
-      ...{ eid, facility: 'whole', request: { whole }, push: true },
-    });
+    const order = await rig.eim.orders.submit({ ...whole, push: true });
     await settled();
     await settled();
     assert.equal((await rig.end(order)).success, true);
     const packages = device.types.filter((type) => type === 'euiccPackageRequest');
     assert.equal(packages.length, 2);
     assert.ok(!(await rig.history(order)).some((line) => line.startsWith('push waits')));
+  });
+
+  it('are tried once in each stage, where nobody is reached', async () => {
+    const { rig } = await pushing({ routes: () => [closedRoute] });
+    const order = await rig.eim.orders.submit({ ...whole, push: true });
+    await settled();
+    await executed(rig);
+    await rig.clock.turn(60_000);
+    const tries = (await rig.history(order)).filter((line) => line.startsWith('not pushed'));
+    assert.deepEqual(
+      tries.map((line) => line.slice(0, 'not pushed: step 1'.length)),
+      ['not pushed: step 1', 'not pushed: step 2'],
+    );
   });
 
   it('are not pushed where nobody asked for it', async () => {
@@ -195,5 +210,124 @@ describe('orders that are to be pushed', () => {
     await submit(true);
     await settled();
     assert.deepEqual(device.heard, []);
+  });
+});
+
+describe('pushes that were due when the eIM stopped', () => {
+  it('leave after the start, without a poll', async () => {
+    const rig = await Rig.with();
+    const order = await rig.eim.orders.submit({ eid, facility: 'psmo', request, push: true });
+    await rig.restart();
+    await pushing({ rig });
+    await settled();
+    assert.equal((await rig.end(order)).success, true);
+    const told = rig.lines.filter(({ event }) => /due before the start/.test(event));
+    assert.deepEqual(
+      told.map(({ fields }) => fields),
+      [{ eUICCs: 1 }],
+    );
+  });
+
+  it('leave no second time where they were tried', async () => {
+    const { rig, submit, stop } = await pushing({ routes: () => [closedRoute] });
+    const order = await submit(true);
+    await settled();
+    stop();
+    await rig.restart();
+    const { device } = await pushing({ rig });
+    await rig.clock.turn(60_000);
+    assert.deepEqual(device.heard, []);
+    assert.equal(await rig.at(order), 'new');
+  });
+
+  it('leave no second time where the device has the package, or the order has ended', async () => {
+    const rig = await Rig.with();
+    const { orders } = rig.eim;
+    const [fetched, cancelled, deleted] = [
+      await orders.submit({ eid, facility: 'psmo', request, push: true }),
+      await orders.submit({ eid, facility: 'psmo', request, push: true }),
+      await orders.submit({ eid, facility: 'psmo', request, push: true }),
+    ];
+    await rig.fetchPackage();
+    await orders.cancel(cancelled.id);
+    await orders.delete(deleted.id);
+    await rig.restart();
+    const { device } = await pushing({ rig });
+    await rig.clock.turn(60_000);
+    assert.deepEqual(device.heard, []);
+    assert.equal(await rig.at(fetched), 'work');
+  });
+
+  it('wait for the orders before them', async () => {
+    const rig = await Rig.with();
+    const { orders } = rig.eim;
+    await orders.submit({ eid, facility: 'psmo', request });
+    const second = await orders.submit({ eid, facility: 'psmo', request, push: true });
+    await rig.restart();
+    const { device } = await pushing({ rig });
+    await settled();
+    assert.deepEqual(device.heard, []);
+    await executed(rig);
+    await rig.clock.turn(5_000);
+    assert.equal((await rig.end(second)).success, true);
+  });
+
+  it('leave with the next stage of an order', async () => {
+    const { rig, stop } = await pushing({ routes: () => [closedRoute] });
+    const order = await rig.eim.orders.submit({ ...whole, push: true });
+    await settled();
+    await executed(rig);
+    stop(); // in the pause before the push of the second stage
+    await rig.restart();
+    const { device } = await pushing({ rig });
+    await settled();
+    assert.equal((await rig.end(order)).success, true);
+    assert.equal(device.types.filter((type) => type === 'euiccPackageRequest').length, 1);
+  });
+
+  it('are still due where the stop itself was what failed them', async () => {
+    const ended = promised<void>();
+    const open = async () => {
+      await ended.promise;
+      throw new NotTransferredError('closed by us');
+    };
+    const { rig, submit, stop } = await pushing({
+      routes: () => [{ text: 'an address', open }],
+    });
+    const [first, second] = [await submit(true), await submit(true)];
+    await settled();
+    stop();
+    ended.resolve();
+    await settled();
+    assert.ok(!(await rig.history(first)).some((line) => line.startsWith('not pushed')));
+    await rig.restart();
+    await pushing({ rig });
+    await settled();
+    await settled();
+    for (const order of [first, second]) assert.equal((await rig.end(order)).success, true);
+  });
+
+  it('go out a few at a time, and keep nothing out that is ordered now', async () => {
+    const rig = await Rig.with();
+    const eids = Array.from({ length: 9 }, (_, i) => eidOfNumber(100 + i));
+    for (const of of eids) {
+      await rig.eim.orders.submit({ eid: of, facility: 'psmo', request, push: true });
+      await rig.eim.orders.submit({ eid: of, facility: 'psmo', request, push: true });
+    }
+    await rig.restart();
+    const answer = promised<void>();
+    const device = new PushedDevice(async () => {
+      await answer.promise;
+      return received;
+    });
+    const { submit } = await pushing({ rig, device, atOnce: 4 });
+    await settled();
+    assert.equal(device.heard.length, 2, 'half of four');
+    await submit(true);
+    await settled();
+    assert.equal(device.heard.length, 3);
+    answer.resolve();
+    for (let i = 0; i < 10; i++) await settled();
+    assert.equal(device.heard.length, 10, 'one of each eUICC: the others have their turn later');
   });
 });
