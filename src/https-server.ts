@@ -362,6 +362,8 @@ export class HttpsServer {
         request.socket.destroy();
       } finally {
         connection.due--;
+        // An answer that was on its way as the close began did not say that it was the last.
+        if (this.#closing && connection.due === 0) leave(connection.socket);
       }
     });
   }

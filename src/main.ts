@@ -60,13 +60,15 @@ export interface Service {
   readonly rest: { readonly url: string };
   /** Reads certificates, trust and the like again. */
   reload(): Promise<ReloadReport>;
-  /** Finishes what is under way, for stop.within at most, then lets go of all. */
+  /** Finishes what is under way, for stop.within at most, then lets go of all; a disk that hangs is not waited for. */
   close(): Promise<void>;
 }
 
 /** Peers whose last polled EID is remembered, and for how long, in milliseconds. */
 const polls = { ceiling: 100_000, lifetime: 24 * 3600 * 1000 };
 const day = 24 * 3600 * 1000;
+/** How long a stop waits for the disk once nobody is answered any more, in milliseconds: what was acknowledged is on it. */
+const lastWrites = 5000;
 
 /** Starts an eIM; throws what cannot be opened, with what to do. `again` reads the configuration anew. */
 export async function serve(
@@ -80,7 +82,14 @@ export async function serve(
   const random = systemRandom;
   const opened: (() => unknown)[] = [];
   const letGo = async (): Promise<void> => {
-    for (const one of opened.splice(0).reverse()) await one();
+    for (const one of opened.splice(0).reverse()) {
+      // One that fails keeps none of the others: the store, and what holds a socket.
+      try {
+        await one();
+      } catch (error) {
+        log.error('not closed as it should be', { why: String(error) });
+      }
+    }
   };
   try {
     const reloads = new Reloads({ config, again, clock, log });
@@ -290,7 +299,11 @@ export async function serve(
         if (!(await within(config.stop.within, done))) {
           log.warn('stopped before all was answered', { waited: config.stop.within });
         }
-        await letGo();
+        if (!(await within(lastWrites, letGo()))) {
+          log.warn('stopped before all was written: the disk does not answer', {
+            waited: lastWrites,
+          });
+        }
       },
     };
 

@@ -48,6 +48,8 @@ export interface OutwardOptions {
 
 /** Milliseconds that a connection is kept after it was last used. */
 const lifetime = 120_000;
+/** Why there is no handshake once this side closes. */
+const stopped = 'the eIM stops';
 
 interface Line {
   readonly target: OutwardTarget;
@@ -61,6 +63,9 @@ export class Outward {
   /** By the device's name and credential. */
   readonly #lines: BoundedMap<string, Line>;
   readonly #serial = new Serial();
+  /** Ends each handshake under way. */
+  readonly #opening = new Set<() => void>();
+  #closed = false;
   #alarm: Cancel | undefined;
 
   constructor(options: OutwardOptions) {
@@ -91,8 +96,11 @@ export class Outward {
     for (const line of [...this.#lines.values()]) if (line.target.name === name) line.end();
   }
 
+  /** Ends all connections, and handshakes under way; no more is opened. */
   close(): void {
+    this.#closed = true;
     this.#alarm?.();
+    for (const end of this.#opening) end();
     for (const line of [...this.#lines.values()]) line.end();
   }
 
@@ -108,6 +116,10 @@ export class Outward {
         else log.drop('datagram from another address than that of the device');
       },
     });
+    if (this.#closed) {
+      await socket.close();
+      throw new Error(stopped);
+    }
     const dtls: DtlsClient = new DtlsClient({
       credential,
       clock,
@@ -139,18 +151,22 @@ export class Outward {
       dtls.close();
       void socket.close();
     };
-    let late = false;
-    const cancel = clock.after(handshake, () => {
-      late = true;
+    let why: string | undefined;
+    const giveUp = (reason: string) => (): void => {
+      why = reason;
       dtls.abort();
-    });
+    };
+    const stop = giveUp(stopped);
+    this.#opening.add(stop);
+    const cancel = clock.after(handshake, giveUp(`none within ${handshake / 1000} s`));
     try {
       await dtls.connect();
     } catch (error) {
       await socket.close();
-      throw late ? new Error(`none within ${handshake / 1000} s`, { cause: error }) : error;
+      throw why === undefined ? error : new Error(why, { cause: error });
     } finally {
       cancel();
+      this.#opening.delete(stop);
     }
     return { target, peer, end };
   }

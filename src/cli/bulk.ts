@@ -100,6 +100,13 @@ function* batches<Line>(
   if (batch.length > 0) yield batch;
 }
 
+/** What is to be done about rows that were refused. */
+export function toCorrect({ report }: { readonly report?: string }): string {
+  return report === undefined
+    ? 'import the file again with --report <file>, which gives them back with what is wrong'
+    : `correct them in ${report}, and import that`;
+}
+
 /**
  * For people: the first ones on standard error. All of them in the file that is named, with the rows as they stood, so
  * that it can be corrected and imported; rows may hold secrets, so nobody else may read it.

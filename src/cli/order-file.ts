@@ -128,8 +128,8 @@ function sourceOf(smds: unknown): object {
   return { smds: smds === 'root' ? {} : { address: smds } };
 }
 
-/** `steps[0].download.activationCode` → `activationCode`: the column. */
-function columnOf(field = ''): string {
+/** The column of a field of an order: `steps[0].download.activationCode` → `activationCode`. */
+export function columnOf(field = ''): string {
   const name = /[A-Za-z]+(?=(\[[0-9]+\])?$)/.exec(field)?.[0];
   return name === 'steps' || name === undefined ? field : name;
 }

@@ -16,6 +16,8 @@ export interface ProgressOptions {
 
 /** Milliseconds between two drawings. */
 const pause = 100;
+/** Columns of a terminal that says nothing, or 0. */
+const usualWidth = 80;
 const wholeLine = '\u001b[2K\r';
 
 export class Progress {
@@ -51,7 +53,7 @@ export class Progress {
       done > 0 && done < total ? `${Math.ceil((seconds / done) * (total - done))}s left` : '';
     const percent = `${Math.floor((100 * done) / Math.max(total, 1))}%`.padStart(4);
     const facts = [percent, `${done}/${total}`, rate, left].filter((one) => one !== '').join('  ');
-    const width = Math.max(0, Math.min(40, (stream.columns ?? 80) - facts.length - 4));
+    const width = Math.max(0, Math.min(40, (stream.columns || usualWidth) - facts.length - 4));
     const full = Math.round((width * done) / Math.max(total, 1));
     return `[${'#'.repeat(full)}${'.'.repeat(width - full)}] ${facts}`;
   }

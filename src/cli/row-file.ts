@@ -62,22 +62,23 @@ function readCsv(text: string, shape: RowShape): RowFile {
     const due = [...new Set(Object.values(shape.names))].join(', ');
     throw wholeFile(`line ${head?.line}: column ${i + 1} is none of ${due}`, shape);
   });
+  const lastNamed = columns.findLastIndex((name) => name !== undefined);
   const rows = lines.map(({ line, cells: found, broken }): Row | Flaw => {
-    if (broken) return { line, field: '', message: 'has a quote that does not end' };
-    if (found.length > columns.length) {
-      const message = `has ${found.length} columns, the first line ${columns.length}`;
-      return { line, field: '', message };
-    }
+    const isWide = found.length > columns.length;
     const members: Record<string, unknown> = {};
     const kept: Record<string, string> = {};
     columns.forEach((name, i) => {
       if (name === undefined) return;
-      const cell = found[i]?.trim() ?? '';
-      kept[name] = cell;
-      if (cell !== '') members[name] = cellValue(shape, name, cell);
+      // What is too much stands in the last one, so that a report leaves nothing out.
+      const cell = isWide && i === lastNamed ? found.slice(i).join(',') : (found[i] ?? '');
+      kept[name] = cell.trim();
+      if (cell.trim() !== '') members[name] = cellValue(shape, name, cell.trim());
     });
     cells.set(line, kept);
-    return { line, members };
+    if (broken) return { line, field: '', message: 'has a quote that does not end' };
+    if (!isWide) return { line, members };
+    const message = `has ${found.length} columns, the first line ${columns.length}: a cell that holds a separator stands in quotes`;
+    return { line, field: '', message };
   });
   return { rows, cells };
 }

@@ -11,6 +11,9 @@ export interface Supervisor {
   keepAlive(): () => void;
 }
 
+/** How long telling may take, in milliseconds: neither start nor stop is held up by a supervisor that does not listen. */
+const patience = 2000;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export function supervisor(env: Environment, complain: (why: string) => void): Supervisor {
@@ -22,13 +25,15 @@ export function supervisor(env: Environment, complain: (why: string) => void): S
           const told = spawn('systemd-notify', [`--pid=${process.pid}`, ...states], {
             env: { PATH: env.PATH, NOTIFY_SOCKET: socket },
             stdio: 'ignore',
+            timeout: patience,
+            killSignal: 'SIGKILL',
           });
           told.on('error', (error) => {
             complain(`systemd-notify: ${error.message}`);
             resolve();
           });
-          told.on('exit', (code) => {
-            if (code !== 0) complain(`systemd-notify ended with ${code}`);
+          told.on('exit', (code, signal) => {
+            if (code !== 0) complain(`systemd-notify ended with ${code ?? signal}`);
             resolve();
           });
         });

@@ -16,6 +16,7 @@ import { getEimPackage, nothingToDo } from '../procedures/get-eim-package.ts';
 import { handleNotification } from '../procedures/handle-notification.ts';
 import { initiateAuthentication } from '../procedures/profile-download.ts';
 import { provideEimPackageResult } from '../procedures/provide-eim-package-result.ts';
+import { recallPoll } from '../procedures/spoken-for.ts';
 
 /** Not one message of the module, or one that no function of an eIM takes; the message says why. */
 export class NoFunctionError extends Error {
@@ -63,6 +64,7 @@ async function callWith(
   message: EsipaMessageFromIpaToEim,
   deviations: readonly Deviation[],
 ): Promise<Uint8Array> {
+  if (message.type !== 'getEimPackageRequest') await recallPoll(eim, caller);
   await heard(eim, caller, message, deviations);
   switch (message.type) {
     case 'initiateAuthenticationRequestEsipa': // 6.3.2.1

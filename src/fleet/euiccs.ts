@@ -19,6 +19,7 @@ import { type Change, put, remove, type Store, table } from '../store/store.ts';
 import { Contacts, type LastContact } from './contacts.ts';
 import type { Doubt, Origin, Outstanding, Topic } from './knowledge.ts';
 import { afterPoll, type PollTimes } from './poll-times.ts';
+import { eidsOver, movedTo } from './polled-over.ts';
 import type { LevelSeen, ProtocolLevel } from './protocol-level.ts';
 
 /** The largest counterValue an eUICC takes; above it answers counterValueOutOfRange (SGP.32 2.11.1.1). */
@@ -72,6 +73,8 @@ export interface ProfileList {
 export interface EimList {
   readonly since: number;
   readonly list: readonly { readonly eimId: string; readonly eimIdType?: number }[];
+  /** The eUICC's seqNumber of the last result that it follows. */
+  readonly seqNumber?: number;
 }
 
 export interface EuiccFacts {
@@ -220,9 +223,10 @@ export class Euiccs {
       ...options,
       write: (contacts) =>
         this.#store.commit(
-          [...contacts].flatMap(([eid, { contact, stored }]) =>
-            this.#contactChange(eid, contact, stored),
-          ),
+          [...contacts].flatMap(([eid, { contact, stored }]) => [
+            ...this.#contactChange(eid, contact, stored),
+            ...movedTo(eid, contact.lastConnection, stored?.lastConnection),
+          ]),
         ),
     });
   }
@@ -333,8 +337,11 @@ export class Euiccs {
   ): readonly Change[] {
     const now = this.#clock.now();
     const times = [...ownQuestions, now].slice(-mostKept);
+    // Of a clock that was set back since: what answers the question comes after the doubt all the same.
+    const since = Math.min(doubt.since, now);
+    const counted = { ...doubt, since, asked: doubt.asked + 1, last: now };
     return [
-      put(euiccs, `${eid}/${doubtMark}${topic}`, { ...doubt, asked: doubt.asked + 1, last: now }),
+      put(euiccs, `${eid}/${doubtMark}${topic}`, counted),
       ...this.change(eid, { ownQuestions: times }),
     ];
   }
@@ -394,7 +401,13 @@ export class Euiccs {
       const known = await this.get(eid);
       const polls = afterPoll(known?.polls, known?.lastContact, now);
       const fresh = { lastContact: now, ...by, polls };
-      const changes = [...this.#contactChange(eid, fresh)];
+      // Not of `known`, whose connection may not be written yet.
+      const former = await this.#store.get(euiccs, `${eid}/lastConnection`);
+      const before = typeof former === 'string' ? former : undefined;
+      const changes = [
+        ...this.#contactChange(eid, fresh),
+        ...movedTo(eid, fresh.lastConnection, before),
+      ];
       if (known === undefined) changes.push(fact(eid, 'added', now));
       if (known?.firstContact === undefined) changes.push(fact(eid, 'firstContact', now));
       if (stateChangeCause !== undefined) {
@@ -439,6 +452,15 @@ export class Euiccs {
     }
     const contact = { lastContact, lastPeer: peer, lastConnection: connection };
     return this.#contacts.heard(eid, contact, rests);
+  }
+
+  /** The eUICCs whose last poll came over this connection, as far as that was written: a kill costs the last seconds of it. */
+  async polledOver(connection: string): Promise<readonly Eid[]> {
+    const eids = await eidsOver(this.#store, connection);
+    const still = await Promise.all(
+      eids.map(async (eid) => (await this.get(eid))?.lastConnection === connection),
+    );
+    return eids.filter((_, i) => still[i]);
   }
 
   /** The device has heard that there is nothing more: it will be silent until its next call. */

@@ -23,12 +23,13 @@ import { OrderError } from '../orders/orders.ts';
 import { isWhole, splitId, stageOrder } from '../orders/whole.ts';
 import { put, remove, table } from '../store/store.ts';
 import { counted, isToldAgain } from './direct-told.ts';
-import { type Caller, type Eim, fetchesFor, maySpeakFor } from './eim.ts';
+import { type Caller, type Eim, fetchesFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
 import { disbelieve, doubtIn, finishOf, installed } from './installation-result.ts';
 import { askForCertificates, isAskedFor } from './ipa-euicc-data.ts';
 import { keyOf } from './learn-euicc.ts';
 import { keepNotification } from './notification-delivery.ts';
+import { spokenFor } from './spoken-for.ts';
 import { hasSession, transactionOf } from './transactions.ts';
 
 interface Waiting {
@@ -182,51 +183,55 @@ function isNew(
 
 /**
  * An installation result that comes as a notification, of a session that the eIM did not relay: where the eUICC's
- * signature proves it, it is kept, taken to its SM-DP+, and ends the download in work. Undefined where it is not believed.
+ * signature proves it, of whichever of the eUICCs that the caller speaks for, it is kept, taken to its SM-DP+, and ends the
+ * download in work. Undefined where it is not believed.
  */
 export async function directNotification(
   eim: Eim,
   caller: Caller,
   result: ProfileInstallationResult,
 ): Promise<number | undefined> {
-  const eid = spokenFor(eim, caller);
-  if (eid === undefined || !maySpeakFor(eim, caller, eid)) return undefined;
-  return eim.serial.run(eid, async () => {
-    const record = await eim.euiccs.ensure(eid);
-    if (isKeyMissing(eim, record) || record.consumerEuicc) return undefined;
-    if (doubtIn(eim, record, result) !== undefined) return undefined;
-    const { seqNumber, notificationAddress } =
-      result.profileInstallationResultData.value.notificationMetadata;
-    const kept = await keepNotification(eim, {
-      eid,
-      seqNumber,
-      address: notificationAddress,
-      announcedAddress: notificationAddress,
-      pendingNotification: PendingNotification.encode({
-        type: 'profileInstallationResult',
-        value: result,
-      }),
-    });
-    const isTold = await isToldAgain(eim, eid, result);
-    const order = isTold || !isNew(record, result) ? undefined : await directInWork(eim, eid);
-    if (order !== undefined && (await isSurelyOf(eim, order))) {
-      await endOrder(eim, order.id, finishOf(result, record), [
-        ...kept.changes,
-        await counted(eim, eid, result),
-        ...installed(eim, record, order.id, result),
-      ]);
-    } else {
-      await eim.store.commit(kept.changes);
-    }
-    kept.deliver();
-    return seqNumber;
-  });
+  for (const eid of await spokenFor(eim, caller)) {
+    const taken = await eim.serial.run(eid, () => notificationOf(eim, eid, result));
+    if (taken !== undefined) return taken;
+  }
+  return undefined;
 }
 
-/** The EID that a caller speaks for. */
-function spokenFor(eim: Eim, { peerId, identity }: Caller): Eid | undefined {
-  const bound = identity === undefined ? [] : eim.devices.eidsOf(identity);
-  return eim.polls.get(peerId) ?? (bound.length === 1 ? bound[0] : undefined);
+/** Runs within the EID's turn. */
+async function notificationOf(
+  eim: Eim,
+  eid: Eid,
+  result: ProfileInstallationResult,
+): Promise<number | undefined> {
+  const record = await eim.euiccs.ensure(eid);
+  if (isKeyMissing(eim, record) || record.consumerEuicc) return undefined;
+  if (doubtIn(eim, record, result) !== undefined) return undefined;
+  const { seqNumber, notificationAddress } =
+    result.profileInstallationResultData.value.notificationMetadata;
+  const kept = await keepNotification(eim, {
+    eid,
+    seqNumber,
+    address: notificationAddress,
+    announcedAddress: notificationAddress,
+    pendingNotification: PendingNotification.encode({
+      type: 'profileInstallationResult',
+      value: result,
+    }),
+  });
+  const isTold = await isToldAgain(eim, eid, result);
+  const order = isTold || !isNew(record, result) ? undefined : await directInWork(eim, eid);
+  if (order !== undefined && (await isSurelyOf(eim, order))) {
+    await endOrder(eim, order.id, finishOf(result, record), [
+      ...kept.changes,
+      await counted(eim, eid, result),
+      ...installed(eim, record, order.id, result),
+    ]);
+  } else {
+    await eim.store.commit(kept.changes);
+  }
+  kept.deliver();
+  return seqNumber;
 }
 
 /** The download in work that the IPA does by itself, as far as the eIM knows. */

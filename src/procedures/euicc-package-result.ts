@@ -187,12 +187,16 @@ async function doneSince(
   record: EuiccRecord,
   { euiccResult, seqNumber, counterValue }: EuiccPackageResultDataSigned,
 ): Promise<void> {
-  if (seqNumber <= (record.profiles?.seqNumber ?? 0)) return;
+  const { profiles, eims } = record;
   const about: Topic[] = [];
-  if (euiccResult.some(({ type, value }) => value === 0 && ofProfiles.includes(type))) {
+  if (
+    seqNumber > (profiles?.seqNumber ?? 0) &&
+    euiccResult.some(({ type, value }) => value === 0 && ofProfiles.includes(type))
+  ) {
     about.push('profiles');
   }
-  if (euiccResult.some(({ type }) => ofEims.includes(type))) about.push('eims');
+  const isNews = seqNumber > (eims?.seqNumber ?? 0);
+  if (isNews && euiccResult.some(({ type }) => ofEims.includes(type))) about.push('eims');
   const why = `a result of counterValue ${counterValue}, of which no order is waiting`;
   const doubts = doubtsAbout(eim, record, about, why);
   if (doubts.length > 0) await eim.store.commit([...doubts]);

@@ -17,12 +17,12 @@ import type { Eim } from './eim.ts';
 import {
   allRows,
   type KeptNotification,
-  keyOf,
   type NotificationRow,
   notifications,
+  placeFor,
   settleRow,
 } from './notification-rows.ts';
-import { backOff, noteDown, noteUp, sweepWaits, waitOf } from './smdp-waits.ts';
+import { backOff, isAhead, noteDown, noteUp, sweepWaits, waitOf } from './smdp-waits.ts';
 
 /** Most notifications of one EID that are kept: several times what a card keeps. */
 const ceiling = 256;
@@ -44,10 +44,8 @@ export async function keepNotification(
   notification: KeptNotification,
 ): Promise<{ readonly changes: readonly Change[]; deliver(): void }> {
   const { eid, address } = notification;
-  const key = keyOf(notification);
-  if ((await eim.store.get(notifications, key)) !== undefined) {
-    return { changes: [], deliver: () => {} };
-  }
+  const key = await placeFor(eim, notification);
+  if (key === undefined) return { changes: [], deliver: () => {} };
   const kept = await eim.store.list(notifications, { prefix: `${eid}/`, limit: ceiling });
   const room: Change[] = [];
   if (kept.length >= ceiling) {
@@ -120,7 +118,7 @@ export function deliverLane(
     for (const [key, row] of rows) {
       if (row.address !== address || row.refused === true) continue;
       if ((await waitOf(eim, address)) !== undefined) return 'down';
-      if ((row.notBefore ?? 0) > eim.clock.now()) return 'waits';
+      if (isAhead(eim, row.notBefore ?? 0)) return 'waits';
       const end = await deliver(eim, key, row);
       if (end !== 'done') return end;
     }

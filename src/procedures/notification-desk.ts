@@ -12,7 +12,7 @@ import {
   notifications,
   settleRow,
 } from './notification-rows.ts';
-import { noteUp, waitOf } from './smdp-waits.ts';
+import { isAhead, noteUp, waitOf } from './smdp-waits.ts';
 
 export class NotificationDesk {
   readonly #eim: Eim;
@@ -34,17 +34,18 @@ export class NotificationDesk {
       ...(eid === undefined ? {} : { eid }),
       ...(key === undefined ? {} : { after: key }),
     };
-    for await (const [, row] of allRows(this.#eim, options)) {
+    for await (const [place, row] of allRows(this.#eim, options)) {
       if (state !== undefined && stateOf(row) !== state) continue;
-      found.push(await this.#facts(row));
+      found.push(await this.#facts(place, row));
       if (found.length === limit) break;
     }
     return found;
   }
 
   async get(id: string): Promise<NotificationFacts<Eid> | undefined> {
+    const key = keyOfId(id);
     const row = await this.#row(id);
-    return row && this.#facts(row);
+    return key && row && this.#facts(key, row);
   }
 
   /**
@@ -86,13 +87,13 @@ export class NotificationDesk {
     return key === undefined ? undefined : this.#eim.store.get(notifications, key);
   }
 
-  async #facts(row: NotificationRow): Promise<NotificationFacts<Eid>> {
+  async #facts(key: string, row: NotificationRow): Promise<NotificationFacts<Eid>> {
     const { eid, seqNumber, address, announcedAddress, received, pendingNotification } = row;
     const { tries = 0, lastTry, reason, notBefore } = row;
     const state = stateOf(row);
     const nextTry = Math.max(notBefore ?? 0, (await waitOf(this.#eim, address)) ?? 0);
     return {
-      id: `${eid}-${seqNumber}-${address}`,
+      id: idOf(key),
       eid,
       seqNumber,
       ...subjectOf(pendingNotification),
@@ -102,7 +103,7 @@ export class NotificationDesk {
       received,
       tries,
       ...(lastTry === undefined ? {} : { lastTry }),
-      ...(state === 'waiting' && nextTry > this.#eim.clock.now() ? { nextTry } : {}),
+      ...(state === 'waiting' && isAhead(this.#eim, nextTry) ? { nextTry } : {}),
       ...(reason === undefined ? {} : { reason }),
       pendingNotification,
     };
@@ -111,6 +112,12 @@ export class NotificationDesk {
 
 function stateOf({ refused }: NotificationRow): 'waiting' | 'refused' {
   return refused === true ? 'refused' : 'waiting';
+}
+
+/** A notification's id, of its key in the store: EID, sequence number and what comes behind it. */
+function idOf(key: string): string {
+  const [eid = '', seqNumber = '', ...rest] = key.split('/');
+  return `${eid}-${Number(seqNumber)}-${rest.join('/')}`;
 }
 
 /** The store's key of a notification's id; undefined where it is none. */

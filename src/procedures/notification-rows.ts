@@ -2,10 +2,13 @@
  * The notifications that are kept, as the store has them.
  *
  * ```
- *   notification!<eid>/<seqNumber>/<address>   one that its SM-DP+ does not have yet
+ *   notification!<eid>/<seqNumber>/<address>        one that its SM-DP+ does not have yet
+ *   notification!<eid>/<seqNumber>/<address>/<n>    another that the eUICC gave the same number, from 2 on
  * ```
  */
+import { equal } from '../base/bytes.ts';
 import type { Eid } from '../messages/ids.ts';
+import { readAll, readOnly } from '../messages/tlv.ts';
 import { type Change, put, remove, table } from '../store/store.ts';
 import type { Eim } from './eim.ts';
 
@@ -50,6 +53,24 @@ export function keyOf({
   readonly address: string;
 }): string {
   return `${eid}/${String(seqNumber).padStart(16, '0')}/${address}`;
+}
+
+/** The free place for a notification; undefined where it is kept already, whatever the eUICC signed it with now. */
+export async function placeFor(
+  eim: Eim,
+  notification: KeptNotification,
+): Promise<string | undefined> {
+  const first = keyOf(notification);
+  for (let key = first, n = 2; ; key = `${first}/${n++}`) {
+    const there = await eim.store.get(notifications, key);
+    if (there === undefined) return key;
+    if (equal(signedPart(there), signedPart(notification))) return undefined;
+  }
+}
+
+/** What the eUICC signs: `BF27…` of `BF37…`, `BF2F…` of `30…`. */
+function signedPart({ pendingNotification }: KeptNotification): Uint8Array {
+  return readAll(readOnly(pendingNotification).value)[0]?.raw ?? pendingNotification;
 }
 
 /** Every row, in the order of EIDs and of their sequence numbers; those of one EID alone. */

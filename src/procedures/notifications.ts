@@ -7,6 +7,7 @@ import { hex, toHex } from '../base/bytes.ts';
 import type { EuiccRecord } from '../fleet/euiccs.ts';
 import { type Eid, eidOf, IdError, iccidOf } from '../messages/ids.ts';
 import {
+  type CompactOtherSignedNotification,
   type CompactProfileInstallationResult,
   type NotificationMetadata,
   type OtherSignedNotification,
@@ -26,6 +27,7 @@ import { keyOf } from './learn-euicc.ts';
 import { keepNotification, NotKeptError } from './notification-delivery.ts';
 import { withNotified } from './profiles.ts';
 import { doubtsAbout } from './settle.ts';
+import { spokenFor } from './spoken-for.ts';
 import { endTransaction, inSession, transactionOf } from './transactions.ts';
 
 /** Characters of a host name, a colon and a port. */
@@ -67,7 +69,7 @@ async function compactNotification(
     const full =
       notification.type === 'compactProfileInstallationResult'
         ? await wholeResult(eim, notification.value, compact)
-        : fullOtherNotification(compact, await euiccOf(eim, caller, notification.value.eidValue));
+        : await wholeOther(eim, caller, notification.value, compact);
     return await takeNotification(eim, caller, PendingNotification.decode(full));
   } catch (error) {
     if (!(error instanceof CompactFormError)) throw error;
@@ -105,17 +107,31 @@ async function wholeResult(
   );
 }
 
-/** What is known of the eUICC that the notification names; else of the one that the caller speaks for. */
-async function euiccOf(
+/** As the eUICC signed it that the notification names; else as one did that the caller speaks for. Throws CompactFormError. */
+async function wholeOther(
   eim: Eim,
   caller: Caller,
-  eidValue: Uint8Array | undefined,
-): Promise<Partial<EuiccRecord>> {
-  const bound = caller.identity === undefined ? [] : eim.devices.eidsOf(caller.identity);
-  const spokenFor = eim.polls.get(caller.peerId) ?? (bound.length === 1 ? bound[0] : undefined);
+  { eidValue }: CompactOtherSignedNotification,
+  compact: Uint8Array,
+): Promise<Uint8Array> {
+  const eids = eidValue === undefined ? await spokenFor(eim, caller) : [eidIn(eidValue)];
+  let failure = new CompactFormError('whose it is is not known', { isForLater: true });
+  for (const [i, eid] of eids.entries()) {
+    try {
+      return fullOtherNotification(compact, (await eim.euiccs.get(eid)) ?? {});
+    } catch (error) {
+      if (!(error instanceof CompactFormError)) throw error;
+      // It may be of the one that is not known well enough.
+      if (i === 0 || error.isForLater) failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** Throws CompactFormError. */
+function eidIn(eidValue: Uint8Array): Eid {
   try {
-    const eid = eidValue === undefined ? spokenFor : eidOf(eidValue);
-    return (eid === undefined ? undefined : await eim.euiccs.get(eid)) ?? {};
+    return eidOf(eidValue);
   } catch (error) {
     if (!(error instanceof IdError)) throw error;
     throw new CompactFormError(error.message);

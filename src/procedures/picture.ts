@@ -3,7 +3,8 @@ import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
 import type { Origin } from '../fleet/knowledge.ts';
 import type { EuiccResultData } from '../messages/euicc-package.ts';
 import type { PackageRequest } from '../orders/operations.ts';
-import type { Order, PsmoRequest } from '../orders/order.ts';
+import type { Order, OrderState, PsmoRequest } from '../orders/order.ts';
+import { dispatchOf } from '../orders/whole.ts';
 import type { Change } from '../store/store.ts';
 import { eimsVerdict, profilesVerdict, type Verdict } from './contradictions.ts';
 import type { Eim } from './eim.ts';
@@ -25,7 +26,7 @@ export function learnedFrom(
   record: EuiccRecord,
   { order, results, seqNumber }: Believed,
 ): readonly Change[] {
-  const { eid, outstanding, consumerEuicc, profiles } = record;
+  const { eid, outstanding, consumerEuicc, profiles, eims } = record;
   const { request } = order;
   const now = eim.clock.now();
   const origin: Origin = {
@@ -33,18 +34,30 @@ export function learnedFrom(
     source: `result of order ${order.id}`,
     sure: consumerEuicc ? 'reported' : 'proven',
   };
-  const picture = pictureAfter(record, eim.id, request, results, { now, seqNumber });
+  // A number that the eUICC gave before this package left tells nothing against what came of the package.
+  const before = isToldSince(record, order.state) ? (profiles?.seqNumber ?? 0) : 0;
+  const newest = Math.max(seqNumber, before);
+  const picture = pictureAfter(record, eim.id, request, results, { now, seqNumber: newest });
   const verdict =
     'eco' in request
       ? eimsVerdict(record.eims, request.eco, results)
       : profilesVerdict(profiles, request.psmo, results);
-  const isOutrun = picture.profiles !== undefined && (profiles?.seqNumber ?? 0) > seqNumber;
+  const isOutrun = picture.profiles !== undefined && before > seqNumber;
+  const isSameEims = 'eco' in request && picture.eims === undefined && eims !== undefined;
   const outrun = { settled: false, doubt: 'a result came after what the eUICC told later' };
   return [
     ...eim.euiccs.change(eid, picture, origin),
+    ...(isSameEims ? eim.euiccs.change(eid, { eims: { ...eims, seqNumber } }) : []),
     ...(outstanding?.orderId === order.id ? eim.euiccs.forget(eid, 'outstanding') : []),
     ...judged(eim, record, isOutrun ? outrun : verdict, order),
   ];
+}
+
+/** Whether the picture of the profiles may have been told after the package first left. */
+function isToldSince({ origins }: EuiccRecord, state: OrderState): boolean {
+  const left = dispatchOf(state)?.first;
+  const told = origins.profiles?.at;
+  return left === undefined || told === undefined || told >= left;
 }
 
 function judged(
@@ -69,15 +82,13 @@ function pictureAfter(
   if ('eco' in request) {
     const after = eimsAfter(eims, request.eco, results, now);
     return {
-      ...(after === undefined ? {} : { eims: after }),
+      ...(after === undefined ? {} : { eims: { ...after, seqNumber } }),
       ...ownAssociation(ownId, request.eco, results),
     };
   }
   const after = profilesAfter(profiles, request.psmo, results, now);
   return {
-    ...(after === undefined
-      ? {}
-      : { profiles: { ...after, seqNumber: Math.max(seqNumber, profiles?.seqNumber ?? 0) } }),
+    ...(after === undefined ? {} : { profiles: { ...after, seqNumber } }),
     ...defaultDp(request.psmo, results),
     ...rulesTable(results),
   };

@@ -200,8 +200,12 @@ function isOurs(eim: Eim, { eims, doubts }: EuiccRecord): boolean {
 /** Not twice in one call of the device, nor too often in a day. */
 function mayAsk(eim: Eim, record: EuiccRecord, last: number | undefined): boolean {
   const { ownQuestions = [], polls } = record;
-  if (last !== undefined && polls !== undefined && last >= polls.began) return false;
-  const today = ownQuestions.filter((at) => eim.clock.now() - at < day);
+  const now = eim.clock.now();
+  // What was asked in a time to come was asked before somebody set the clock back.
+  const isThisCall =
+    last !== undefined && polls !== undefined && last >= polls.began && last <= now;
+  if (isThisCall) return false;
+  const today = ownQuestions.filter((at) => Math.abs(now - at) < day);
   return today.length < eim.settings.ownQuestions;
 }
 

@@ -6,6 +6,7 @@
  *   smdp-wait!<address>   how often in a row it failed, and until when it is left alone
  * ```
  */
+import { longestRetryAfter } from '../es9/retry-after.ts';
 import { put, remove, table } from '../store/store.ts';
 import type { Eim } from './eim.ts';
 
@@ -24,20 +25,28 @@ export function backOff({ settings }: Eim, failures: number, asked = 0): number 
   return Math.max(Math.min(doubled, retryLimit), asked);
 }
 
+/**
+ * Whether a time to wait for has not come. What is further away than any wait is long was noted before somebody set the
+ * clock back, and is over.
+ */
+export function isAhead({ clock, settings }: Eim, until: number): boolean {
+  const left = until - clock.now();
+  return left > 0 && left <= Math.max(settings.notifications.retryLimit, longestRetryAfter);
+}
+
 /** Until when an SM-DP+ is left alone; undefined where it may be asked. */
 export async function waitOf(eim: Eim, address: string): Promise<number | undefined> {
   const until = (await eim.store.get(waits, address))?.until ?? 0;
-  return until > eim.clock.now() ? until : undefined;
+  return isAhead(eim, until) ? until : undefined;
 }
 
 /** Notes that an SM-DP+ could not be reached; what several find out at a time counts once. */
 export function noteDown(eim: Eim, address: string, asked: number | undefined): Promise<void> {
   return eim.serial.run(`smdp-wait ${address}`, async () => {
     const before = await eim.store.get(waits, address);
-    const now = eim.clock.now();
-    if (before !== undefined && before.until > now) return;
+    if (before !== undefined && isAhead(eim, before.until)) return;
     const failures = (before?.failures ?? 0) + 1;
-    const row = { failures, until: now + backOff(eim, failures, asked) };
+    const row = { failures, until: eim.clock.now() + backOff(eim, failures, asked) };
     await eim.store.commit([put(waits, address, row)]);
   });
 }

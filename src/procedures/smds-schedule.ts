@@ -95,7 +95,9 @@ export class SmdsSchedule {
   }
 
   #isOver(last: number): boolean {
-    return this.#options.clock.now() - last >= this.#options.every;
+    const now = this.#options.clock.now();
+    // A lookup in a time to come was before somebody set the clock back.
+    return now - last >= this.#options.every || last - now >= this.#options.every;
   }
 
   #remember(eid: Eid, at: number): void {

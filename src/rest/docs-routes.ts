@@ -5,7 +5,9 @@ import { contentSecurityPolicy, docsPage } from './docs-page.ts';
 import { type OpenApi, openApiOf } from './openapi.ts';
 import { json, ok, type Route, route } from './route.ts';
 
-const Document = z.looseObject({ openapi: z.literal('3.1.0') });
+const Document = z.looseObject({
+  openapi: z.literal('3.1.0').describe('the version of OpenAPI that it is written in'),
+});
 
 /** `table`: all routes, these among them. */
 export function docsRoutes({ info }: Desk, table: () => readonly Route[]): readonly Route[] {

@@ -63,39 +63,52 @@ const Envelope = z.strictObject({
     .describe('one member, named as the facility: docs/rest.md has each form'),
 });
 
-const Absent = z.strictObject({ status: z.literal('absent') });
+const Absent = z.strictObject({
+  status: z.literal('absent').describe('there is no such order in this facility'),
+});
 
 /** GET /<facility>/lookup/:id. */
 export const Lookup = z.union([
   z.strictObject({
-    status: z.enum(['new', 'work', 'done']),
+    status: z
+      .enum(['new', 'work', 'done'])
+      .describe('new: not fetched yet; work: the device has it; done: it has ended'),
     timestamp: z
       .string()
       .regex(/^[0-9]+$/)
       .describe('of the last change of status: seconds since 1970, as text'),
-    resource: z.strictObject({ eidValue: z.string(), order: z.record(z.string(), z.unknown()) }),
+    resource: z
+      .strictObject({
+        eidValue: z.string().describe('EID of the eUICC'),
+        order: z.record(z.string(), z.unknown()).describe('as it was posted'),
+      })
+      .describe('what was ordered'),
     outcome: z.array(DropInOutcome).describe('[] until done, then one entry for each operation'),
     debuginfo: z.string().describe('always the same: the atom none as an Erlang external term'),
   }),
   Absent,
 ]);
-export const Deletion = z.strictObject({ status: z.enum(['deleted', 'absent']) });
-export const ResourceList = z.strictObject({ resourceIdList: z.array(z.uuid()) });
+export const Deletion = z.strictObject({
+  status: z.enum(['deleted', 'absent']).describe('absent: there was no such order'),
+});
+export const ResourceList = z.strictObject({
+  resourceIdList: z.array(z.uuid()).describe('ids of the orders of this facility'),
+});
 
 export const InfoPage = z.strictObject({
-  hostname: z.string(),
-  node: z.string(),
-  vsn: z.string(),
-  eimId: z.string(),
-  esipaIp: z.string(),
-  esipaPort: z.int(),
-  esipaSslCert: z.string(),
-  eimCert: z.string(),
-  rootCiCerts: z.array(z.string()),
-  addInitialEimRequest: z.string(),
-  eimConfigurationData: z.string(),
-  counterValue: z.int(),
-  consumerEuicc: z.boolean(),
+  hostname: z.string().describe('name of its machine'),
+  node: z.string().describe('as an Erlang node would be called'),
+  vsn: z.string().describe('version of this eIM'),
+  eimId: z.string().describe('what eUICCs know it by'),
+  esipaIp: z.string().describe('address on which devices are listened for'),
+  esipaPort: z.int().describe('its port'),
+  esipaSslCert: z.string().describe('certificate of the TLS server for devices, PEM'),
+  eimCert: z.string().describe('what eUICC Packages are verified with, PEM'),
+  rootCiCerts: z.array(z.string()).describe('CI roots that eUICC chains lead to, PEM'),
+  addInitialEimRequest: z.string().describe('AddInitialEimRequest (SGP.32 5.9.4), hex'),
+  eimConfigurationData: z.string().describe('EimConfigurationData (SGP.32 2.11.1.1.1), hex'),
+  counterValue: z.int().describe('the first counterValue for eUICCs'),
+  consumerEuicc: z.boolean().describe('what holds for new eUICCs'),
 });
 
 /** The routes of every facility, and the info page. */

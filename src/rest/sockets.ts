@@ -1,6 +1,7 @@
 /**
  * The sockets of a server that closes. Node waits for whoever has connected and never asked, or has sent half a
- * request's head: without end, since it stops looking at the clock for them.
+ * request's head: without end, since it stops looking at the clock for them; and for whoever was answered and may ask
+ * again, until the connection has been idle for long.
  */
 
 /** As much of a net.Socket as matters here. */
@@ -21,17 +22,20 @@ interface Server {
 }
 
 interface Request {
-  readonly socket: Ends;
+  readonly socket: Ends & { destroySoon(): unknown };
 }
 
 interface Response {
+  /** Decides what the head says of the connection, as long as that has not left. */
+  shouldKeepAlive: boolean;
   once(event: 'close', listener: () => void): unknown;
 }
 
 export class Sockets {
   readonly #sockets = new Set<Socket>();
-  /** Requests under way, by the end that they come from: a TLS socket and the one below it have the same. */
-  readonly #busy = new Map<string, number>();
+  /** Responses under way, by the end that they go to: a TLS socket and the one below it have the same. */
+  readonly #busy = new Map<string, Set<Response>>();
+  #closing = false;
 
   constructor(server: Server) {
     server.on('connection', (socket) => {
@@ -40,17 +44,25 @@ export class Sockets {
     });
     server.on('request', ({ socket }, response) => {
       const end = endOf(socket);
-      this.#busy.set(end, (this.#busy.get(end) ?? 0) + 1);
+      const busy = this.#busy.get(end) ?? new Set();
+      this.#busy.set(end, busy.add(response));
+      if (this.#closing) response.shouldKeepAlive = false;
       response.once('close', () => {
-        const left = (this.#busy.get(end) ?? 1) - 1;
-        if (left > 0) this.#busy.set(end, left);
-        else this.#busy.delete(end);
+        busy.delete(response);
+        if (busy.size > 0) return;
+        if (this.#busy.get(end) === busy) this.#busy.delete(end);
+        // What has been written still leaves.
+        if (this.#closing) socket.destroySoon();
       });
     });
   }
 
-  /** Ends those on which no request is under way. */
+  /** Ends those on which no request is under way, and each of the others with its last answer. */
   endIdle(): void {
+    this.#closing = true;
+    for (const responses of this.#busy.values()) {
+      for (const response of responses) response.shouldKeepAlive = false;
+    }
     for (const socket of this.#sockets) if (!this.#busy.has(endOf(socket))) socket.destroy();
   }
 

@@ -26,18 +26,21 @@ const mostFailures = 2;
 /** Of a datagram in a handshake, roughly; the length hardly counts. */
 const echoOctets = 100;
 
+/** What clients do: shake hands, or send what is said back. */
+export type LoadKind = HandshakeKind | 'echo';
+
 /** Clients of one server. */
 export class Load {
   readonly #sockets: readonly Socket[];
-  readonly #kind: HandshakeKind | 'echo';
+  readonly #kind: LoadKind;
   readonly #sessions = new Map<Socket, ClientSession>();
 
-  private constructor(kind: HandshakeKind | 'echo', sockets: readonly Socket[]) {
+  private constructor(kind: LoadKind, sockets: readonly Socket[]) {
     this.#kind = kind;
     this.#sockets = sockets;
   }
 
-  static async open(kind: HandshakeKind | 'echo', port: number, clients: number): Promise<Load> {
+  static async open(kind: LoadKind, port: number, clients: number): Promise<Load> {
     const open = async () => {
       const socket = createSocket('udp4');
       socket.connect(port, '127.0.0.1');

@@ -2,13 +2,9 @@
 import { createCipheriv, createDecipheriv, createECDH, hash, randomBytes, sign } from 'node:crypto';
 import { type HandshakeKind, handshakeKinds, serverCredential } from './handshake-kinds.ts';
 
-/** Microseconds of CPU. */
-export interface Primitives {
-  /** A signature, an ephemeral key and an agreement; 0 where the handshake has none of them. */
-  readonly curves: number;
-  /** Hashes and protected records, in the fastest form that node:crypto has them in. */
-  readonly symmetric: number;
-}
+/** What is told apart. */
+export const primitiveNames = ['curves', 'hashes', 'hashesResumed'] as const;
+export type PrimitiveName = (typeof primitiveNames)[number];
 
 /**
  * HMACs that a server makes, of two hashes each. The PRF's (RFC 5246 §5): master secret (48 octets) and key block (40)
@@ -21,17 +17,19 @@ const digests = { full: 3, resumed: 2 };
 /** Finished and close_notify, one of each in either direction. */
 const records = 2;
 
-/** What the primitives of one handshake take, over so many seconds each. */
-export function primitivesOf(kind: HandshakeKind, seconds: number): Primitives {
-  const { resumed, credential } = handshakeKinds[kind];
-  const hasCurves = !resumed && credential.type !== 'psk';
-  return {
-    curves: hasCurves ? cpuOfOne(curves(), seconds) : 0,
-    symmetric: cpuOfOne(symmetric(resumed ? 'resumed' : 'full'), seconds),
-  };
+/** Does those of one handshake. */
+export function primitive(name: PrimitiveName): () => void {
+  return name === 'curves' ? curves() : symmetric(name === 'hashes' ? 'full' : 'resumed');
 }
 
-/** P-256, agreement by ECDH objects: with KeyObjects the peer's point costs more to take in than to use. */
+/** Those that a kind of handshake cannot do without. */
+export function primitivesOf(kind: HandshakeKind): readonly PrimitiveName[] {
+  const { resumed, credential } = handshakeKinds[kind];
+  if (resumed) return ['hashesResumed'];
+  return credential.type === 'psk' ? ['hashes'] : ['curves', 'hashes'];
+}
+
+/** A signature, an ephemeral key and an agreement: P-256, agreement by ECDH objects: with KeyObjects the peer's point costs more to take in than to use. */
 function curves(): () => void {
   const { key } = serverCredential();
   const signed = randomBytes(133);
@@ -44,6 +42,7 @@ function curves(): () => void {
   };
 }
 
+/** Hashes and protected records, in the fastest form that node:crypto has them in. */
 function symmetric(kind: keyof typeof hmacs): () => void {
   const hashes = 2 * hmacs[kind] + digests[kind];
   const hashed = randomBytes(64 + 32 + 64);
@@ -75,16 +74,4 @@ function symmetric(kind: keyof typeof hmacs): () => void {
       open();
     }
   };
-}
-
-function cpuOfOne(run: () => void, seconds: number): number {
-  for (let i = 0; i < 200; i++) run();
-  const before = process.cpuUsage();
-  let times = 0;
-  for (;;) {
-    for (let i = 0; i < 50; i++) run();
-    times += 50;
-    const { user, system } = process.cpuUsage(before);
-    if (user + system >= seconds * 1e6) return (user + system) / times;
-  }
 }

@@ -1,11 +1,13 @@
 /**
  * A server alone in a process of its own, so that its CPU can be told: ours, or with `echo` one that says each
  * datagram back and does nothing else, or with `ciphers` one that enciphers besides what CCM takes for a poll and its
- * answer. Says its port; ends with its standard input.
+ * answer, or with the name of a primitive one that does besides what a handshake takes of it. Says its port; ends with its
+ * standard input.
  */
 import { createCipheriv } from 'node:crypto';
 import { built } from './built.ts';
 import { psk, serverCredential } from './handshake-kinds.ts';
+import { primitive, primitiveNames } from './handshake-primitives.ts';
 
 const { DtlsServer } = await built<typeof import('../../src/dtls/server.ts')>('dtls/server.js');
 const { systemClock } = await built<typeof import('../../src/base/clock.ts')>('base/clock.js');
@@ -29,13 +31,26 @@ function recordCiphers(): () => void {
   };
 }
 
-if (process.argv[2] === 'echo' || process.argv[2] === 'ciphers') {
-  const work = process.argv[2] === 'ciphers' ? recordCiphers() : () => {};
+/** What is done for a datagram before it is said back; undefined: it is not said back. */
+function workOf(what: string | undefined): (() => void) | undefined {
+  if (what === 'echo') return () => {};
+  if (what === 'ciphers') {
+    const work = recordCiphers();
+    return () => {
+      work(); // to open it
+      work(); // to seal the answer
+    };
+  }
+  const name = primitiveNames.find((known) => known === what);
+  return name === undefined ? undefined : primitive(name);
+}
+
+const work = workOf(process.argv[2]);
+if (work !== undefined) {
   const socket = await listenUdp({
     ...options,
     receive: (datagram, from) => {
-      work(); // to open it
-      work(); // to seal the answer
+      work();
       socket.send(datagram, from);
     },
   });

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type HandshakeKind, psk, serverCredential } from './handshake-kinds.ts';
+import type { PrimitiveName } from './handshake-primitives.ts';
 
 export interface ServerUnderTest {
   readonly name: string;
@@ -19,8 +20,10 @@ export interface ServerUnderTest {
 
 const child = fileURLToPath(new URL('handshake-server-child.ts', import.meta.url));
 
-/** Ours, or one that only says back; `ciphers`: with the ciphers of a poll. */
-export async function startChild(what: 'ours' | 'echo' | 'ciphers'): Promise<ServerUnderTest> {
+/** Ours, or one that only says back; `ciphers`: with the ciphers of a poll; or with a primitive of a handshake. */
+export async function startChild(
+  what: 'ours' | 'echo' | 'ciphers' | PrimitiveName,
+): Promise<ServerUnderTest> {
   const process_ = spawn(process.execPath, ['--import', 'tsx', child, what], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

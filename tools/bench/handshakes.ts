@@ -1,15 +1,17 @@
 /**
  * How fast hands are shaken: our server's CPU for each handshake, beside the primitives that it cannot do without and
- * beside libcoap's server, all under the same clients, in turns on the same machine. What the clients cost is not
- * counted, for they are another process; every ratio is made within a round, and the median of the rounds is shown.
+ * beside libcoap's server, all under the same clients, in turns on the same machine, each with a process of its own for each
+ * kind. A primitive is what a server costs that does it for a datagram and says that back, above one that only says back.
+ * What the clients cost is not counted, for they are another process; every ratio is made within a round, and the median
+ * of the rounds is shown.
  */
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { cpuOf, hasCpuBooks } from './cpu.ts';
 import { type HandshakeKind, handshakeKinds, kindNames } from './handshake-kinds.ts';
-import { Load } from './handshake-load.ts';
-import { type Primitives, primitivesOf } from './handshake-primitives.ts';
+import { Load, type LoadKind } from './handshake-load.ts';
+import { type PrimitiveName, primitiveNames, primitivesOf } from './handshake-primitives.ts';
 import { type ServerUnderTest, startChild, startLibcoap } from './handshake-servers.ts';
 
 export interface HandshakesOptions {
@@ -22,8 +24,6 @@ export interface HandshakesOptions {
 const clients = 16;
 /** Handshakes of each server and kind before the first round: compiled code comes late, and costs CPU when it comes. */
 const warmUp = { handshakes: 5000, turn: 0.5, turns: 30 };
-/** Seconds of CPU that a measurement of primitives takes, each round. */
-const primitiveSeconds = 0.1;
 /** Datagrams of a handshake each way: two hellos, flight 5, close_notify, and what answers each. */
 const exchanges = 4;
 
@@ -32,7 +32,7 @@ const aims = { ecdsaOfCurves: 2.5, pskOfLibcoap: 1 };
 
 /** One server with one kind of handshake. */
 interface Contestant {
-  readonly kind: HandshakeKind | 'echo';
+  readonly kind: HandshakeKind | 'echo' | PrimitiveName;
   readonly server: ServerUnderTest;
   readonly load: Load;
   readonly perSecond: number[];
@@ -49,7 +49,7 @@ export interface HandshakeRow {
   /** How much of a core the server had to do. */
   readonly busy: number;
   /** Of ours: microseconds that no server on Node does without. */
-  readonly floor?: Primitives & { readonly sockets: number };
+  readonly floor?: Floor;
   /** Of ours: its CPU as a multiple of signature, key generation and agreement, where it has them. */
   readonly ofCurves?: number;
   /** Of ours: its CPU as a multiple of all of the floor. */
@@ -58,13 +58,22 @@ export interface HandshakeRow {
   readonly of?: Readonly<Record<string, number>>;
 }
 
+/** Microseconds of CPU. */
+interface Floor {
+  /** A signature, an ephemeral key and an agreement; 0 where the handshake has none of them. */
+  readonly curves: number;
+  /** Hashes and protected records. */
+  readonly symmetric: number;
+  readonly sockets: number;
+}
+
 export async function benchHandshakes(options: HandshakesOptions): Promise<void> {
   if (!hasCpuBooks()) throw new Error("this bench needs Linux's /proc");
   const started: ServerUnderTest[] = [];
   try {
     const { contestants, missing } = await contest(started);
-    const primitives = await rounds(contestants, options);
-    const rows = rowsOf(contestants, primitives);
+    await rounds(contestants, options);
+    const rows = rowsOf(contestants);
     if (options.json === true) console.log(JSON.stringify({ rows, missing: [...missing] }));
     else report(rows, missing);
   } finally {
@@ -72,15 +81,18 @@ export async function benchHandshakes(options: HandshakesOptions): Promise<void>
   }
 }
 
-function rowsOf(
-  contestants: readonly Contestant[],
-  primitives: ReadonlyMap<HandshakeKind, readonly Primitives[]>,
-): readonly HandshakeRow[] {
-  const echoes = contestants.find(({ kind }) => kind === 'echo')?.cpu ?? [];
+function rowsOf(contestants: readonly Contestant[]): readonly HandshakeRow[] {
+  const cpuOfKind = (sought: Contestant['kind']) =>
+    contestants.find(({ kind }) => kind === sought)?.cpu ?? [];
+  const echoes = cpuOfKind('echo');
   const sockets = echoes.map((one) => exchanges * one);
+  const taken = (names: readonly PrimitiveName[]) =>
+    echoes.map((echo, round) =>
+      names.reduce((sum, name) => sum + (cpuOfKind(name)[round] ?? Number.NaN) - echo, 0),
+    );
   const rows: HandshakeRow[] = [];
   for (const { kind, server, perSecond, cpu } of contestants) {
-    if (kind === 'echo') continue;
+    if (!isHandshake(kind)) continue;
     const measured = {
       kind,
       server: server.name,
@@ -92,10 +104,10 @@ function rowsOf(
       rows.push(measured);
       continue;
     }
-    const taken = primitives.get(kind) ?? [];
-    const curves = taken.map((one) => one.curves);
-    const symmetric = taken.map((one) => one.symmetric);
-    const whole = taken.map((one, round) => one.curves + one.symmetric + (sockets[round] ?? 0));
+    const names = primitivesOf(kind);
+    const curves = taken(names.filter((name) => name === 'curves'));
+    const symmetric = taken(names.filter((name) => name !== 'curves'));
+    const whole = sockets.map((one, round) => one + (curves[round] ?? 0) + (symmetric[round] ?? 0));
     const others = contestants.filter((one) => one.kind === kind && one.server !== server);
     rows.push({
       ...measured,
@@ -106,6 +118,10 @@ function rowsOf(
     });
   }
   return rows;
+}
+
+function isHandshake(kind: Contestant['kind']): kind is HandshakeKind {
+  return kind in handshakeKinds;
 }
 
 /** The median of the rounds' ratios. */
@@ -119,12 +135,12 @@ async function contest(started: ServerUnderTest[]) {
   const missing = new Set<string>();
   const enter = async (kind: Contestant['kind'], server: ServerUnderTest) => {
     started.push(server);
-    const load = await Load.open(kind, server.port, clients);
+    const asked: LoadKind = isHandshake(kind) ? kind : 'echo';
+    const load = await Load.open(asked, server.port, clients);
     contestants.push({ kind, server, load, perSecond: [], cpu: [] });
   };
-  const ours = await startChild('ours');
   for (const kind of kindNames) {
-    await enter(kind, ours);
+    await enter(kind, await startChild('ours'));
     if (handshakeKinds[kind].resumed) continue; // what coap-server resumes is its TLS library's affair
     for (const library of ['openssl', 'gnutls'] as const) {
       const server = await startLibcoap(library, kind);
@@ -132,20 +148,19 @@ async function contest(started: ServerUnderTest[]) {
       else await enter(kind, server);
     }
   }
-  await enter('echo', await startChild('echo'));
+  for (const kind of ['echo', ...primitiveNames] as const)
+    await enter(kind, await startChild(kind));
   return { contestants, missing };
 }
 
-/** Lets all have their turns; gives what the primitives took in between. */
+/** Lets all have their turns. */
 async function rounds(
   contestants: readonly Contestant[],
   options: HandshakesOptions,
-): Promise<ReadonlyMap<HandshakeKind, readonly Primitives[]>> {
+): Promise<void> {
   await wait(200);
   for (const contestant of contestants) await warm(contestant);
-  const primitives = new Map(kindNames.map((kind): [HandshakeKind, Primitives[]] => [kind, []]));
   for (let round = 0; round < options.rounds; round++) {
-    for (const [kind, taken] of primitives) taken.push(primitivesOf(kind, primitiveSeconds));
     for (const { kind, server, load, perSecond, cpu } of contestants) {
       const before = cpuOf(server.pid);
       const { handshakes, failures, seconds, why } = await load.work(options.seconds);
@@ -155,7 +170,6 @@ async function rounds(
     }
   }
   for (const { load } of contestants) load.close();
-  return primitives;
 }
 
 async function warm({ kind, server, load }: Contestant): Promise<void> {

@@ -10,7 +10,7 @@ const program = new Command('npm run bench --')
 program
   .command('handshakes')
   .description('handshakes a second and CPU of each, beside their primitives and libcoap')
-  .option('--rounds <number>', 'turns of each server', Number, 3)
+  .option('--rounds <number>', 'turns of each server', Number, 7)
   .option('--seconds <number>', 'length of a turn', Number, 0.9)
   .option('--json', 'print one JSON document and nothing else')
   .action(async (options) => (await import('./handshakes.ts')).benchHandshakes(options));

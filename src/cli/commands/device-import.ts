@@ -2,7 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type DeviceAddition, type DeviceResult, mostInBatch } from '../../rest/api/devices.ts';
-import { contentOf, report, sendAll, unusable } from '../bulk.ts';
+import { contentOf, report, sendAll, toCorrect, unusable } from '../bulk.ts';
 import type { Client } from '../client.ts';
 import { type Context, remote } from '../context.ts';
 import { csvLines } from '../csv.ts';
@@ -67,7 +67,11 @@ Examples:
       await report(output, context, flaws, read.cells, options.report);
       show(output, summary(done, flaws, options), true);
       if (flaws.length > 0) {
-        throw new CliError(ExitCode.failed, `${flaws.length} of ${total} devices were refused`);
+        throw new CliError(
+          ExitCode.failed,
+          `${flaws.length} of ${total} devices were refused`,
+          toCorrect(options),
+        );
       }
     });
 }

@@ -1,10 +1,10 @@
 /** `eim order import`: orders by the thousand, out of a file. */
 import type { Command } from 'commander';
 import { mostOrdersInBatch, type OrderResult } from '../../rest/api/orders.ts';
-import { contentOf, report, sendAll } from '../bulk.ts';
+import { contentOf, report, sendAll, toCorrect } from '../bulk.ts';
 import { type Context, remote } from '../context.ts';
 import { CliError, ExitCode } from '../exit.ts';
-import { type OrderLine, readOrderFile } from '../order-file.ts';
+import { columnOf, type OrderLine, readOrderFile } from '../order-file.ts';
 import type { Output } from '../output.ts';
 import type { Flaw } from '../row-file.ts';
 
@@ -35,8 +35,8 @@ for the default SM-DP+, or an address), confirmationCode, mode, enable and rollb
 (3, 2h or 3,2h); other rows have operation (enable, disable, delete, profiles, rat) and iccid, or steps as JSON.
 push is yes or no. JSON is an array of objects with the same members, or of what POST /v1/orders takes.
 
-Each order is placed once, however often its row is imported: an import that was interrupted may be started
-again. The file of --report has the rows that were refused: correct it and import it.
+Each order is placed once, however often its row is imported within rest.keysKept (24h unless the eIM is told
+otherwise): an import that was interrupted may be started again, but not days later. The file of --report has the rows that were refused: correct it and import it.
 
 Examples:
   eim order import fleet.csv --dry-run
@@ -58,14 +58,14 @@ Examples:
           'correct them, or place the others: --skip-wrong',
         );
       }
-      const done = await sendAll<OrderLine, OrderResult>(
+      const done = await sendAll<OrderLine, Placed>(
         {
           lines: read.lines,
           body: bodyOf,
           most: mostOrdersInBatch,
           send: async (lines) => {
             const { results } = await client.submitAll({ orders: lines.map(bodyOf), dryRun });
-            return results;
+            return results.map(placed);
           },
           plural: 'orders',
           again: 'none is placed twice',
@@ -77,7 +77,11 @@ Examples:
       await report(output, context, flaws, read.cells, options.report);
       show(output, summary(done, flaws, dryRun));
       if (flaws.length > 0) {
-        throw new CliError(ExitCode.failed, `${flaws.length} of ${total} orders were refused`);
+        throw new CliError(
+          ExitCode.failed,
+          `${flaws.length} of ${total} orders were refused`,
+          toCorrect(options),
+        );
       }
     });
 }
@@ -86,12 +90,23 @@ function bodyOf({ order, key }: OrderLine) {
   return { ...order, idempotencyKey: key };
 }
 
-type Done = readonly (readonly [OrderLine, OrderResult])[];
+/** What is kept of a result: of an order its name alone, for there may be many. */
+type Placed =
+  | Exclude<OrderResult, { readonly order: unknown }>
+  | { readonly eid: string; readonly id: string; readonly before: boolean };
+
+function placed(result: OrderResult): Placed {
+  if (!('order' in result)) return result;
+  const { eid, id } = result.order;
+  return { eid, id, before: result.before === true };
+}
+
+type Done = readonly (readonly [OrderLine, Placed])[];
 
 function flawOf([{ line }, result]: Done[number]): readonly Flaw[] {
   if (!('error' in result)) return [];
-  const { field = '', message } = result.error;
-  return [{ line, field, message }];
+  const { field, message } = result.error;
+  return [{ line, field: columnOf(field), message }];
 }
 
 interface Summary {
@@ -113,8 +128,8 @@ interface PlacedRow {
 function summary(done: Done, refused: readonly Flaw[], dryRun: boolean): Summary {
   const rows = (isBefore: boolean) =>
     done.flatMap(([{ line }, result]) => {
-      if (!('order' in result) || (result.before === true) !== isBefore) return [];
-      return [{ line, eid: result.order.eid, order: result.order.id }];
+      if (!('id' in result) || result.before !== isBefore) return [];
+      return [{ line, eid: result.eid, order: result.id }];
     });
   const accepted = done.filter(([, result]) => 'accepted' in result).length;
   return { dryRun, placed: rows(false), before: rows(true), accepted, refused };

@@ -57,8 +57,8 @@ Examples:
       reload = () => Promise.resolve();
       stopSigns();
       secondSignal();
-      await tell('STOPPING=1');
-      await service.close();
+      await Promise.all([tell('STOPPING=1'), service.close()]);
+      endSoon();
     });
 }
 
@@ -74,6 +74,25 @@ function stopSignal(): Promise<void> {
 function secondSignal(): void {
   for (const signal of signals) {
     process.removeAllListeners(signal);
-    process.once(signal, () => process.exit(ExitCode.failed));
+    process.once(signal, () => {
+      // process.exit() waits for work of the system's that it cannot call back: a third one does not.
+      for (const other of signals) process.removeAllListeners(other);
+      process.exit(ExitCode.failed);
+    });
   }
+}
+
+/** How long the process may go on for when all is closed, in milliseconds. */
+const lastMoments = 1000;
+
+/**
+ * Ends the process by a signal where something keeps it alive that cannot be called back: a name that the system looks
+ * up for long, a disk that hangs. process.exit() would wait for those.
+ */
+function endSoon(): void {
+  const end = () => {
+    for (const signal of signals) process.removeAllListeners(signal);
+    process.kill(process.pid, 'SIGTERM');
+  };
+  setTimeout(end, lastMoments).unref();
 }

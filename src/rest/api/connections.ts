@@ -11,36 +11,38 @@ export const ConnectionQuery = z.strictObject({
 
 /** GET /v1/dtls/:id: a DTLS connection in memory. Octets in hex. */
 export const ConnectionView = z.strictObject({
-  id: z.string(),
+  id: z.string().describe('Of this eIM alone; the connection keeps it for its life'),
   state: z
     .enum(['awake', 'asleep'])
     .describe('Asleep: not heard of for a while, and kept as octets until it is'),
   address: z.string().describe('`192.0.2.1:40000`, where it was last heard from'),
-  credential: z.enum(['psk', 'certificate', 'rawPublicKey', 'anonymous']),
+  credential: z
+    .enum(['psk', 'certificate', 'rawPublicKey', 'anonymous'])
+    .describe('What the device proved itself with'),
   identity: z.string().exactOptional().describe('Who the device proved to be'),
-  suite: z.string(),
+  suite: z.string().describe('Cipher suite, by its name in the TLS registry'),
   cid: z
     .string()
     .exactOptional()
-    .describe('The connection ID (RFC 9146) in what the device sends, and in what it gets'),
-  peerCid: z.string().exactOptional(),
+    .describe('The connection ID (RFC 9146) in what the device sends; absent: none was agreed on'),
+  peerCid: z.string().exactOptional().describe('The connection ID in what the device gets'),
   began: z.iso.datetime().describe('When its handshake was done'),
-  lastContact: z.iso.datetime(),
+  lastContact: z.iso.datetime().describe('When an authentic record of it last came'),
   moves: z.number().describe('How often its address changed'),
-  datagramsIn: z.number(),
-  datagramsOut: z.number(),
-  octetsIn: z.number(),
-  octetsOut: z.number(),
+  datagramsIn: z.number().describe('Datagrams that came, handshake included'),
+  datagramsOut: z.number().describe('Datagrams that left'),
+  octetsIn: z.number().describe('Octets of UDP payload that came'),
+  octetsOut: z.number().describe('Octets of UDP payload that left'),
   drops: z.record(z.string(), z.number()).describe('Records dropped, by reason'),
 });
 export type ConnectionView = z.infer<typeof ConnectionView>;
 
 export const ConnectionList = z.strictObject({
-  connections: z.array(ConnectionView).readonly(),
+  connections: z.array(ConnectionView).readonly().describe('In the order of their ids'),
   next: z.string().exactOptional().describe('As in OrderList'),
-  handshakes: z.number(),
-  awake: z.number(),
-  asleep: z.number(),
+  handshakes: z.number().describe('Handshakes under way'),
+  awake: z.number().describe('Connections that are awake, of all devices'),
+  asleep: z.number().describe('Connections that are asleep'),
   sessions: z.number().describe('Sessions in memory that may be resumed by ID'),
 });
 export type ConnectionList = z.infer<typeof ConnectionList>;

@@ -122,7 +122,7 @@ export type DeviceChange = z.infer<typeof DeviceChange>;
 /** POST /v1/devices/:identity/rotate: without a key one is made. */
 export const DeviceRotation = z
   .strictObject({
-    key: psk.exactOptional(),
+    key: psk.exactOptional().describe('The new PSK: 16 to 64 octets, hex; absent: one is made'),
     dropOld: z
       .boolean()
       .exactOptional()
@@ -142,10 +142,10 @@ export const DeviceQuery = z.strictObject({
 
 /** GET /v1/devices/:identity: without keys. */
 export const DeviceView = z.strictObject({
-  identity: z.string(),
-  eids: z.array(z.string()).readonly(),
-  added: z.iso.datetime(),
-  note: z.string().exactOptional(),
+  identity: z.string().describe('PSK identity, or any name'),
+  eids: z.array(z.string()).readonly().describe('The eUICCs that it may speak for; none: any'),
+  added: z.iso.datetime().describe('When it was added'),
+  note: z.string().exactOptional().describe('For people'),
   address: z.string().exactOptional().describe('`192.0.2.7:5684`: where it may be pushed to'),
   psk: z
     .enum(['none', 'one', 'rotating'])
@@ -160,19 +160,27 @@ export const DeviceView = z.strictObject({
     .readonly()
     .exactOptional()
     .describe('SHA-256 of pinned keys (SubjectPublicKeyInfo), in hex'),
-  chain: z.boolean().exactOptional(),
+  chain: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      'Certificates below a configured anchor that name it are taken; absent: they are not',
+    ),
   revoked: z.iso.datetime().exactOptional().describe('Since then none of its credentials is taken'),
 });
 export type DeviceView = z.infer<typeof DeviceView>;
 
 /** POST /v1/devices, and …/rotate: the only answers that hold the key, in hex; absent where the device has none. */
 export const NewDeviceView = DeviceView.extend({
-  key: z.string().exactOptional(),
+  key: z
+    .string()
+    .exactOptional()
+    .describe('Its PSK, hex: told this once; absent where it has none'),
 });
 export type NewDeviceView = z.infer<typeof NewDeviceView>;
 
 export const DeviceList = z.strictObject({
-  devices: z.array(DeviceView).readonly(),
+  devices: z.array(DeviceView).readonly().describe('In the order of their names'),
   next: z.string().exactOptional().describe('As in OrderList'),
 });
 export type DeviceList = z.infer<typeof DeviceList>;
@@ -180,16 +188,18 @@ export type DeviceList = z.infer<typeof DeviceList>;
 /** `unchanged`: it was there already, the same in every member. */
 export const DeviceResult = z.union([
   z.strictObject({
-    status: z.enum(['added', 'replaced', 'unchanged']),
-    identity: z.string(),
+    status: z.enum(['added', 'replaced', 'unchanged']).describe('What became of it'),
+    identity: z.string().describe('Name of the device'),
     key: z.string().exactOptional().describe('Only where it was made here'),
   }),
-  ErrorBody.shape.error.extend({ status: z.literal('refused') }),
+  ErrorBody.shape.error.extend({
+    status: z.literal('refused').describe('Nothing of it was stored'),
+  }),
 ]);
 export type DeviceResult = z.infer<typeof DeviceResult>;
 
 /** POST /v1/devices/batch: one entry for each device, in order. */
 export const DeviceBatchView = z.strictObject({
-  results: z.array(DeviceResult).readonly(),
+  results: z.array(DeviceResult).readonly().describe('One entry for each device, in order'),
 });
 export type DeviceBatchView = z.infer<typeof DeviceBatchView>;

@@ -46,14 +46,16 @@ export class ApiError extends Error {
 
 /** The body of every error answer. */
 export const ErrorBody = z.strictObject({
-  error: z.strictObject({
-    code: z.enum(codes),
-    message: z.string().describe('For people: what is wrong, and what to do'),
-    field: z
-      .string()
-      .exactOptional()
-      .describe('The member of the request that is wrong, such as `steps[0].enable.iccid`'),
-  }),
+  error: z
+    .strictObject({
+      code: z.enum(codes).describe('For programs: it may be relied on'),
+      message: z.string().describe('For people: what is wrong, and what to do'),
+      field: z
+        .string()
+        .exactOptional()
+        .describe('The member of the request that is wrong, such as `steps[0].enable.iccid`'),
+    })
+    .describe('Why the request is not granted'),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;
 

@@ -70,7 +70,7 @@ export type EuiccChange = z.infer<typeof EuiccChange>;
 export type { Sureness };
 
 export const KnownView = z.strictObject({
-  since: z.iso.datetime(),
+  since: z.iso.datetime().describe('When it was last told'),
   source: z.string().describe('For people'),
   sure: z
     .enum(sureness)
@@ -79,50 +79,51 @@ export const KnownView = z.strictObject({
 export type KnownView = z.infer<typeof KnownView>;
 
 export const DoubtView = z.strictObject({
-  since: z.iso.datetime(),
-  why: z.string(),
+  since: z.iso.datetime().describe('When the doubt arose'),
+  why: z.string().describe('For people'),
   asked: z.number().describe('How often the eIM has asked because of it'),
 });
 export type DoubtView = z.infer<typeof DoubtView>;
 
 export const CertificateView = z.strictObject({
-  subject: z.string(),
-  issuer: z.string(),
-  serialNumber: z.string(),
-  notBefore: z.string(),
-  notAfter: z.string(),
+  subject: z.string().describe('Distinguished name'),
+  issuer: z.string().describe('Distinguished name of who signed it'),
+  serialNumber: z.string().describe('Hex'),
+  notBefore: z.string().describe('When it begins, as OpenSSL writes it'),
+  notAfter: z.string().describe('When it ends, as OpenSSL writes it'),
   der: z.string().describe('Hex'),
 });
 export type CertificateView = z.infer<typeof CertificateView>;
 
 /** GET /v1/euiccs/:eid. Octets in hex. */
 export const EuiccView = z.strictObject({
-  eid: z.string(),
-  counterValue: z.number(),
+  eid: z.string().describe('EID: 32 digits'),
+  counterValue: z
+    .number()
+    .describe(
+      'counterValue of the last signed package (SGP.32 2.11.1.1); the next has a higher one',
+    ),
   counterLeft: z
     .number()
     .exactOptional()
     .describe('Only where it is time to give the eUICC a new one'),
-  associationToken: z.number(),
-  consumerEuicc: z.boolean(),
-  signAlgo: z.string(),
+  associationToken: z.number().describe("This eIM's token on the eUICC (SGP.32 2.11.1.1)"),
+  consumerEuicc: z.boolean().describe('An IPA emulates it: results are believed without proof'),
+  signAlgo: z.string().describe('The curve of signPubKey: prime256v1 or brainpoolP256r1'),
   signPubKey: z
     .string()
     .exactOptional()
     .describe("Without it the eUICC's results cannot be verified yet"),
-  level: z
-    .string()
-    .describe(
-      'The version of SGP.32 that its device speaks, and how that is known: `assumed: nothing tells it`',
-    ),
-  levelFrom: z.string(),
-  /**
-   * What the eUICC's results are believed for: `certificates` up to a CI root, the key that the `operator` set; `none`
-   * while its key is not known; `unproven`: they are believed without proof (consumerEuicc).
-   */
-  proof,
-  stateChangeCauseList: z.array(z.string()).readonly(),
-  profiles: z.array(ProfileView).readonly().exactOptional(),
+  level: z.string().describe('The version of SGP.32 that its device speaks'),
+  levelFrom: z.string().describe('How the level is known: `assumed: nothing tells it`'),
+  proof: proof.describe(
+    "What the eUICC's results are believed for: `certificates` up to a CI root, the key that the `operator` set; `none` while its key is not known; `unproven`: they are believed without proof (consumerEuicc)",
+  ),
+  stateChangeCauseList: z
+    .array(z.string())
+    .readonly()
+    .describe('Causes of changes of its state that polls told, each once'),
+  profiles: z.array(ProfileView).readonly().exactOptional().describe('As it told of them last'),
   profilesAt: z.iso.datetime().exactOptional().describe('When the eUICC told them'),
   profilesPartial: z
     .literal(true)
@@ -131,25 +132,39 @@ export const EuiccView = z.strictObject({
   eims: z
     .array(
       z.strictObject({
-        eimId: z.string(),
-        eimIdType: z.string().exactOptional(),
+        eimId: z.string().describe('By which the eUICC knows it'),
+        eimIdType: z.string().exactOptional().describe('As the standard names it: `eimIdTypeFqdn`'),
       }),
     )
     .readonly()
     .exactOptional()
     .describe('eIMs that it is associated with'),
-  eimsAt: z.iso.datetime().exactOptional(),
-  defaultSmdpAddress: z.string().exactOptional(),
-  rootSmdsAddress: z.string().exactOptional(),
+  eimsAt: z.iso.datetime().exactOptional().describe('When the eUICC told of them'),
+  defaultSmdpAddress: z
+    .string()
+    .exactOptional()
+    .describe('The SM-DP+ that it holds as its default'),
+  rootSmdsAddress: z.string().exactOptional().describe('The root SM-DS that it holds'),
   euiccInfo1: z
     .unknown()
     .exactOptional()
-    .describe('As the standard names their members; what cannot be read is hex'),
-  euiccInfo2: z.unknown().exactOptional(),
-  ipaCapabilities: z.unknown().exactOptional(),
-  deviceInfo: z.unknown().exactOptional(),
+    .describe('EUICCInfo1 (SGP.22 5.7.8), named as in the standard; what cannot be read is hex'),
+  euiccInfo2: z
+    .unknown()
+    .exactOptional()
+    .describe('EUICCInfo2 (SGP.22 5.7.8), named as in the standard; what cannot be read is hex'),
+  ipaCapabilities: z
+    .unknown()
+    .exactOptional()
+    .describe('IpaCapabilities (SGP.32 2.11.1.2), named as in the standard; else hex'),
+  deviceInfo: z
+    .unknown()
+    .exactOptional()
+    .describe('DeviceInfo (SGP.22 4.2), named as in the standard; what cannot be read is hex'),
   euiccCertificate: CertificateView.exactOptional().describe('Checked up to a CI root'),
-  eumCertificate: CertificateView.exactOptional(),
+  eumCertificate: CertificateView.exactOptional().describe(
+    'Of who made the eUICC, checked up to a CI root',
+  ),
   known: z
     .record(z.string(), KnownView)
     .describe('How what is known is known, by the names of the members above'),
@@ -158,21 +173,22 @@ export const EuiccView = z.strictObject({
     .describe('What is not to be relied on until the eUICC has told anew'),
   outstanding: z
     .strictObject({
-      order: z.string(),
-      counterValue: z.number().exactOptional(),
+      order: z.string().describe('Id of its order'),
+      counterValue: z.number().exactOptional().describe('That the package has, where it is signed'),
     })
     .exactOptional()
     .describe('A package that left and whose result has not come'),
   lastStateChange: z
     .strictObject({
-      cause: z.string(),
-      at: z.iso.datetime(),
+      cause: z.string().describe('As the standard names it: `fallback`'),
+      at: z.iso.datetime().describe('When the device told'),
     })
-    .exactOptional(),
-  added: z.iso.datetime(),
-  firstContact: z.iso.datetime().exactOptional(),
-  lastContact: z.iso.datetime().exactOptional(),
-  lastPeer: z.string().exactOptional(),
+    .exactOptional()
+    .describe('The last change of state that the device told of without being asked'),
+  added: z.iso.datetime().describe('When it became known'),
+  firstContact: z.iso.datetime().exactOptional().describe('When its device first polled'),
+  lastContact: z.iso.datetime().exactOptional().describe('When its device last polled'),
+  lastPeer: z.string().exactOptional().describe('Who polled last, for people'),
   pollInterval: z
     .number()
     .exactOptional()
@@ -185,7 +201,7 @@ export const EuiccView = z.strictObject({
 export type EuiccView = z.infer<typeof EuiccView>;
 
 export const EuiccList = z.strictObject({
-  euiccs: z.array(EuiccView).readonly(),
+  euiccs: z.array(EuiccView).readonly().describe('In the order of their EIDs'),
   next: z.string().exactOptional().describe('As in OrderList'),
 });
 export type EuiccList = z.infer<typeof EuiccList>;

@@ -30,12 +30,12 @@ export const AllEventsQuery = EventQuery.extend({
 /** One change of one order. */
 export const EventView = z.strictObject({
   id: z.int().min(1).describe('The number; grows, and may have gaps'),
-  at: z.iso.datetime(),
-  order: z.string(),
-  eid: z.string(),
-  facility: z.string(),
+  at: z.iso.datetime().describe('When it happened'),
+  order: z.string().describe('Id of the order'),
+  eid: z.string().describe('EID of its eUICC'),
+  facility: z.string().describe('Kind of order, as in OrderView'),
   event: z.string().describe("As in the order's history, or `deleted`"),
-  detail: z.string().exactOptional(),
+  detail: z.string().exactOptional().describe('For people'),
   state: z.enum(['new', 'work', 'done']).describe('Of the order, afterwards'),
   success: z.boolean().exactOptional().describe('Only when it is done'),
 });
@@ -48,7 +48,7 @@ export const GapView = z.strictObject({
 export type GapView = z.infer<typeof GapView>;
 
 export const EventList = z.strictObject({
-  events: z.array(EventView),
+  events: z.array(EventView).describe('The oldest first'),
   next: z.string().describe('Ask again with `after` set to this, also where there was nothing'),
 });
 export type EventList = z.infer<typeof EventList>;

@@ -23,17 +23,23 @@ export const InfoQuery = z.strictObject({
 
 /** GET /v1/info. Octets in hex, certificates in PEM. */
 export const InfoView = z.strictObject({
-  version: z.string(),
-  hostname: z.string(),
-  started: z.iso.datetime(),
-  eimId: z.string(),
-  eimFqdn: z.string().exactOptional(),
-  coaps: z.strictObject({
-    host: z.string(),
-    port: z.number(),
-  }),
+  version: z.string().describe('Of this eIM'),
+  hostname: z.string().describe('Name of its machine'),
+  started: z.iso.datetime().describe('Since when it runs'),
+  eimId: z.string().describe('What eUICCs know it by'),
+  eimFqdn: z.string().exactOptional().describe('Where devices find it: host, or host:port'),
+  coaps: z
+    .strictObject({
+      host: z.string().describe('Address that is listened on'),
+      port: z.number().describe('UDP port'),
+    })
+    .describe('Where devices are listened for over CoAP and DTLS'),
   https: z
-    .strictObject({ host: z.string(), port: z.number(), tls: z.boolean() })
+    .strictObject({
+      host: z.string().describe('Address that is listened on'),
+      port: z.number().describe('TCP port'),
+      tls: z.boolean().describe('false: it is plain HTTP, for a proxy that has TLS'),
+    })
     .exactOptional()
     .describe('The same over HTTPS, where that is enabled'),
   eimConfigurationData: z.string().describe('EimConfigurationData (SGP.32 2.11.1.1.1), `30…`'),
@@ -41,7 +47,7 @@ export const InfoView = z.strictObject({
   eimCertificate: z
     .string()
     .describe('Public key or certificate that eUICC Packages are verified with'),
-  tlsCertificate: z.string(),
+  tlsCertificate: z.string().describe('Of the DTLS server, PEM, leaf first'),
   drops: z.record(z.string(), z.number()).describe('What was dropped since the start, by reason'),
   warnings: z
     .array(z.string())

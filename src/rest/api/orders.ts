@@ -58,17 +58,19 @@ export const WaitQuery = z.strictObject({
 });
 
 const history = z.strictObject({
-  at: z.iso.datetime(),
-  event: z.string(),
-  detail: z.string().exactOptional(),
+  at: z.iso.datetime().describe('When it happened'),
+  event: z.string().describe('What happened, in a word or two: `submitted`'),
+  detail: z.string().exactOptional().describe('For people'),
 });
 export type HistoryView = z.infer<typeof history>;
 
 /** GET /v1/orders/:id. Times are ISO 8601, UTC. */
 export const OrderView = z.strictObject({
-  id: z.string(),
-  eid: z.string(),
-  facility: z.string(),
+  id: z.string().describe('Of the order: a UUID'),
+  eid: z.string().describe('EID of the eUICC'),
+  facility: z
+    .string()
+    .describe('Kind of order: download, psmo, eco, edr, euicc; `whole`: of several stages'),
   steps: z.array(StepView).describe('As in the submission, ICCIDs in both forms'),
   push: z.literal(true).exactOptional().describe('Only where it is to be pushed'),
   byEim: z.string().exactOptional().describe('Only where the eIM asks of itself: why'),
@@ -76,7 +78,9 @@ export const OrderView = z.strictObject({
     .string()
     .exactOptional()
     .describe('Only in the answer to POST: why what was asked for may not come about'),
-  state: z.enum(['new', 'work', 'done']),
+  state: z
+    .enum(['new', 'work', 'done'])
+    .describe('new: not fetched yet; work: the device has it; done: it has ended'),
   success: z.boolean().exactOptional().describe('Only when done'),
   unproven: z
     .literal(true)
@@ -86,19 +90,19 @@ export const OrderView = z.strictObject({
     .array(OutcomeView)
     .describe('One entry for each operation: `{ "enableResult": "ok" }`; [] until done'),
   reason: z.string().describe("Why it ended so, for people; '' until done"),
-  submitted: z.iso.datetime(),
+  submitted: z.iso.datetime().describe('When it was placed'),
   changed: z.iso.datetime().describe('Of the last change of state'),
   deliveries: z
     .int()
     .exactOptional()
     .describe('How often its eIM package left for the device; only in work'),
-  history: z.array(history),
+  history: z.array(history).describe('What happened to it, the oldest first'),
   version: z.string().describe('Another one after each change; for `since`'),
 });
 export type OrderView = z.infer<typeof OrderView>;
 
 export const OrderList = z.strictObject({
-  orders: z.array(OrderView),
+  orders: z.array(OrderView).describe('The newest first'),
   next: z
     .string()
     .exactOptional()
@@ -129,21 +133,29 @@ const batched = z.unknown().meta({
 
 /** POST /v1/orders/batch: each is checked for itself, and what is refused keeps none of the others out. */
 export const OrderBatch = z.strictObject({
-  orders: z.array(batched).min(1).max(mostOrdersInBatch),
+  orders: z
+    .array(batched)
+    .min(1)
+    .max(mostOrdersInBatch)
+    .describe('Up to 500; each is checked for itself'),
   dryRun: z.boolean().exactOptional().describe('Nothing is ordered, only told'),
 });
 
 /** Of one order of a batch: it, `accepted` where it would be (dryRun), or why it is refused. */
 export const OrderResult = z.union([
   z.strictObject({
-    order: OrderView,
+    order: OrderView.describe('The order, durable'),
     before: z.literal(true).exactOptional().describe('Its key placed it before'),
   }),
-  z.strictObject({ accepted: z.literal(true) }),
+  z.strictObject({
+    accepted: z.literal(true).describe('It would be placed; only with dryRun'),
+  }),
   ErrorBody,
 ]);
 export type OrderResult = z.infer<typeof OrderResult>;
 
 /** POST /v1/orders/batch: one entry for each order, in order. */
-export const OrderBatchView = z.strictObject({ results: z.array(OrderResult) });
+export const OrderBatchView = z.strictObject({
+  results: z.array(OrderResult).describe('One entry for each order, in order'),
+});
 export type OrderBatchView = z.infer<typeof OrderBatchView>;

@@ -20,26 +20,26 @@ export const ProfileQuery = z.strictObject({
 export const ProfileView = z.strictObject({
   iccid: z.string().describe('Printed digits; the hex where it holds none'),
   efIccid: z.string().describe('As in EF.ICCID: 20 hex digits, nibble-swapped'),
-  isdpAid: z.string().exactOptional(),
-  state: z.string().exactOptional(),
-  class: z.string().exactOptional(),
-  name: z.string().exactOptional(),
-  serviceProviderName: z.string().exactOptional(),
-  nickname: z.string().exactOptional(),
-  fallback: z.boolean().exactOptional(),
-  fallbackAllowed: z.boolean().exactOptional(),
+  isdpAid: z.string().exactOptional().describe('AID of its ISD-P, hex'),
+  state: z.string().exactOptional().describe('enabled or disabled'),
+  class: z.string().exactOptional().describe('test, provisioning or operational'),
+  name: z.string().exactOptional().describe('profileName'),
+  serviceProviderName: z.string().exactOptional().describe('Of whose network it is'),
+  nickname: z.string().exactOptional().describe('profileNickname'),
+  fallback: z.boolean().exactOptional().describe('It has the fallback attribute (SGP.32 2.11.1.1)'),
+  fallbackAllowed: z.boolean().exactOptional().describe('It may have the fallback attribute'),
 });
 export type ProfileView = z.infer<typeof ProfileView>;
 
 /** One of the fleet's profiles. */
 export const FleetProfileView = ProfileView.extend({
-  eid: z.string(),
+  eid: z.string().describe('EID of its eUICC'),
   told: z.iso.datetime().describe('When the eUICC told of it'),
 });
 export type FleetProfileView = z.infer<typeof FleetProfileView>;
 
 export const ProfileList = z.strictObject({
-  profiles: z.array(FleetProfileView),
+  profiles: z.array(FleetProfileView).describe('By EID, then by ICCID'),
   next: z
     .string()
     .exactOptional()

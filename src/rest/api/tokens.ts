@@ -10,10 +10,10 @@ export type Role = z.infer<typeof Role>;
 export const TokenAddition = z.strictObject({
   name: z.string().min(1).max(128).describe('What it is for'),
   role: Role.describe('each may all that those before it may'),
-  /** From then on it is not taken any more; absent: never. */
   expires: z.iso
     .datetime({ offset: true, error: 'must be a time as 2027-01-31T00:00:00Z' })
-    .exactOptional(),
+    .exactOptional()
+    .describe('From then on it is not taken any more; absent: it never ends'),
 });
 export type TokenAddition = z.infer<typeof TokenAddition>;
 
@@ -26,11 +26,14 @@ export const TokenQuery = z.strictObject({
 
 /** GET /v1/tokens: without its secret. */
 export const TokenView = z.strictObject({
-  id: z.string(),
-  name: z.string(),
-  role: Role,
-  added: z.iso.datetime(),
-  expires: z.iso.datetime().exactOptional(),
+  id: z.string().describe('By which it is deleted'),
+  name: z.string().describe('What it is for'),
+  role: Role.describe('Each may all that those before it may'),
+  added: z.iso.datetime().describe('When it was made'),
+  expires: z.iso
+    .datetime()
+    .exactOptional()
+    .describe('From then on it is not taken; absent: it never ends'),
   expired: z.literal(true).exactOptional().describe('Only where it is past its time'),
   lastUsed: z.iso
     .datetime()
@@ -40,11 +43,13 @@ export const TokenView = z.strictObject({
 export type TokenView = z.infer<typeof TokenView>;
 
 /** POST /v1/tokens: the only answer that holds the secret. */
-export const NewTokenView = TokenView.extend({ token: z.string() });
+export const NewTokenView = TokenView.extend({
+  token: z.string().describe('The secret: told this once; goes into `Authorization: Bearer`'),
+});
 export type NewTokenView = z.infer<typeof NewTokenView>;
 
 export const TokenList = z.strictObject({
-  tokens: z.array(TokenView),
+  tokens: z.array(TokenView).describe('In the order of their ids'),
   next: z
     .string()
     .exactOptional()
