@@ -4,16 +4,14 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { toHex, utf8 } from '../../src/base/bytes.ts';
-import { Drops, silentLog } from '../../src/base/log.ts';
-import { loadConfig } from '../../src/config.ts';
 import { Devices } from '../../src/fleet/devices.ts';
-import { serve } from '../../src/main.ts';
 import { at } from '../rest/http.ts';
 import { eid, otherEid, type Running, run } from '../rest/running.ts';
 import { newFolder } from '../support/folders.ts';
 import { seededRandom } from '../support/seeded.ts';
 import { command } from './cli.ts';
 import { eidNumber } from './eids.ts';
+import { eimOnDisk } from './eim-on-disk.ts';
 
 let rest: Running;
 const folder = newFolder();
@@ -189,21 +187,11 @@ describe('eim device rotate and revoke', () => {
 
 describe('5,000 devices', () => {
   it('are imported into an eIM with its store on the disk in under 20 s', async (test) => {
-    const flags = {
-      dataFolder: newFolder(),
-      'coaps.host': '127.0.0.1',
-      'coaps.port': 0,
-      'rest.port': 0,
-    };
-    const { config } = loadConfig({ env: {}, flags });
-    const drops = new Drops();
-    const service = await serve(config, { drops, room: (name) => silentLog(drops, name) });
-    test.after(() => service.close());
+    const env = { EIM_URL: await eimOnDisk(test) };
     const random = seededRandom(5);
     const lines = ['identity,key,eids'];
     for (let i = 0; i < 5000; i++) lines.push(`meter-${i},${toHex(random(16))},${eidNumber(i)}`);
     const path = file('fleet.csv', ...lines);
-    const env = { EIM_URL: service.rest.url };
     const begun = performance.now();
     const { code, stdout, stderr } = await command(['device', 'import', path], { env });
     const seconds = (performance.now() - begun) / 1000;

@@ -4,12 +4,14 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { csvRows } from '../../src/cli/csv.ts';
 import { readOrderFile } from '../../src/cli/order-file.ts';
 import { at } from '../rest/http.ts';
 import { efIccid, eid, iccid, otherEid, type Running, run } from '../rest/running.ts';
 import { newFolder } from '../support/folders.ts';
 import { command } from './cli.ts';
 import { eidNumber } from './eids.ts';
+import { eimOnDisk } from './eim-on-disk.ts';
 import { commandHere } from './in-process.ts';
 
 let rest: Running;
@@ -126,8 +128,10 @@ describe('eim order import', () => {
   it('gives back what the eIM refuses', async () => {
     const path = file('refused.csv', 'eid,activationCode', `${eid},1$smdp.example.com$H$$1`);
     const report = join(folder, 'refused-report.csv');
-    const { code, stdout } = await eim(path, '--report', report, '--json');
+    const { code, stdout, stderr } = await eim(path, '--report', report, '--json');
     assert.equal(code, 1);
+    assert.equal(at(JSON.parse(stdout), 'refused', 0, 'field'), 'confirmationCode');
+    assert.match(stderr, /1 of 1 orders were refused/);
     assert.match(String(at(JSON.parse(stdout), 'refused', 0, 'message')), /confirmation|missing/);
     assert.match(readFileSync(report, 'utf8'), /\$H\$\$1,2,/);
     const again = file(
@@ -136,6 +140,26 @@ describe('eim order import', () => {
       `${eid},1$smdp.example.com$H$$1,4711`,
     );
     assert.equal((await eim(again)).code, 0);
+  });
+
+  it('gives rows back as they stood, also those with too much or half a quote in them', async () => {
+    const path = file(
+      'torn.csv',
+      'eid,activationCode,confirm',
+      `${eid},1$smdp.example.com$I,3,2h`,
+      `${otherEid},"1$smdp.example.com$J`,
+    );
+    const report = join(folder, 'torn-report.csv');
+    const { code, stderr } = await eim(path, '--report', report);
+    assert.equal(code, 2);
+    assert.match(stderr, /^line 2: has 4 columns, the first line 3: .* stands in quotes$/m);
+    assert.match(stderr, /^line 3: has a quote that does not end$/m);
+    const rows = csvRows(readFileSync(report, 'utf8')).map(({ cells }) => cells.slice(0, 4));
+    assert.deepEqual(rows.slice(1), [
+      [eid, '1$smdp.example.com$I', '3,2h', '2'],
+      [otherEid, '1$smdp.example.com$J', '', '3'],
+    ]);
+    assert.deepEqual((await eim(report)).stdout, '2 placed\n');
   });
 
   it('tells each order with JSON and CSV', async () => {
@@ -173,6 +197,34 @@ describe('eim order import', () => {
     assert.deepEqual(keys(row('1234')), keys(row('9876')));
     assert.notDeepEqual(keys(row('1')), keys(row('1'), 'again'));
     assert.notDeepEqual(keys(row('1')), keys(row('1').replace('$A', '$B')));
+  });
+});
+
+describe('5,000 orders', () => {
+  it('are placed by an eIM with its store on the disk, in little memory, each once', async (test) => {
+    const url = await eimOnDisk(test);
+    const rows = Array.from({ length: 5000 }, (_, i) => {
+      const asksCode = i % 500 === 0 ? '$$1' : '';
+      return `${eidNumber(i)},1$smdp.example.com$M-${i}${asksCode},yes,yes,"3,2h"`;
+    });
+    const path = file('fleet.csv', 'eid,activationCode,enable,rollback,confirm', ...rows);
+    const report = join(folder, 'fleet-report.csv');
+    // Too small a heap to keep all that the eIM answers.
+    const bounded = { EIM_URL: url, NODE_OPTIONS: '--max-old-space-size=64' };
+    const begun = performance.now();
+    const placed = await command(['order', 'import', path, '--report', report], { env: bounded });
+    const seconds = (performance.now() - begun) / 1000;
+    assert.deepEqual([placed.code, placed.stdout], [1, '4990 placed, 10 refused\n'], placed.stderr);
+    assert.match(placed.stderr, /correct them in .*fleet-report\.csv, and import that/);
+    assert.ok(seconds < 40, `${seconds} s`);
+    test.diagnostic(`${seconds.toFixed(1)} s`);
+    const refused = csvRows(readFileSync(report, 'utf8')).slice(1);
+    assert.deepEqual(
+      refused.map(({ cells }) => [cells[5], cells[6]]),
+      Array.from({ length: 10 }, (_, i) => [String(2 + 500 * i), 'confirmationCode']),
+    );
+    const again = await command(['order', 'import', path, '--skip-wrong'], { env: bounded });
+    assert.equal(again.stdout, '0 placed, 4990 were before, 10 refused\n');
   });
 });
 

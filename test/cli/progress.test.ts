@@ -38,6 +38,12 @@ describe('progress', () => {
     for (const text of writes) assert.ok(text.startsWith('\u001b[2K\r') && text.length < 65);
   });
 
+  it('is a bar on a terminal that says it has no columns, too', () => {
+    const { writes, at } = drawn({ columns: 0 });
+    at(0, 100);
+    assert.match(writes[0] ?? '', /#{20}\.{20}\] {2}50%/);
+  });
+
   it('is drawn ten times a second at most, and always at the end', () => {
     const { writes, at } = drawn();
     for (let i = 0; i <= 200; i++) at(i, i);

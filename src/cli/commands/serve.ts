@@ -57,8 +57,11 @@ Examples:
       reload = () => Promise.resolve();
       stopSigns();
       secondSignal();
-      await Promise.all([tell('STOPPING=1'), service.close()]);
-      endSoon();
+      try {
+        await Promise.all([tell('STOPPING=1'), service.close()]);
+      } finally {
+        endSoon();
+      }
     });
 }
 
