@@ -45,7 +45,7 @@ export class NotificationDesk {
   async get(id: string): Promise<NotificationFacts<Eid> | undefined> {
     const key = keyOfId(id);
     const row = await this.#row(id);
-    return key && row && this.#facts(key, row);
+    return key === undefined || row === undefined ? undefined : this.#facts(key, row);
   }
 
   /**

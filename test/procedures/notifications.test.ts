@@ -6,6 +6,7 @@ import { Es9TransportError } from '../../src/es9/errors.ts';
 import { parseEid } from '../../src/messages/ids.ts';
 import { PendingNotification } from '../../src/messages/notifications.ts';
 import { deliverNotifications } from '../../src/procedures/notification-delivery.ts';
+import { NotificationDesk } from '../../src/procedures/notification-desk.ts';
 import { notifications } from '../../src/procedures/notification-rows.ts';
 import {
   keepTransaction,
@@ -320,6 +321,45 @@ describe('delivery of notifications', () => {
     const tried = delivered(rig).length;
     await laterRound(rig);
     assert.equal(delivered(rig).length, tried + 1);
+  });
+
+  it('keeps another with a number that the eUICC has given before', async () => {
+    const rig = await Rig.with();
+    rig.smdp.always.handleNotification = unreachable;
+    const events = ['notificationEnable', 'notificationDisable', 'notificationDelete'] as const;
+    for (const event of [...events, ...events]) {
+      await rig.notify(rig.euicc.notification(event, { seqNumber: 9 }));
+    }
+    const desk = new NotificationDesk(rig.eim);
+    const kept = await desk.list({ limit: 10 });
+    assert.deepEqual(
+      kept.map(({ operation }) => operation),
+      events,
+    );
+    for (const { id, operation } of kept) {
+      assert.equal((await desk.get(id))?.operation, operation);
+    }
+    const [first, second] = kept;
+    assert.ok(await desk.drop(second?.id ?? ''));
+    assert.equal((await desk.list({ after: first?.id ?? '', limit: 10 })).length, 1);
+    delete rig.smdp.always.handleNotification;
+    const tried = delivered(rig).length;
+    await laterRound(rig);
+    assert.equal(delivered(rig).length, tried + 2);
+  });
+
+  it('takes it to its SM-DP+ although somebody has set the clock back since', async () => {
+    const rig = await Rig.with();
+    rig.clock.set(365 * day);
+    rig.smdp.next('handleNotification', unreachable);
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 9 }));
+    rig.smdp.next('handleNotification', new Es9TransportError('status', 'broken', { status: 500 }));
+    const address = 'other.example.com';
+    await rig.notify(rig.euicc.notification('notificationEnable', { seqNumber: 10, address }));
+    rig.clock.set(-365 * day);
+    const tried = delivered(rig).length;
+    await laterRound(rig);
+    assert.equal(delivered(rig).length, tried + 2);
   });
 
   it('does not let one SM-DP+ hold up another', async () => {

@@ -267,6 +267,80 @@ describe('a result that does not fit the picture', () => {
   }
 });
 
+describe('a clock that somebody sets back', () => {
+  const year = 365 * 24 * hour;
+
+  it('does not keep the eIM from asking, nor what it is told from counting', async () => {
+    const rig = await known();
+    rig.clock.set(year);
+    for (let i = 0; i < 2; i++) {
+      assert.notDeepEqual(await pollWith(rig, 1), nothing);
+      await work(rig, true);
+      await rig.clock.turn(hour);
+    }
+    await rig.psmo({ getRAT: {} });
+    await pollWith(rig, 1);
+    rig.clock.set(-year);
+    await rig.clock.turn(hour);
+    await work(rig);
+    assert.deepEqual((await rig.eim.euiccs.get(eid))?.doubts, {});
+  });
+
+  it('does not let the questions of a wrong time fill the day', async () => {
+    const rig = await known(2);
+    rig.clock.set(year);
+    for (let i = 0; i < 2; i++) {
+      await pollWith(rig, 1);
+      await work(rig);
+      await rig.clock.turn(hour);
+    }
+    rig.clock.set(-year);
+    await rig.clock.turn(hour);
+    assert.notDeepEqual(await pollWith(rig, 1), nothing);
+  });
+});
+
+describe('a eUICC whose sequence numbers go back', () => {
+  it('is believed of what a package of now has it tell, and is asked once', async () => {
+    const rig = await known();
+    await rig.eim.euiccs.update(
+      eid,
+      { profiles: { since: 0, list: [], seqNumber: 5000 } },
+      { at: rig.clock.now(), source: 'a notification', sure: 'proven' },
+    );
+    await rig.clock.turn(hour);
+    for (let i = 0; i < 4; i++) {
+      await rig.psmo({ listProfileInfo: {} });
+      await work(rig);
+      await rig.clock.turn(hour);
+    }
+    assert.deepEqual(await asked(rig), []);
+    const record = await rig.eim.euiccs.get(eid);
+    assert.deepEqual(record?.doubts, {});
+    assert.equal(record?.profiles?.seqNumber, rig.euicc.seqNumber);
+  });
+});
+
+describe('a result of an eCO that comes again', () => {
+  it('raises no doubt about the eIMs, for it tells nothing new', async () => {
+    const rig = await known();
+    const order = await rig.eim.orders.submit({
+      eid,
+      facility: 'eco',
+      request: { eco: [{ deleteEim: { eimId: 'second' } }] },
+    });
+    const value = rig.euicc.result(await rig.fetchPackage(), [
+      { type: 'deleteEimResult', value: 0 },
+    ]);
+    await rig.provide({ type: 'euiccPackageResult', value });
+    const { outcome } = await rig.end(order);
+    assert.deepEqual(outcome, [{ deleteEimResult: 'ok' }]);
+    await rig.provide({ type: 'euiccPackageResult', value });
+    assert.deepEqual((await rig.eim.euiccs.get(eid))?.doubts, {});
+    assert.deepEqual(await rig.poll(), nothing);
+  });
+});
+
 describe('a notification', () => {
   const state = async (rig: Rig) =>
     (await rig.eim.euiccs.get(eid))?.profiles?.list.map((each) => each.state);

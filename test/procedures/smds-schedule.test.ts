@@ -58,6 +58,17 @@ describe('a lookup on schedule', () => {
     );
   });
 
+  it('is not put off by a lookup in a time to come, before somebody set the clock back', async () => {
+    const rig = await Rig.with({ smdsSchedule: { every: hour, address, eids: [] } });
+    rig.clock.set(365 * 24 * hour);
+    await rig.poll();
+    const order = await rig.eim.orders.next(eid);
+    assert.ok(order);
+    await rig.eim.orders.finish(order.id, { success: true, outcome: [], reason: 'no event' });
+    rig.clock.set(-365 * 24 * hour);
+    assert.equal((await rig.poll()).type, 'profileDownloadTriggerRequest');
+  });
+
   it('waits behind what operators ordered', async () => {
     const rig = await Rig.with({ smdsSchedule: { every: hour, eids: [] } });
     await rig.enable();

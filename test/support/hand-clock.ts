@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../../src/base/clock.ts';
 
 interface Alarm {
-  readonly at: number;
+  at: number;
   readonly order: number;
   readonly run: () => void;
 }
@@ -44,6 +44,12 @@ export class HandClock implements Clock {
     }
     this.#now = end;
     await settled();
+  }
+
+  /** Somebody sets the clock, forward or back: no time goes by, and alarms ring as long from now as they would have. */
+  set(milliseconds: number): void {
+    this.#now += milliseconds;
+    for (const alarm of this.#alarms) alarm.at += milliseconds;
   }
 
   #next(end: number): Alarm | undefined {
