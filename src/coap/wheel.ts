@@ -1,6 +1,8 @@
 /**
  * A timer wheel: any number of alarms on one timer of the clock below. Alarms that fall due within one tick ring
  * together, at its end; between ticks that nobody waits for the wheel stands still.
+ *
+ * Its own time never goes back: where somebody sets the clock below back, what waits does not wait for longer.
  */
 import type { Cancel, Clock } from '../base/clock.ts';
 
@@ -15,13 +17,19 @@ export class TimerWheel implements Clock {
   readonly #ticks: number[] = [];
   #armed: { readonly at: number; readonly cancel: Cancel } | undefined;
   #closed = false;
+  /** The newest time of the clock below, and how far the wheel's own is ahead of it, in milliseconds. */
+  #seen = Number.NEGATIVE_INFINITY;
+  #ahead = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   now(): number {
-    return this.#clock.now();
+    const below = this.#clock.now();
+    if (below < this.#seen) this.#ahead += this.#seen - below;
+    this.#seen = below;
+    return below + this.#ahead;
   }
 
   /** Calls `run` once after `milliseconds`, up to a tick late. */
@@ -78,11 +86,17 @@ export class TimerWheel implements Clock {
     this.#armed =
       next === undefined
         ? undefined
-        : { at: next, cancel: this.#clock.after(next * tick - this.now(), () => this.#ring()) };
+        : {
+            at: next,
+            cancel: this.#clock.after(next * tick - this.now(), () => this.#ring(next * tick)),
+          };
   }
 
-  #ring(): void {
+  /** @param due what time it is at least: so long was waited for */
+  #ring(due: number): void {
     this.#armed = undefined;
+    const late = this.now() - due;
+    if (late < 0) this.#ahead -= late;
     const now = this.now() / tick;
     for (let at = this.#ticks.at(-1); at !== undefined && at <= now; at = this.#ticks.at(-1)) {
       const slot = this.#slots.get(at) ?? new Set();

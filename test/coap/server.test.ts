@@ -486,6 +486,18 @@ describe('CoAP server: separate responses (RFC 7252 section 5.2.2)', () => {
     assert.equal(peer.sent.length, 5);
   });
 
+  it('C07 repeats it, and answers others, when somebody sets the clock back meanwhile', async () => {
+    const { peer, clock, answers } = slow();
+    peer.says(POST);
+    await clock.turn(1_500);
+    await peer.hears({ type: 'ACK', code: '0.00' });
+    answers({ code: '2.04' });
+    await settled();
+    clock.set(-3_600_000);
+    await clock.turn(93_000);
+    assert.equal(peer.sent.length, 5);
+  });
+
   it('C07 is not stopped by an ACK of another message', async () => {
     const { peer, clock, answers, drops } = slow();
     peer.says(POST);

@@ -81,4 +81,19 @@ describe('timer wheel', () => {
     await clock.turn(1_000);
     assert.deepEqual(rung, []);
   });
+
+  it('keeps nobody waiting for longer when the clock is set back, seen or not', async () => {
+    for (const looks of [false, true]) {
+      const { clock, wheel, rung, set } = made();
+      set('a', 1_000);
+      set('b', 5_000);
+      await clock.turn(500);
+      clock.set(-3_600_000);
+      if (looks) wheel.after(20_000, () => {});
+      await clock.turn(1_000);
+      assert.deepEqual(rung, ['a']);
+      await clock.turn(4_000);
+      assert.deepEqual(rung, ['a', 'b']);
+    }
+  });
 });
