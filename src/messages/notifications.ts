@@ -165,6 +165,7 @@ export const CompactOtherSignedNotification = define(
     euiccNotificationSignature: signature,
   }),
 );
+export type CompactOtherSignedNotification = Infer<typeof CompactOtherSignedNotification>;
 
 /** BF37, 30, or the compact forms under A0 and A1. */
 export const PendingNotification = define(

@@ -12,7 +12,7 @@ import {
 import { type Eid, parseEid, parseIccid } from '../../src/messages/ids.ts';
 import { LevelStore } from '../../src/store/level.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
-import type { Store } from '../../src/store/store.ts';
+import { type Store, table } from '../../src/store/store.ts';
 import { newFolder } from '../support/folders.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
@@ -241,15 +241,36 @@ describe('the record of an eUICC', () => {
       'lastContact',
       'polls',
       'lastConnection',
+      `c2/${eid}`,
     ]);
-    const all = ['lastContact', 'polls', 'lastPeer', 'lastConnection'];
+    const all = ['lastContact', 'polls', 'lastPeer', 'lastConnection', `c2/${eid}`];
     holds();
-    assert.deepEqual((await polled({ ...overDtls, connection: 'c3' })).length, 3);
+    assert.deepEqual((await polled({ ...overDtls, connection: 'c3' })).length, 4);
     assert.deepEqual(await polled({ ...overDtls, connection: 'c2' }), all);
     lets();
     await polled({ ...overDtls, connection: 'c2' });
     assert.deepEqual(await polled({ ...overDtls, connection: 'c2' }), ['lastContact', 'polls']);
     assert.equal((await fleet(store).euiccs.get(eid))?.lastConnection, 'c2');
+  });
+
+  it('tells after a start who polled last over a connection, and nobody who polls elsewhere', async () => {
+    const { euiccs, clock, store } = fleet();
+    const over = (connection: string) => ({ peer: 'PSK meter-1', connection });
+    const found = (connection: string, of = fleet(store).euiccs) => of.polledOver(connection);
+    await euiccs.contact(eid, over('c1'));
+    await euiccs.contact(otherEid, over('c1'));
+    assert.deepEqual(await found('c1'), [otherEid, eid].sort());
+    euiccs.heard(eid, over('c2'));
+    assert.deepEqual(await found('c1', euiccs), [otherEid], 'known at once');
+    await clock.turn(10_000);
+    assert.deepEqual([await found('c1'), await found('c2')], [[otherEid], [eid]]);
+    await euiccs.contact(eid, { ...over('c3'), stateChangeCause: 6 });
+    await euiccs.contact(otherEid, { peer: 'over HTTPS', stateChangeCause: 6 });
+    assert.deepEqual([await found('c1'), await found('c2'), await found('c3')], [[], [], [eid]]);
+    assert.deepEqual(
+      (await store.list(table('euicc-over'))).map(([key]) => key),
+      [`c3/${eid}`],
+    );
   });
 
   it('shows polls at once, and writes those that tell nothing else within seconds, or when it is closed', async () => {
