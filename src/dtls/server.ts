@@ -14,51 +14,28 @@
  * It is given a way to send, credentials, time and chance, and holds no socket.
  */
 import { hkdfSync } from 'node:crypto';
-import { type Address, addressText } from '../base/address.ts';
-import { equal, hex, toHex, utf8 } from '../base/bytes.ts';
+import type { Address } from '../base/address.ts';
+import { equal, hex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ConnectionFacts } from '../base/connection-facts.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { HandshakeError } from './alert.ts';
-import { keyOfAddress, keyOfCid } from './asleep.ts';
+import { AwaitedRecords, unknownConnection } from './awaited-records.ts';
 import { CipherPool } from './cipher-pool.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
 import { factsOf, notAuthentic } from './connection-facts.ts';
-import { type Cids, type ConnectionIdPolicy, TaggedCids } from './connection-id.ts';
+import { type Cids, TaggedCids } from './connection-id.ts';
 import type { ConnectionStore } from './connection-store.ts';
-import { type Cookies, HmacCookies } from './cookie.ts';
+import type { Cookies } from './cookie.ts';
 import type { DtlsCredentials, PeerCredential } from './credentials.ts';
-import { Extensions, ExtensionType } from './extensions.ts';
-import { isWhole, readFragments } from './fragments.ts';
-import {
-  fullHandshake,
-  resumes,
-  type ServerContext,
-  serverHandshake,
-  type Terms,
-} from './handshake.ts';
-import { ClientHello } from './messages/client-hello.ts';
-import {
-  encodeFragment,
-  fragmentOf,
-  type HandshakeMessage,
-  HandshakeType,
-} from './messages/handshake-message.ts';
-import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
-import { defaultGroups, type NamedGroupName } from './named-groups.ts';
+import { HelloReception } from './hello-reception.ts';
+import { HandshakeType } from './messages/handshake-message.ts';
+import type { NamedGroupName } from './named-groups.ts';
 import { PacedLog } from './paced-log.ts';
 import { PskFailures } from './psk-failures.ts';
-import {
-  ContentType,
-  type DtlsRecord,
-  encodeRecord,
-  ProtocolVersion,
-  readRecords,
-} from './record.ts';
+import { ContentType, type DtlsRecord, readRecords } from './record.ts';
 import { Roster } from './roster.ts';
 import type { From, ServerConnection } from './server-connection.ts';
-import type { Session } from './session.ts';
 import { type ResumptionSettings, Sessions } from './sessions.ts';
 import {
   type DtlsLimits,
@@ -67,11 +44,8 @@ import {
   defaultMtu,
   defaultTimes,
 } from './settings.ts';
-import { decode, encode } from './struct.ts';
-import { defaultSuites } from './suite-profiles.ts';
 import { ticketKeysKey } from './ticket-keys.ts';
 import { Vault } from './vault.ts';
-import { WorkBudget } from './work-budget.ts';
 
 /** An established connection, as the room above sees it. */
 export interface DtlsPeer {
@@ -154,40 +128,27 @@ export interface DtlsServerOptions {
 /** Lines of the log that any stranger can have written. */
 const linesPerMinute = 20;
 
-/** A client counts its messages from 0, and few need more than two hellos. */
-const mostHellos = 256;
-
 export class DtlsServer {
   readonly #options: DtlsServerOptions;
-  readonly #limits: DtlsLimits;
-  readonly #cookies: Cookies;
   readonly #roster: Roster;
   readonly #drop: (reason: string) => void;
   readonly #cids: Cids | undefined;
-  readonly #work: WorkBudget;
+  readonly #hellos: HelloReception;
+  readonly #awaited: AwaitedRecords | undefined;
   readonly #sessions: Sessions | undefined;
   readonly #vault: Vault | undefined;
-  /** Records that wait for their connection to come out of the store, by its key. */
-  readonly #awaited = new Map<string, Awaited[]>();
-  #awaitedByAddress = 0;
-  /** Addresses whose handshake waits for its session to come out of the store. */
-  readonly #recalling = new Set<string>();
-  #draftsTold = Number.NEGATIVE_INFINITY;
-  readonly #paced: PacedLog;
   readonly #pskFailures: PskFailures;
 
   constructor(options: DtlsServerOptions) {
     const { clock, random, log, kept, connectionIds, resumption } = options;
     this.#options = options;
     this.#drop = (reason) => log.drop(reason);
-    this.#limits = { ...defaultLimits, ...options.limits };
+    const limits = { ...defaultLimits, ...options.limits };
     const times = { ...defaultTimes, ...options.times };
-    this.#cookies = options.cookies ?? new HmacCookies({ clock, random, keyLife: times.cookieKey });
-    const { lookups, ecdhePerAddress } = this.#limits;
+    const { lookups } = limits;
+    const guard = (run: () => void) => this.#guard(run);
     const paced = new PacedLog({ clock, log, perMinute: linesPerMinute });
-    this.#paced = paced;
     this.#pskFailures = new PskFailures({ clock, log: paced });
-    this.#work = new WorkBudget({ clock, perSecond: ecdhePerAddress });
     if (kept !== undefined) this.#vault = new Vault({ ...kept, clock, random, log, lookups });
     const vault = this.#vault;
     const admits = (credential: PeerCredential, since: number) => this.#admits(credential, since);
@@ -199,7 +160,7 @@ export class DtlsServer {
     if (resumption !== undefined) {
       this.#sessions = new Sessions({
         ...{ ...resumption, clock, random, vault, keys, admits },
-        strangersPerAddress: this.#limits.strangersPerAddress,
+        strangersPerAddress: limits.strangersPerAddress,
       });
     }
     this.#roster = new Roster({
@@ -208,12 +169,12 @@ export class DtlsServer {
         clock,
         log,
         mtu: options.mtu ?? defaultMtu,
-        limits: this.#limits,
+        limits,
         times,
         ciphers: new CipherPool(),
         explain: options.explain ?? false,
       },
-      limits: this.#limits,
+      limits,
       times,
       random,
       vault,
@@ -225,6 +186,12 @@ export class DtlsServer {
       closed: (peer, reason) => this.#guard(() => options.closed?.(peer, reason)),
       forgetSession: (name) => this.#sessions?.forget(name),
     });
+    const known = { roster: this.#roster, cids: this.#cids, guard };
+    this.#hellos = new HelloReception({
+      ...known,
+      ...{ server: options, limits, times, sessions: this.#sessions, paced },
+    });
+    if (vault !== undefined) this.#awaited = new AwaitedRecords({ ...known, lookups, log });
   }
 
   /** Handshakes under way and established connections in memory. */
@@ -322,7 +289,7 @@ export class DtlsServer {
 
   #receiveRecord(record: DtlsRecord, from: From): string | undefined {
     const { address } = from;
-    if (isClientHello(record)) return this.#receiveHello(record, from);
+    if (isClientHello(record)) return this.#hellos.receive(record, from);
     const established = this.#roster.find(record.cid, address);
     let reason = established?.receiveFrom(record, from);
     if (established !== undefined && reason === undefined) return undefined;
@@ -331,241 +298,10 @@ export class DtlsServer {
     if (handshake !== undefined && handshake !== established) {
       reason = handshake.receiveFrom(record, from);
       if (reason === notAuthentic) this.#tellOfFailure(handshake, address);
-    } else if (established === undefined) reason = this.#await(record, from);
+    } else if (established === undefined) {
+      reason = this.#awaited === undefined ? unknownConnection : this.#awaited.await(record, from);
+    }
     return reason;
-  }
-
-  /** Where nobody in memory knows the record, the store may. */
-  #await(record: DtlsRecord, from: From): string | undefined {
-    const unknown = 'record of an unknown connection';
-    if (this.#vault === undefined || record.epoch === 0) return unknown;
-    if (record.cid !== undefined && this.#cids?.knows(record.cid) !== true) {
-      return 'connection ID that is none of ours';
-    }
-    const key = record.cid === undefined ? keyOfAddress(from.address) : keyOfCid(record.cid);
-    const name = toHex(key);
-    const waiting = this.#awaited.get(name);
-    if (waiting === undefined && !this.#mayLookUp(record.cid !== undefined)) {
-      return 'too many look into the store';
-    }
-    if (waiting !== undefined && waiting.length >= mostAwaited) {
-      return 'no room for an early record';
-    }
-    const copy = { ...record, fragment: record.fragment.slice() };
-    if (record.cid !== undefined) copy.cid = record.cid.slice();
-    const awaited = { record: copy, from };
-    if (waiting !== undefined) waiting.push(awaited);
-    else {
-      this.#awaited.set(name, [awaited]);
-      void this.#findLater(key, name, record.cid !== undefined);
-    }
-    return undefined;
-  }
-
-  /** Anybody can send from made-up addresses; nobody can make up connection IDs. */
-  #mayLookUp(byCid: boolean): boolean {
-    const { lookups } = this.#limits;
-    if (this.#awaited.size >= lookups) return false;
-    return byCid || this.#awaitedByAddress < Math.ceil(lookups / 2);
-  }
-
-  async #findLater(key: Uint8Array, name: string, byCid: boolean): Promise<void> {
-    if (!byCid) this.#awaitedByAddress++;
-    const fetched = await this.#roster.findLater(key);
-    if (!byCid) this.#awaitedByAddress--;
-    const waiting = this.#awaited.get(name) ?? [];
-    this.#awaited.delete(name);
-    const { log } = this.#options;
-    this.#guard(() => {
-      for (const { record, from } of waiting) {
-        // It may have come to life otherwise: a handshake at its address is newer than what was kept.
-        const connection = this.#roster.find(record.cid, from.address) ?? fetched;
-        const reason =
-          connection === undefined
-            ? 'record of an unknown connection'
-            : connection.receiveFrom(record, from);
-        if (reason !== undefined) log.drop(reason);
-      }
-    });
-  }
-
-  #receiveHello(record: DtlsRecord, from: From): string | undefined {
-    const { address } = from;
-    const read = readHello(record, this.#limits.handshakeMessage);
-    if (typeof read === 'string') return read;
-    const { message, hello } = read;
-    const running = this.#roster.awake.handshakeAt(address);
-    const known = this.#cookies.check(address, hello);
-    const session = this.#recall(hello);
-    if (!known && (running !== undefined || !this.#mayTrust(hello, session, address))) {
-      this.#askForCookie(record, message, hello, address);
-      return undefined;
-    }
-    if (running?.isOf(hello.random) === true) {
-      running.connection?.repeat();
-      return undefined;
-    }
-    if (this.#roster.isDone(hello.random, address)) return 'ClientHello whose handshake is done';
-    const refusal = this.#roster.refusal(address);
-    if (refusal !== undefined) return refusal;
-    const begin = (found: Session | undefined) => {
-      running?.connection?.end('the client began another handshake');
-      this.#begin(record, message, hello, from, found);
-    };
-    if (session !== undefined || this.#sessions?.mayBeKept(hello) !== true) {
-      begin(session);
-      return undefined;
-    }
-    return this.#recallThen(hello, address, begin);
-  }
-
-  /** The session that a hello asks for, as far as memory tells. */
-  #recall(hello: ClientHello): Session | undefined {
-    if (this.#sessions === undefined) return undefined;
-    try {
-      return this.#sessions.recall(hello, new Extensions(hello.extensions));
-    } catch (error) {
-      if (error instanceof HandshakeError) return undefined; // the handshake finds out, and says so
-      throw error;
-    }
-  }
-
-  /**
-   * Whether a hello without a cookie is answered all the same: it resumes a session, from the IP address where that
-   * was last. Whoever forges one can have no more than a resumption's first flight, less than twice the hello, sent
-   * to the very device whose session it is; and only while few handshakes are under way, in all and of that address: the
-   * rest are for those who showed that they are there.
-   */
-  #mayTrust(hello: ClientHello, session: Session | undefined, from: Address): boolean {
-    if (this.#options.resumption?.skipCookie !== true || session === undefined) return false;
-    const { awake } = this.#roster;
-    const { halfOpen, halfOpenPerAddress } = this.#limits;
-    return (
-      session.host === from.address &&
-      resumes(hello, this.#terms(session, from)) &&
-      awake.handshakes < halfOpen / 4 &&
-      awake.handshakesFrom(from) < halfOpenPerAddress / 4
-    );
-  }
-
-  /** `begin` once the store has been asked for the session. */
-  #recallThen(
-    hello: ClientHello,
-    address: Address,
-    begin: (found: Session | undefined) => void,
-  ): string | undefined {
-    const name = addressText(address);
-    if (this.#recalling.has(name)) return 'ClientHello again while its session is looked up';
-    if (this.#recalling.size >= this.#limits.lookups) return 'too many look into the store';
-    this.#recalling.add(name);
-    // What the hello says is in the datagram, whose memory is the caller's.
-    const copy = decode('ClientHello', ClientHello, encode(ClientHello, hello));
-    void this.#sessions?.findLater(copy).then((found) => {
-      this.#recalling.delete(name);
-      this.#guard(() => begin(found));
-    });
-    return undefined;
-  }
-
-  /** Numbered as the hello it answers, so that the client takes both this and the ServerHello for new. */
-  #askForCookie(
-    record: DtlsRecord,
-    { sequence }: HandshakeMessage,
-    hello: ClientHello,
-    address: Address,
-  ): void {
-    // DTLS 1.0 here whatever is agreed on later (RFC 6347 §4.2.1).
-    const version = ProtocolVersion.dtls10;
-    const cookie = this.#cookies.make(address, hello);
-    const body = encode(HelloVerifyRequest, { serverVersion: version, cookie });
-    const message = { type: HandshakeType.helloVerifyRequest, sequence, body };
-    const header = { ...record, version };
-    const fragment = encodeFragment(fragmentOf(message, 0, body.length));
-    this.#options.send(encodeRecord(header, fragment), address);
-  }
-
-  #begin(
-    record: DtlsRecord,
-    message: HandshakeMessage,
-    hello: ClientHello,
-    from: From,
-    session: Session | undefined,
-  ): void {
-    const { random, explain, keyLog, log } = this.#options;
-    const terms = this.#terms(session, from.address);
-    const foreseen = fullHandshake(hello, terms);
-    const choice = foreseen?.choice;
-    const group = choice === undefined || choice.keyExchange === 'psk' ? undefined : choice.group;
-    if (group !== undefined && !this.#work.take(from.address.address, group)) {
-      log.drop('too many handshakes with ECDHE from one address');
-      return;
-    }
-    const start = { due: message.sequence + 1, firstRecord: record.sequence };
-    const { connection, work } = this.#roster.begin(from.address, hello.random.slice(), start);
-    connection.countIn(from);
-    const { credentials, suites, groups, resumption } = terms;
-    // Member by member: where an object is copied into another that has more, V8 adds each of those by itself.
-    const context: ServerContext = {
-      credentials,
-      suites,
-      groups,
-      resumption,
-      foreseen,
-      random,
-      explain: explain ?? false,
-      claimed: (claim) => {
-        connection.claim = claim;
-      },
-      connectionIds: this.#policyFor(connection),
-      keyLog,
-    };
-    work.start(serverHandshake(context, message, hello));
-  }
-
-  #terms(session: Session | undefined, { address }: Address): Terms {
-    const { credentials, suites, groups } = this.#options;
-    const sessions = this.#sessions;
-    return {
-      credentials,
-      suites: suites ?? defaultSuites,
-      groups: groups ?? defaultGroups,
-      resumption: sessions === undefined ? undefined : { sessions, session, host: address },
-    };
-  }
-
-  #policyFor(connection: ServerConnection): ConnectionIdPolicy | undefined {
-    const cids = this.#cids;
-    if (cids === undefined) return undefined;
-    return {
-      drafts: this.#options.connectionIds?.drafts ?? false,
-      next: () => {
-        for (let tries = 0; tries < mostCidTries; tries++) {
-          const cid = cids.make();
-          if (this.#roster.holds(keyOfCid(cid))) continue;
-          this.#roster.claim(cid, connection);
-          return cid;
-        }
-        this.#paced.info('connection IDs are used up, and one connection has none', {
-          advice:
-            'make dtls.cidLength longer: the prefix and three octets of each are not of chance',
-        });
-        return undefined;
-      },
-      refused: (type) => this.#tellOfDraft(type, connection.address),
-    };
-  }
-
-  /** Once a minute at the most: any client can offer what it likes. */
-  #tellOfDraft(type: number, address: Address): void {
-    const { clock, log } = this.#options;
-    if (clock.now() - this.#draftsTold < 60_000) return;
-    this.#draftsTold = clock.now();
-    log.info('a client offers connection IDs of a draft of RFC 9146 only, and gets none', {
-      address: addressText(address),
-      extension: type,
-      whose: type === ExtensionType.connectionIdMbedTls2 ? 'mbedTLS 2' : 'drafts up to 08',
-      advice: 'let drafts in with the setting for them, or give the client a newer library',
-    });
   }
 
   /** Once for a handshake: more records that do not open may be anyone's. */
@@ -600,18 +336,6 @@ export class DtlsServer {
   }
 }
 
-/** Where so many connection IDs in a row are taken, few are left: with two octets of chance there are 65,536. */
-const mostCidTries = 32;
-
-/** Most records that wait for one connection: more than a few are someone's who sends old ones again. */
-const mostAwaited = 16;
-
-/** A record that waits. */
-interface Awaited {
-  readonly record: DtlsRecord;
-  readonly from: From;
-}
-
 /** The keys of connection IDs and session IDs, out of those of what is kept; otherwise one for this run. */
 function tagKeys(
   kept: DtlsServerOptions['kept'],
@@ -626,25 +350,4 @@ function tagKeys(
 
 function isClientHello({ type, epoch, fragment }: DtlsRecord): boolean {
   return type === ContentType.handshake && epoch === 0 && fragment[0] === HandshakeType.clientHello;
-}
-
-interface Hello {
-  readonly message: HandshakeMessage;
-  readonly hello: ClientHello;
-}
-
-/** The hello in a record, which must hold it whole: nothing is kept for a stranger. Or why there is none. */
-function readHello(record: DtlsRecord, longest: number): Hello | string {
-  const [fragment, ...rest] = readFragments(record.fragment) ?? [];
-  if (fragment === undefined || rest.length > 0) return 'malformed ClientHello';
-  if (!isWhole(fragment)) return 'fragmented ClientHello';
-  if (fragment.length > longest) return 'ClientHello too long';
-  if (fragment.sequence >= mostHellos) return 'message number of a ClientHello out of range';
-  try {
-    const hello = decode('ClientHello', ClientHello, fragment.body);
-    return { message: fragment, hello };
-  } catch (error) {
-    if (error instanceof HandshakeError) return 'malformed ClientHello';
-    throw error;
-  }
 }
