@@ -11,11 +11,11 @@ import { efIccid, eidText } from './api/ids.ts';
 import { mostOperations } from './api/orders.ts';
 import { DropInOutcome } from './api/outcome.ts';
 import { activationCode, confirmationCode } from './api/steps.ts';
-import { hexText, oneOf } from './checks.ts';
+import { hexText, inputSchema, oneOf } from './checks.ts';
 import { checkConfirmation } from './confirmation.ts';
 import type { Desk } from './desk.ts';
 import { dropInOutcome } from './drop-in-outcome.ts';
-import { runEuiccOrder } from './euicc-order.ts';
+import { EuiccOrder, runEuiccOrder } from './euicc-order.ts';
 import { configureAutoEnable, dataRequest, ecos, psmos } from './operations.ts';
 import { refuseUnsignable } from './order-signing.ts';
 import { refuseOverlong } from './order-size.ts';
@@ -26,10 +26,12 @@ const debuginfo = '8377046E6F6E65';
 
 /** confirmationCode is this eIM's addition: the drop-in API has no other way to give one. */
 const DownloadOrder = z.strictObject({
-  download: z.strictObject({
-    activationCode,
-    confirmationCode: confirmationCode.exactOptional(),
-  }),
+  download: z
+    .strictObject({
+      activationCode,
+      confirmationCode: confirmationCode.exactOptional(),
+    })
+    .describe('a profile to download and install'),
 });
 
 const psmo = psmos(efIccid);
@@ -39,29 +41,55 @@ const PsmoOrder = z.strictObject({
     .array(
       oneOf({
         ...psmo,
-        configureAutoEnable,
+        configureAutoEnable: configureAutoEnable.describe(
+          'configureImmediateEnable as SGP.32 v1.0 calls it',
+        ),
         listProfileInfo: z
-          .looseObject({ taglist: hexText(1, 64).optional() })
+          .looseObject({
+            taglist: hexText(1, 64).optional().describe('tagList, as some scripts write it'),
+          })
           .transform(({ taglist, ...rest }) =>
             taglist === undefined ? rest : { tagList: taglist, ...rest },
           )
-          .pipe(psmo.listProfileInfo),
+          .pipe(psmo.listProfileInfo)
+          .describe('Ask what profiles there are'),
       }),
     )
     .min(1)
-    .max(mostOperations),
+    .max(mostOperations)
+    .describe('operations on profiles, one after the other'),
 });
 
-const EcoOrder = z.strictObject({ eco: z.array(oneOf(ecos)).min(1).max(mostOperations) });
-
-const EdrOrder = z.strictObject({ edr: dataRequest });
-
-const Envelope = z.strictObject({
-  eidValue: eidText,
-  order: z
-    .record(z.string(), z.unknown())
-    .describe('one member, named as the facility: docs/rest.md has each form'),
+const EcoOrder = z.strictObject({
+  eco: z
+    .array(oneOf(ecos))
+    .min(1)
+    .max(mostOperations)
+    .describe('operations on eIMs, one after the other'),
 });
+
+const EdrOrder = z.strictObject({
+  edr: dataRequest.describe('data of eUICC, IPA and device to ask for'),
+});
+
+/** What a facility takes. `order` is looked at later; who reads the API is told what it may hold. */
+const envelope = (order: z.ZodType) =>
+  z.strictObject({
+    eidValue: eidText.describe('EID of the eUICC: 32 digits'),
+    order: z.record(z.string(), z.unknown()).meta({
+      description: 'one member, named as the facility',
+      oneOf: [inputSchema(order)],
+    }),
+  });
+type Envelope = z.infer<ReturnType<typeof envelope>>;
+
+const envelopes: Readonly<Record<DropInFacility, ReturnType<typeof envelope>>> = {
+  download: envelope(DownloadOrder),
+  psmo: envelope(PsmoOrder),
+  eco: envelope(EcoOrder),
+  edr: envelope(EdrOrder),
+  euicc: envelope(EuiccOrder),
+};
 
 const Absent = z.strictObject({
   status: z.literal('absent').describe('there is no such order in this facility'),
@@ -131,7 +159,7 @@ function facilityRoutes(desk: Desk, facility: DropInFacility): readonly Route[] 
   return [
     route(`POST /${facility}/create`, {
       about: `Place an order of facility ${facility}`,
-      body: Envelope,
+      body: envelopes[facility],
       gives: { 303: { about: 'Location: its lookup' } },
       answer: async ({ body }) => created(facility, await create(desk, facility, body)),
     }),
@@ -170,11 +198,7 @@ function facilityRoutes(desk: Desk, facility: DropInFacility): readonly Route[] 
   ];
 }
 
-async function create(
-  desk: Desk,
-  facility: DropInFacility,
-  body: z.infer<typeof Envelope>,
-): Promise<string> {
+async function create(desk: Desk, facility: DropInFacility, body: Envelope): Promise<string> {
   const { eidValue: eid, order } = body;
   if (facility === 'euicc') return runEuiccOrder(desk, eid, order);
   const wanted = request(facility, order);

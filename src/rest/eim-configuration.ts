@@ -7,9 +7,9 @@ import { z } from 'zod';
 import { hex, toHex } from '../base/bytes.ts';
 import { EimConfigurationData, EimIdType, generateAssociationToken } from '../messages/eco.ts';
 import { maxCounterValue } from '../messages/euicc-package.ts';
-import { delegate, hexText, parsed } from './checks.ts';
+import { delegate, hexText, inputSchema, parsed } from './checks.ts';
 
-export const eimId = z.string().min(1).max(128);
+export const eimId = z.string().min(1).max(128).describe('eimId: what eUICCs know the eIM by');
 
 /** Longest PEM, and longest hex of a DER. */
 const longest = 16_384;
@@ -80,25 +80,44 @@ const protocols = [
 const Members = z
   .strictObject({
     eimId,
-    /** A host, or host:port. */
     eimFqdn: z
       .string()
       .max(255)
       .regex(/^[^\s/]+$/, 'must be a host, or host:port')
-      .exactOptional(),
-    eimIdType: z.enum(idTypes).exactOptional(),
-    counterValue: z.int().min(0).max(maxCounterValue).exactOptional(),
-    /** `generate`: the eUICC is to make one. */
+      .exactOptional()
+      .describe('where devices find it: a host, or host:port'),
+    eimIdType: z.enum(idTypes).exactOptional().describe('what the eimId is'),
+    counterValue: z
+      .int()
+      .min(0)
+      .max(maxCounterValue)
+      .exactOptional()
+      .describe('the eUICC takes packages with higher ones'),
     associationToken: z
       .union([z.literal('generate'), z.int().min(0)], { error: 'must be "generate" or a number' })
-      .exactOptional(),
-    eimPublicKey: signingKey.exactOptional(),
-    eimCertificate: signingCertificate.exactOptional(),
-    trustedEimPkTls: publicKey.exactOptional(),
-    trustedCertificateTls: certificate.exactOptional(),
-    eimSupportedProtocol: z.array(z.enum(protocols)).max(5).exactOptional(),
-    euiccCiPKId: hexText(20, 20).exactOptional(),
-    indirectProfileDownload: z.boolean().exactOptional(),
+      .exactOptional()
+      .describe('`generate`: the eUICC is to make one'),
+    eimPublicKey: signingKey
+      .exactOptional()
+      .describe('what its packages are verified with: a public key, in PEM or the hex of its DER'),
+    eimCertificate: signingCertificate
+      .exactOptional()
+      .describe('the same as a certificate; not beside eimPublicKey'),
+    trustedEimPkTls: publicKey
+      .exactOptional()
+      .describe('what IPAs trust of its TLS server: a public key, in PEM or the hex of its DER'),
+    trustedCertificateTls: certificate
+      .exactOptional()
+      .describe('the same as a certificate; not beside trustedEimPkTls'),
+    eimSupportedProtocol: z
+      .array(z.enum(protocols))
+      .max(5)
+      .exactOptional()
+      .describe('how it can be reached, and reaches'),
+    euiccCiPKId: hexText(20, 20)
+      .exactOptional()
+      .describe('key identifier of the CI that results are to lead to, hex'),
+    indirectProfileDownload: z.boolean().exactOptional().describe('it relays profile downloads'),
   })
   .superRefine(
     ({ eimPublicKey, eimCertificate, trustedEimPkTls, trustedCertificateTls }, context) => {
@@ -169,16 +188,18 @@ const Der = z.strictObject({
   eimConfigurationData: parsed((text) => {
     EimConfigurationData.decode(hex(text));
     return text;
-  }),
+  }, 'EimConfigurationData (SGP.32 2.11.1.1.1), DER in hex'),
 });
 
 /** Either form in, DER in hex out. */
 function configuration(members: z.ZodType<Members>): z.ZodType<z.infer<typeof Der>> {
-  return z.record(z.string(), z.unknown()).transform((input, context) => {
+  const schema = z.record(z.string(), z.unknown()).transform((input, context) => {
     if (Object.hasOwn(input, 'eimConfigurationData')) return delegate(Der, input, context);
     const given = delegate(members.transform(encoded), input, context);
     return { eimConfigurationData: given instanceof Uint8Array ? toHex(given) : '' };
   });
+  // For who reads the API.
+  return schema.meta({ oneOf: [inputSchema(members), inputSchema(Der)] });
 }
 
 export const addedConfiguration = configuration(Addition);

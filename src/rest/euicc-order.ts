@@ -20,12 +20,17 @@ const parameters = z
   .min(1)
   .max(32);
 
-const EuiccOrder = z.strictObject({
-  euicc: z.union([
-    parameters,
-    z.strictObject({ set: parameters }),
-    z.strictObject({ get: z.array(z.string()).min(1).max(32) }),
-  ]),
+/** What facility `euicc` takes. */
+export const EuiccOrder = z.strictObject({
+  euicc: z
+    .union([
+      parameters,
+      z.strictObject({ set: parameters.describe('as PATCH /v1/euiccs/:eid names them') }),
+      z.strictObject({
+        get: z.array(z.string()).min(1).max(32).describe('names of what is asked for'),
+      }),
+    ])
+    .describe('what to set, or to tell, of what the eIM knows of the eUICC'),
 });
 type EuiccOrder = z.infer<typeof EuiccOrder>;
 

@@ -10,27 +10,34 @@ import { addedConfiguration, changedConfiguration, eimId } from './eim-configura
 
 const nothing = z.strictObject({});
 const flag = z.boolean();
+const rollback = flag.describe(
+  'the device goes back to the profile of before where the new one gives it no connection',
+);
 
-/** A host, or host:port. */
 const smdpAddress = z
   .string()
   .max(255)
-  .regex(/^[^\s/$]*$/, 'must be a host, or host:port');
+  .regex(/^[^\s/$]*$/, 'must be a host, or host:port')
+  .describe('SM-DP+: a host, or host:port');
 
 const oid = parsed((text) => {
   objectIdentifier().encode(text);
   return text;
-});
+}, 'OID of the SM-DP+: 1.3.6.1.4.1.99999.1');
 
 /** What listProfileInfo (ES10c.GetProfilesInfo, SGP.22 5.7.15) may ask for; `iccid` in the form that is given. */
 function profileSearch(iccid: z.ZodType<Iccid>) {
   return z.strictObject({
     searchCriteria: oneOf({
       iccid,
-      isdpAid: hexText(5, 16),
-      profileClass: z.int().min(0).max(2),
-    }).exactOptional(),
-    tagList: hexText(1, 64).exactOptional(),
+      isdpAid: hexText(5, 16).describe('AID of its ISD-P, hex'),
+      profileClass: z.int().min(0).max(2).describe('0: test, 1: provisioning, 2: operational'),
+    })
+      .exactOptional()
+      .describe('which profiles; absent: all'),
+    tagList: hexText(1, 64)
+      .exactOptional()
+      .describe('tags of ProfileInfo (SGP.22 5.7.15), hex; absent: as the eUICC does by default'),
   });
 }
 
@@ -38,36 +45,51 @@ function profileSearch(iccid: z.ZodType<Iccid>) {
 export function psmos(iccid: z.ZodType<Iccid>) {
   const oneProfile = z.strictObject({ iccid });
   return {
-    enable: z.strictObject({ iccid, rollback: flag.exactOptional() }),
-    disable: oneProfile,
-    delete: oneProfile,
-    listProfileInfo: profileSearch(iccid),
-    getRAT: nothing,
-    configureImmediateEnable: z.strictObject({
-      immediateEnableFlag: flag.exactOptional(),
-      defaultSmdpOid: oid.exactOptional(),
-      defaultSmdpAddress: smdpAddress.exactOptional(),
-    }),
-    setFallbackAttribute: oneProfile,
-    unsetFallbackAttribute: nothing,
-    /** Empty: the eUICC is to have none. */
-    setDefaultDpAddress: z.strictObject({ defaultDpAddress: smdpAddress }),
+    enable: z
+      .strictObject({ iccid, rollback: rollback.exactOptional() })
+      .describe('Enable a profile; the one enabled before is disabled'),
+    disable: oneProfile.describe('Disable a profile'),
+    delete: oneProfile.describe('Delete a profile that is disabled'),
+    listProfileInfo: profileSearch(iccid).describe('Ask what profiles there are'),
+    getRAT: nothing.describe('Ask for the Rules Authorisation Table'),
+    configureImmediateEnable: z
+      .strictObject({
+        immediateEnableFlag: flag
+          .exactOptional()
+          .describe('true: a profile is enabled as soon as it is installed; absent: it is not'),
+        defaultSmdpOid: oid.exactOptional(),
+        defaultSmdpAddress: smdpAddress.exactOptional(),
+      })
+      .describe('Say whether profiles are enabled as soon as they are installed'),
+    setFallbackAttribute: oneProfile.describe('Make a profile the one to fall back to'),
+    unsetFallbackAttribute: nothing.describe('Have no profile to fall back to'),
+    setDefaultDpAddress: z
+      .strictObject({
+        defaultDpAddress: smdpAddress.describe(
+          'SM-DP+: a host, or host:port; empty: the eUICC is to have none',
+        ),
+      })
+      .describe('Say which SM-DP+ is the default one'),
   };
 }
 
 /** configureImmediateEnable as SGP.32 v1.0 calls it. */
 export const configureAutoEnable = z.strictObject({
-  autoEnableFlag: flag.exactOptional(),
+  autoEnableFlag: flag
+    .exactOptional()
+    .describe('true: a profile is enabled as soon as it is installed; absent: it is not'),
   smdpOid: oid.exactOptional(),
   smdpAddress: smdpAddress.exactOptional(),
 });
 
 /** eCOs by their names. An EimConfigurationData comes out as the hex of its DER, whichever way it came in. */
 export const ecos = {
-  addEim: addedConfiguration,
-  updateEim: changedConfiguration,
-  deleteEim: z.strictObject({ eimId }),
-  listEim: nothing,
+  addEim: addedConfiguration.describe('Associate another eIM'),
+  updateEim: changedConfiguration.describe('Change what the eUICC holds of an eIM'),
+  deleteEim: z
+    .strictObject({ eimId })
+    .describe('End the association of an eIM; of the last one too'),
+  listEim: nothing.describe('Ask what eIMs there are'),
 };
 
 /** Tags that v1.0 had in the place of others; those devices know no other. */
@@ -94,7 +116,7 @@ const tagListHex = parsed((text) => {
   if (wrong === undefined) return text;
   const tag = toHex(tagListOf([wrong]));
   throw new DerError('', `has ${tag}, which no IPA answers${insteadOf[tag] ?? ''}`);
-});
+}, 'tags of IpaEuiccData, one after the other, hex: BF20BF22');
 
 const insteadOf: Readonly<Record<string, string>> = {
   '5A': ': the EID is known',
@@ -118,7 +140,7 @@ const tagNames = z
     return toHex(tagListOf(tags.filter((tag) => tag !== undefined)));
   });
 
-const seqNumber = z.int().min(0);
+const seqNumber = z.int().min(0).describe('the number that the eUICC gave it');
 
 const events = [
   'notificationInstall',
@@ -128,12 +150,22 @@ const events = [
 ] as const;
 
 const criteria = {
-  euiccCiPKId: hexText(1, 20).exactOptional(),
+  euiccCiPKId: hexText(1, 20)
+    .exactOptional()
+    .describe('key identifier of the CI whose certificates are wanted, or its first octets, hex'),
   searchCriteriaNotification: oneOf({
     seqNumber,
-    profileManagementOperation: z.array(z.enum(events)).min(1).max(4),
-  }).exactOptional(),
-  searchCriteriaEuiccPackageResult: oneOf({ seqNumber }).exactOptional(),
+    profileManagementOperation: z
+      .array(z.enum(events))
+      .min(1)
+      .max(4)
+      .describe('those of these operations'),
+  })
+    .exactOptional()
+    .describe('which of notificationsList; absent: all'),
+  searchCriteriaEuiccPackageResult: oneOf({ seqNumber })
+    .exactOptional()
+    .describe('which of euiccPackageResultList; absent: all'),
 };
 
 interface Asked {
@@ -165,7 +197,15 @@ export const dataRequest = z
 
 /** The same as /v1 takes it: the tagList also as names, or left out. */
 export const namedDataRequest = z
-  .strictObject({ tagList: z.unknown().optional(), ...criteria })
+  .strictObject({
+    tagList: z
+      .unknown()
+      .optional()
+      .describe(
+        'names of IpaEuiccData: ["euiccInfo2", "deviceInfo"], or their tags in hex; absent: all but what has to be acknowledged',
+      ),
+    ...criteria,
+  })
   .transform(({ tagList, ...chosen }, context) => {
     const form = Array.isArray(tagList) ? tagNames : tagListHex;
     const tags =

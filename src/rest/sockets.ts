@@ -17,6 +17,7 @@ interface Ends {
 
 /** As much of an http.Server. */
 interface Server {
+  closeIdleConnections(): void;
   on(event: 'connection', listener: (socket: Socket) => void): unknown;
   on(event: 'request', listener: (request: Request, response: Response) => void): unknown;
 }
@@ -38,6 +39,8 @@ export class Sockets {
   #closing = false;
 
   constructor(server: Server) {
+    // Node takes for idle who has yet to read the end of an answer, and would cut that off.
+    server.closeIdleConnections = () => {};
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));

@@ -172,6 +172,24 @@ describe('the OpenAPI document', () => {
     assert.match(JSON.stringify(at(document, 'paths', '/v1/orders/batch')), /"idempotencyKey"/);
   });
 
+  it('says of each member of each body what it is', () => {
+    const [silent, told] = [new Set<string>(), new Set<string>()];
+    const look = (part: unknown, path: string): void => {
+      if (typeof part !== 'object' || part === null) return;
+      for (const [name, member] of Object.entries(at(part, 'properties') ?? {})) {
+        const description = at(member, 'description');
+        const says = typeof description === 'string' && description.trim().length > 1;
+        (says ? told : silent).add(`${path}/${name}`);
+      }
+      for (const [name, member] of Object.entries(part)) {
+        if (!['example', 'examples'].includes(name)) look(member, `${path}/${name}`);
+      }
+    };
+    look(document, '');
+    assert.deepEqual([...silent], []);
+    assert.ok(told.size > 700, `${told.size} members`);
+  });
+
   it('is docs/openapi.json (made anew with UPDATE_OPENAPI=1)', () => {
     const text = `${JSON.stringify(document, null, 2)}\n`;
     if (process.env.UPDATE_OPENAPI === '1') writeFileSync(committed, text);

@@ -20,15 +20,17 @@ export const confirmationCode = z
   .regex(
     /^[^\p{C}\p{Z}](?:[^\p{C}]{0,126}[^\p{C}\p{Z}])?$/u,
     'must be 1 to 128 printable characters',
-  );
+  )
+  .describe('As its user would type it; kept as its hash, told never');
 
 /** Host, or host:port, of an SM-DS. */
-const serverAddress = parsed((text) => parseSmdpAddress(text).text);
+const serverAddress = parsed((text) => parseSmdpAddress(text).text, 'SM-DS: a host, or host:port');
 
 /** EventID of an SM-DS: the matchingId at the SM-DP+ (SGP.22 4.1.1). */
 const eventId = z
   .string()
-  .regex(/^[A-Za-z0-9._~-]{1,128}$/, "must be of letters, digits, '-', '.', '_' and '~'");
+  .regex(/^[A-Za-z0-9._~-]{1,128}$/, "must be of letters, digits, '-', '.', '_' and '~'")
+  .describe('EventID of the SM-DS');
 
 const sources = ['activationCode', 'defaultSmdp', 'smds'] as const;
 
@@ -81,27 +83,34 @@ const minute = 60_000;
 const day = 24 * 60 * minute;
 
 /** Milliseconds, of a text such as `2h`. */
-const within = parsed(parseDuration, 'how long the device may stay away: 24h').refine(
-  (length) => length >= minute && length <= 90 * day,
-  { error: 'must be from 1m to 90d' },
-);
+const within = parsed(parseDuration).refine((length) => length >= minute && length <= 90 * day, {
+  error: 'must be from 1m to 90d',
+});
 
 /** That the device comes back, and proves it, in so many polls and so long at the most. */
 const confirm = z
-  .strictObject({ polls: z.int().min(1).max(100).exactOptional(), within: within.exactOptional() })
+  .strictObject({
+    polls: z
+      .int()
+      .min(1)
+      .max(100)
+      .exactOptional()
+      .describe('how often the question is handed out at the most; absent: 3'),
+    within: within.exactOptional().describe('how long the device may stay away; absent: 24h'),
+  })
   .transform((wanted) => ({ polls: 3, within: day, ...wanted }));
+
+const operations = psmos(anyIccid);
 
 /** One step of an order, as /v1 takes it. */
 export const Step = oneOf({
-  download,
-  ...psmos(anyIccid),
-  /** Without an ICCID: the profile that the download before it installed. */
-  enable: z.strictObject({
-    iccid: anyIccid.exactOptional(),
-    rollback: z.boolean().exactOptional(),
-  }),
+  download: download.describe('Download a profile and install it'),
+  ...operations,
+  enable: operations.enable
+    .extend({ iccid: anyIccid.exactOptional() })
+    .describe('Enable a profile: without an ICCID the one that the download before it installed'),
   ...ecos,
-  edr: namedDataRequest,
-  confirm,
+  edr: namedDataRequest.describe('Ask for data of eUICC, IPA and device'),
+  confirm: confirm.describe('Have the device come back, and prove it'),
 });
 export type Step = z.infer<typeof Step>;
