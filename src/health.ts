@@ -7,6 +7,7 @@
  * ```
  */
 import type { Clock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
 import type { Readiness } from './base/running-facts.ts';
 import { put, table } from './store/store.ts';
 import type { WatchedStore } from './store/watched.ts';
@@ -21,10 +22,13 @@ const probes = table<Probe>('health');
 const fresh = 5000;
 /** How long one waits for a commit, in milliseconds: a disk that hangs is none. */
 const patience = 5000;
+/** What anybody is told of a store that is not: why, with folders and the system's own words, is for the log. */
+const unwritten = 'cannot be written: the log says why';
 
 export interface HealthOptions {
   readonly store: WatchedStore;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 export class Health {
@@ -32,6 +36,8 @@ export class Health {
   #listening = false;
   #stopping = false;
   #probing: Promise<string> | undefined;
+  /** What the log has been told of the store. */
+  #told: string | undefined;
 
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -49,13 +55,24 @@ export class Health {
 
   async readiness(): Promise<Readiness> {
     const checks = {
-      store: await this.#store(),
+      store: this.#publicly(await this.#store()),
       coaps: this.#listening ? 'ok' : 'not listening',
       stopping: this.#stopping ? 'stopping' : 'ok',
     };
     return { ready: Object.values(checks).every((check) => check === 'ok'), checks };
   }
 
+  /** Tells the log, once, what is wrong with the store, and that it no longer is. */
+  #publicly(store: string): string {
+    const { log } = this.#options;
+    const why = store === 'ok' ? undefined : store;
+    if (why !== undefined && why !== this.#told) log.warn('not ready: the store', { why });
+    if (why === undefined && this.#told !== undefined) log.info('the store can be written again');
+    this.#told = why;
+    return why === undefined ? 'ok' : unwritten;
+  }
+
+  /** `ok`, or what its last commit failed of. */
   #store(): Promise<string> {
     const { store, clock } = this.#options;
     const { succeeded, complaint } = store.writing;

@@ -187,6 +187,8 @@ export class HttpsServer {
     server.maxRequestsPerSocket = limits.requestsPerConnection;
     server.maxHeadersCount = 100;
     server.timeout = times.silence;
+    // Node takes for idle who has yet to read the end of an answer, and would cut that off.
+    server.closeIdleConnections = () => {};
     server.on('drop', () => options.log.drop('too many connections'));
     server.on('checkContinue', onRequest);
     server.on('checkExpectation', onRequest);

@@ -82,14 +82,16 @@ export async function serve(
   const random = systemRandom;
   const opened: (() => unknown)[] = [];
   const letGo = async (): Promise<void> => {
+    const failures: unknown[] = [];
     for (const one of opened.splice(0).reverse()) {
       // One that fails keeps none of the others: the store, and what holds a socket.
       try {
         await one();
       } catch (error) {
-        log.error('not closed as it should be', { why: String(error) });
+        failures.push(error);
       }
     }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const reloads = new Reloads({ config, again, clock, log });
@@ -116,7 +118,7 @@ export async function serve(
       watcher: watch.commit,
     });
     opened.push(() => store.close());
-    const health = new Health({ store, clock });
+    const health = new Health({ store, clock, log });
     const euiccs = new Euiccs({
       store,
       clock,
@@ -327,7 +329,9 @@ export async function serve(
       };
     }
   } catch (error) {
-    await letGo();
+    await letGo().catch((why: unknown) => {
+      log.error('not closed as it should be', { why: String(why) });
+    });
     throw error;
   }
 }

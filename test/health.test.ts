@@ -1,6 +1,7 @@
 /** Readiness: what the store, the sockets and a stop make of it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Drops, type LogLine, makeLog } from '../src/base/log.ts';
 import { Health } from '../src/health.ts';
 import { MemoryStore } from '../src/store/memory.ts';
 import { type Change, put, StoreError, table } from '../src/store/store.ts';
@@ -29,9 +30,13 @@ function bench() {
     elapsed: () => now++,
     watcher: (took, failed) => told.push([took, failed]),
   });
-  const health = new Health({ store, clock });
+  const lines: LogLine[] = [];
+  const log = makeLog('eim', (line) => lines.push(line), new Drops());
+  const health = new Health({ store, clock, log });
   health.listens(true);
-  return { disk, clock, told, store, health };
+  /** What the log says of the store: the words after its event, or the event. */
+  const logged = () => lines.map(({ event, fields }) => fields.why ?? event);
+  return { disk, clock, told, store, health, logged };
 }
 
 const rows = table<number>('row');
@@ -48,23 +53,28 @@ describe('readiness', () => {
   });
 
   it('is gone while the store cannot be written, and comes back by itself', async () => {
-    const { disk, store, health } = bench();
+    const { disk, store, health, logged } = bench();
     disk.state = 'full';
     await assert.rejects(store.commit([put(rows, 'a', 1)]), StoreError);
     const { ready, checks } = await health.readiness();
     assert.equal(ready, false);
-    assert.equal(checks.store, 'the store cannot be written: no space');
+    assert.equal(checks.store, 'cannot be written: the log says why');
+    await health.readiness();
     disk.state = 'good';
     assert.equal((await health.readiness()).ready, true);
+    await health.readiness();
+    const why = 'the store cannot be written: no space';
+    assert.deepEqual(logged(), [why, 'eim: the store can be written again'], 'each once');
   });
 
   it('is gone while a disk hangs', async () => {
-    const { disk, clock, health } = bench();
+    const { disk, clock, health, logged } = bench();
     disk.state = 'hangs';
     const asked = health.readiness();
     await settled();
     await clock.turn(5000);
-    assert.equal((await asked).checks.store, 'not written within 5 s');
+    assert.equal((await asked).checks.store, 'cannot be written: the log says why');
+    assert.deepEqual(logged(), ['not written within 5 s']);
   });
 
   it('is gone while nobody listens, and from the beginning of a stop', async () => {

@@ -442,6 +442,29 @@ describe('the end', () => {
     await closed;
   });
 
+  it('ends a connection whose answer was on its way, once that has arrived', {
+    timeout: 30_000,
+  }, async (test) => {
+    const long = new Uint8Array(16 * 2 ** 20);
+    const { door } = await open(test, {
+      answer: { status: 200, headers: {}, body: long },
+      times: { grace: 3_600_000, idle: 3_600_000 },
+    });
+    const line = await lineTo(test, door);
+    line.socket.pause();
+    line.say(poll);
+    await when(() => door.server.holds.answered.get(200) === 1);
+    const closed = door.server.close();
+    let octets = 0;
+    line.socket.on('data', (part: Uint8Array) => {
+      octets += part.length;
+    });
+    line.socket.resume();
+    await line.closed;
+    await closed;
+    assert.ok(octets > long.length, String(octets));
+  });
+
   it('does not wait for ever', async (test) => {
     const { door } = await open(test, {
       times: { grace: 100 },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
@@ -76,5 +77,14 @@ describe('a supervisor', () => {
     const env = { PATH: '/nowhere', NOTIFY_SOCKET: '/nowhere/notify' };
     await supervisor(env, (why) => complaints.push(why)).tell('--ready');
     assert.match(complaints[0] ?? '', /^systemd-notify: .*ENOENT/);
+  });
+
+  it('is not waited for where systemd-notify does not end', { timeout: 30_000 }, async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'systemd-notify'), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+    const complaints: string[] = [];
+    const env = { PATH: `${folder}:${process.env.PATH}`, NOTIFY_SOCKET: '/nowhere/notify' };
+    await supervisor(env, (why) => complaints.push(why)).tell('STOPPING=1');
+    assert.deepEqual(complaints, ['systemd-notify ended with SIGKILL']);
   });
 });

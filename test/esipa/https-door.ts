@@ -8,6 +8,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { Drops, type LogLine, makeLog } from '../../src/base/log.ts';
 import { EsipaHttps, type HttpCaller, httpRefusal } from '../../src/esipa/https.ts';
 import {
+  type HttpsAnswer,
   type HttpsPeer,
   HttpsServer,
   type HttpsServerOptions,
@@ -30,13 +31,15 @@ export interface DoorOptions {
   readonly times?: Partial<HttpsServerOptions['times']>;
   /** Awaited before each request is answered. */
   readonly before?: () => Promise<void>;
+  /** What every request is answered, in place of what ESipa has it answered. */
+  readonly answer?: HttpsAnswer;
 }
 
 /** Plain HTTP where there is no `tls`; ends with the test. */
 export async function openDoor(
   test: TestContext,
   rig: Rig,
-  { tls, limits, times, before }: DoorOptions = {},
+  { tls, limits, times, before, answer }: DoorOptions = {},
 ): Promise<Door> {
   const drops = new Drops();
   const lines: LogLine[] = [];
@@ -70,7 +73,7 @@ export async function openDoor(
         const from = callerOf(peer);
         callers.push(from);
         await before?.();
-        return esipa.answer(head, body, from);
+        return answer ?? esipa.answer(head, body, from);
       },
       refused: httpRefusal,
     },

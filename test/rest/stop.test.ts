@@ -73,8 +73,18 @@ describe('REST: a stop', { timeout }, () => {
     await gone;
   });
 
-  /** A request whose answer waits for the store: `asked` once it is there, and what the store then gives. */
-  function slowRequest(eim: Running) {
+  /** What comes until the connection ends. */
+  async function textOf(socket: Socket): Promise<string> {
+    let text = '';
+    socket.on('data', (part: Uint8Array) => {
+      text += Buffer.from(part).toString('latin1');
+    });
+    await end(socket);
+    return text;
+  }
+
+  /** Answers to requests for orders wait for the store: `asked` once it is, and what has it answer. */
+  function slowOrder(eim: Running) {
     let tell = (): void => {};
     let answer = (): void => {};
     const asked = new Promise<void>((resolve) => {
@@ -86,7 +96,12 @@ describe('REST: a stop', { timeout }, () => {
         answer = () => resolve(undefined);
       });
     };
-    return { asked, answered: fetch(`${eim.url}/v1/orders/x`), answer: () => answer() };
+    return { asked, answer: () => answer() };
+  }
+
+  /** One such request. */
+  function slowRequest(eim: Running) {
+    return { ...slowOrder(eim), answered: fetch(`${eim.url}/v1/orders/x`) };
   }
 
   it('answers a request that is under way', async () => {
@@ -98,6 +113,60 @@ describe('REST: a stop', { timeout }, () => {
     assert.equal((await answered).status, 404);
     await closed;
   });
+
+  it('has an answer arrive whole that was on its way', async (test) => {
+    const eim = await run({ grace });
+    // More than fits between the two ends.
+    const about = 'x'.repeat(16 * 2 ** 20);
+    eim.desk.running.readiness = async () => ({
+      ready: true,
+      checks: { store: about, coaps: 'ok', stopping: 'ok' },
+    });
+    const ask = 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const socket = (await connected(test, eim)).pause();
+    socket.write(ask);
+    await once(socket, 'readable');
+    const closed = eim.close();
+    assert.ok((await textOf(socket.resume())).length > about.length);
+    await closed;
+  });
+
+  it('does not wait for what the one that it answers may ask next', async (test) => {
+    const eim = await run({ grace });
+    const { asked, answer } = slowOrder(eim);
+    const socket = await connected(
+      test,
+      eim,
+      'GET /v1/orders/x HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    );
+    await asked;
+    const heard = textOf(socket);
+    const closed = eim.close();
+    answer();
+    assert.match(await heard, /^HTTP\/1.1 404 [\s\S]*\r\nConnection: close\r\n/i);
+    await closed;
+  });
+
+  for (const [how, more] of [
+    ['', {}],
+    [', with TLS', { tls }],
+  ] as const) {
+    it(`ends a stream of events and its connection${how}`, async (test) => {
+      const eim = await run({ grace, ...more });
+      const socket =
+        how === ''
+          ? await connected(test, eim)
+          : connectTls({ port: eim.rest.port, rejectUnauthorized: false });
+      test.after(() => socket.destroy());
+      socket.write('GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const heard = textOf(socket);
+      await once(socket, 'data');
+      const began = performance.now();
+      await eim.close();
+      assert.ok(performance.now() - began < 4000, 'not only once it has been idle for long');
+      assert.match(await heard, /retry: [0-9]+\n\n\r\n0\r\n\r\n$/, 'the stream has its end');
+    });
+  }
 
   it('waits for one for its grace, and no longer', async () => {
     const eim = await run({ grace: 50 });
