@@ -140,14 +140,15 @@ export function checkHello(hello: ClientHello): Extensions {
 
 /** The suite, and what its key exchange takes. Throws as `negotiate` does. */
 function choose(hello: ClientHello, offered: Extensions, offers: Offers): Choice {
-  const common = offers.suites
-    .map((name): CipherSuite => cipherSuites[name])
-    .filter(({ id }) => hello.cipherSuites.includes(id));
-  for (const suite of common) {
+  let inCommon = false;
+  for (const name of offers.suites) {
+    const suite: CipherSuite = cipherSuites[name];
+    if (!hello.cipherSuites.includes(suite.id)) continue;
+    inCommon = true;
     const choice = choosers[suite.keyExchange](suite, offered, offers);
     if (choice !== undefined) return choice;
   }
-  if (common.length > 0 && !takesOurCertificates(offered, offers)) {
+  if (inCommon && !takesOurCertificates(offered, offers)) {
     const complaint = 'no certificate of a type that the client takes'; // RFC 7250 §4.2
     throw new HandshakeError(AlertDescription.unsupportedCertificate, complaint);
   }
@@ -171,7 +172,8 @@ const choosers: Readonly<Record<KeyExchange, Chooser>> = {
     const group = chooseGroup(offered, groups);
     const chosen = chooseCertificate(credentials.certificates ?? [], readWishes(offered));
     if (chosen === undefined || group === undefined) return undefined;
-    return { ...chosen, keyExchange: 'ecdheEcdsa', suite, group };
+    const { certificate, type, scheme, byName } = chosen;
+    return { keyExchange: 'ecdheEcdsa', suite, group, certificate, type, scheme, byName };
   },
 };
 

@@ -3,10 +3,10 @@ import { Writer } from '../base/bytes.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
 import { digestOf, type HashName } from './hmac.ts';
 import {
-  encodeMessage,
   type HandshakeMessage,
   type HandshakeType,
   handshakeTypeText,
+  writeMessage,
 } from './messages/handshake-message.ts';
 
 /** Octets that a handshake's messages take, with one certificate. */
@@ -28,7 +28,7 @@ export class Transcript {
   /** A message of ours, numbered and taken down. */
   send(type: HandshakeType, body: Uint8Array): HandshakeMessage {
     const message = { type, sequence: this.#nextSequence++, body };
-    this.#messages.bytes(encodeMessage(message));
+    writeMessage(this.#messages, message);
     return message;
   }
 
@@ -40,7 +40,7 @@ export class Transcript {
         `${handshakeTypeText(message.type)} where ${handshakeTypeText(due)} is due`,
       );
     }
-    this.#messages.bytes(encodeMessage(message));
+    writeMessage(this.#messages, message);
     return message.body;
   }
 

@@ -9,7 +9,6 @@ import { cipherSuites } from '../../src/dtls/cipher-suites.ts';
 import { TaggedCids } from '../../src/dtls/connection-id.ts';
 import { ReadEpoch, WriteEpoch } from '../../src/dtls/epoch.ts';
 import { Extensions, ExtensionType, extension } from '../../src/dtls/extensions.ts';
-import { encodeMessage } from '../../src/dtls/messages/handshake-message.ts';
 import { ServerHello } from '../../src/dtls/messages/server-hello.ts';
 import { ContentType, encodeRecord, readRecords } from '../../src/dtls/record.ts';
 import type { DtlsServerOptions } from '../../src/dtls/server.ts';
@@ -18,6 +17,7 @@ import { seededRandom } from '../support/seeded.ts';
 import * as vectors from '../vectors/dtls-cid.ts';
 import { Bench, home, only, psk } from './support/bench.ts';
 import { Device } from './support/device.ts';
+import { encodeMessage } from './support/encode-message.ts';
 import { messageOf, RawClient, recordsOf } from './support/raw-client.ts';
 
 const suite = cipherSuites.TLS_PSK_WITH_AES_128_CCM_8;

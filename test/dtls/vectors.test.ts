@@ -16,7 +16,6 @@ import {
 import { Certificate } from '../../src/dtls/messages/certificate.ts';
 import { ClientHello } from '../../src/dtls/messages/client-hello.ts';
 import { EcdheClientKeyExchange } from '../../src/dtls/messages/client-key-exchange.ts';
-import { encodeMessage } from '../../src/dtls/messages/handshake-message.ts';
 import { EcdheServerKeyExchange } from '../../src/dtls/messages/server-key-exchange.ts';
 import { encodeRecord } from '../../src/dtls/record.ts';
 import { signedParameters } from '../../src/dtls/server-exchange.ts';
@@ -25,6 +24,7 @@ import { decode, encode } from '../../src/dtls/struct.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import * as vectors from '../vectors/dtls.ts';
 import { Bench, home, only, psk } from './support/bench.ts';
+import { encodeMessage } from './support/encode-message.ts';
 import { messageOf, recordsOf } from './support/raw-client.ts';
 
 const serverRandom = Uint8Array.from({ length: 32 }, (_, i) => 0x50 + i);

@@ -1,4 +1,5 @@
 /** What all handshake messages share (RFC 5246 §7.4, RFC 6347 §4.2.2). */
+import type { Writer } from '../../base/bytes.ts';
 
 export const HandshakeType = {
   helloRequest: 0,
@@ -63,9 +64,10 @@ function setUint24(octets: Uint8Array, at: number, value: number): void {
   octets[at + 2] = value;
 }
 
-/** The message as if it had never been fragmented: what the transcript holds (RFC 6347 §4.2.6). */
-export function encodeMessage(message: HandshakeMessage): Uint8Array {
-  return encodeFragment(fragmentOf(message, 0, message.body.length));
+/** Writes the message as if it had never been fragmented: what the transcript holds (RFC 6347 §4.2.6). */
+export function writeMessage(writer: Writer, { type, sequence, body }: HandshakeMessage): void {
+  const { length } = body;
+  writer.uint8(type).uint24(length).uint16(sequence).uint24(0).uint24(length).bytes(body);
 }
 
 /** `length` octets of the message from `offset` on. */
