@@ -18,7 +18,8 @@ import type { Eid } from '../messages/ids.ts';
 import type { QuirkName } from '../messages/quirks.ts';
 import type { Signed } from '../messages/schema.ts';
 import { isPackageRequest, operationCount, type PackageRequest } from '../orders/operations.ts';
-import type { Order } from '../orders/order.ts';
+import { type Order, TransitionError } from '../orders/order.ts';
+import { OrderError } from '../orders/orders.ts';
 import { euiccPackageError, isSuccess } from '../orders/outcome.ts';
 import { verifyEcdsa } from '../trust/ecdsa.ts';
 import { tokenTlv } from '../trust/eim-signer.ts';
@@ -55,8 +56,28 @@ interface Found {
   readonly current?: InWork;
 }
 
+/** How often an operator may change an order while a result of it is taken: cancel it, then delete it. */
+const mostRaces = 2;
+
 /** Takes a result of the eUICC with this EID; returns the seqNumber to acknowledge. Runs within the EID's turn (`eim.serial`). */
 export async function euiccPackageResult(
+  eim: Eim,
+  caller: Caller,
+  eid: Eid,
+  result: EuiccPackageResult,
+): Promise<Acknowledged> {
+  for (let races = 0; ; races++) {
+    try {
+      return await taken(eim, caller, eid, result);
+    } catch (error) {
+      // Cancelled or deleted since it was found: nothing was stored, and the result is one of an order that has ended.
+      const isRace = error instanceof TransitionError || error instanceof OrderError;
+      if (!isRace || races >= mostRaces) throw error;
+    }
+  }
+}
+
+async function taken(
   eim: Eim,
   caller: Caller,
   eid: Eid,

@@ -9,7 +9,7 @@
  * A question is kept until it is answered, so that a repeated poll gets the same bytes.
  */
 import { equal, hex } from '../base/bytes.ts';
-import { type EuiccRecord, largestCounter } from '../fleet/euiccs.ts';
+import { CounterError, counterReserve, type EuiccRecord, largestCounter } from '../fleet/euiccs.ts';
 import { hasFeature } from '../fleet/ipa-capabilities.ts';
 import { type KnownLevel, levelOf } from '../fleet/protocol-level.ts';
 import type { EuiccPackageResult } from '../messages/euicc-package.ts';
@@ -25,8 +25,15 @@ import {
 import { nameOf } from '../messages/primitives.ts';
 import type { Infer } from '../messages/schema.ts';
 import { tagListFor } from '../orders/levels.ts';
-import { dataRequestOf, isPackageRequest } from '../orders/operations.ts';
-import type { DownloadRequest, EdrRequest, Order, Outcome } from '../orders/order.ts';
+import { BadOrderError, dataRequestOf, isPackageRequest } from '../orders/operations.ts';
+import {
+  type DownloadRequest,
+  type EdrRequest,
+  type Order,
+  type Outcome,
+  TransitionError,
+} from '../orders/order.ts';
+import { OrderError } from '../orders/orders.ts';
 import { euiccPackageError, procedureError } from '../orders/outcome.ts';
 import { put, remove, table } from '../store/store.ts';
 import { type BuiltPackage, type Caller, type Eim, fetchesFor } from './eim.ts';
@@ -172,11 +179,11 @@ export async function isAsked(eim: Eim, order: Order): Promise<boolean> {
 
 /**
  * Has the next poll asked for the results that the eUICC keeps; false where they have been asked for this order
- * before.
+ * before, and that came to nothing. While the question is open, its answer decides: a report of the replay may come twice.
  */
 export async function askForResults(eim: Eim, order: Order): Promise<boolean> {
   const open = await eim.store.get(questions, order.eid);
-  if (open?.orderId === order.id && open.about === 'results') return false;
+  if (open?.orderId === order.id && open.about === 'results') return true;
   if (order.state.at !== 'work' || order.state.dispatch.former !== undefined) {
     return false;
   }
@@ -264,38 +271,49 @@ async function buildAnew(eim: Eim, open: Question, why: string): Promise<boolean
   const { counterValue: former, first, last, deliveries } = dispatch;
   if (former === undefined || deliveries > 1 || dispatch.former !== undefined) return false;
   const known = (await eim.euiccs.ensure(eid)).counterValue;
-  const above = Math.max(known, former) + counterStep;
-  if (above >= largestCounter) return false;
-  // In memory at once; on the disk with the package.
-  eim.euiccs.change(eid, { counterValue: above });
+  // In memory at once, on the disk with the package: where that failed before, it is above already.
+  if (known < former + counterStep) {
+    const above = Math.max(known, former) + counterStep;
+    if (above >= largestCounter - counterReserve) return false;
+    eim.euiccs.change(eid, { counterValue: above });
+  }
   const eimTransactionId = eim.random(16);
-  const { eimPackage, counterValue, also } = await buildEuiccPackage(
-    eim,
-    eid,
-    request,
-    eimTransactionId,
-  );
+  let built: BuiltPackage;
+  try {
+    built = await buildEuiccPackage(eim, eid, request, eimTransactionId);
+  } catch (error) {
+    // No counterValue is left, or the key is not configured any more.
+    if (!(error instanceof CounterError || error instanceof BadOrderError)) throw error;
+    return false;
+  }
+  const { eimPackage, counterValue, also } = built;
   const { outstanding } = await eim.euiccs.ensure(eid);
-  await eim.orders.rebuilt(
-    order.id,
-    {
-      eimTransactionId,
-      eimPackage,
-      ...(counterValue === undefined ? {} : { counterValue }),
-      first,
-      last,
-      deliveries: 0,
-      former: { eimTransactionId: dispatch.eimTransactionId, counterValue: former },
-    },
-    `the eUICC takes ${former} for a replay that it has no result of (${why}): its counterValue is ahead of ours`,
-    [
-      ...also,
-      remove(questions, eid),
-      ...(outstanding?.orderId === order.id && counterValue !== undefined
-        ? eim.euiccs.change(eid, { outstanding: { ...outstanding, counterValue } })
-        : []),
-    ],
-  );
+  try {
+    await eim.orders.rebuilt(
+      order.id,
+      {
+        eimTransactionId,
+        eimPackage,
+        ...(counterValue === undefined ? {} : { counterValue }),
+        first,
+        last,
+        deliveries: 0,
+        former: { eimTransactionId: dispatch.eimTransactionId, counterValue: former },
+      },
+      `the eUICC takes ${former} for a replay that it has no result of (${why}): its counterValue is ahead of ours`,
+      [
+        ...also,
+        remove(questions, eid),
+        ...(outstanding?.orderId === order.id && counterValue !== undefined
+          ? eim.euiccs.change(eid, { outstanding: { ...outstanding, counterValue } })
+          : []),
+      ],
+    );
+  } catch (error) {
+    // Cancelled or deleted meanwhile.
+    if (!(error instanceof TransitionError || error instanceof OrderError)) throw error;
+    await eim.store.commit([remove(questions, eid)]);
+  }
   return true;
 }
 

@@ -5,10 +5,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex } from '../../src/base/bytes.ts';
+import { largestCounter } from '../../src/fleet/euiccs.ts';
 import type { EimPackageResult } from '../../src/messages/eim-package.ts';
 import type { EuiccPackageResult, EuiccResultData } from '../../src/messages/euicc-package.ts';
 import { parseIccid } from '../../src/messages/ids.ts';
 import type { Order } from '../../src/orders/order.ts';
+import { newKey } from '../../tools/lab/pki/issue.ts';
 import { eid, iccid, pki } from './euicc.ts';
 import { Rig, stranger } from './rig.ts';
 
@@ -320,6 +322,49 @@ describe('a result on its way', () => {
     assert.deepEqual(answer, { type: 'provideEimPackageResultError', value: 4 });
     await rig.provide(asResult(rig.euicc.result(signed, [ok])));
     assert.equal((await rig.end(order)).success, true);
+  });
+
+  it('is not built anew where no counterValue is left above, and burns none', async () => {
+    for (const left of [10_000, 10_063, 9_000]) {
+      const rig = await Rig.with();
+      const counterValue = largestCounter - left - 1;
+      await rig.eim.euiccs.update(eid, { counterValue });
+      const order = await rig.enable();
+      const signed = await rig.fetchPackage();
+      await rig.provide(asResult(rig.euicc.error(signed, replay)));
+      const question = await rig.poll();
+      assert.ok(question.type === 'ipaEuiccDataRequest');
+      const { eimTransactionId } = question.value;
+      await rig.provide({
+        type: 'ipaEuiccDataResponse',
+        value: { type: 'ipaEuiccData', value: { eimTransactionId, euiccPackageResultList: [] } },
+      });
+      const { outcome, reason } = await rig.end(order);
+      assert.deepEqual(outcome, [{ euiccPackageErrorCode: 'replayError' }]);
+      assert.match(reason, /counter-value/);
+      assert.equal((await rig.eim.euiccs.get(eid))?.counterValue, counterValue + 1);
+    }
+  });
+
+  it('ends its order where the key to build it anew with is configured no more', async () => {
+    const key = newKey();
+    const rig = await Rig.with({ otherKeys: [key] });
+    const { publicKeyInfo: signingKey } = rig.eim.otherSigners[0] ?? assert.fail('no signer');
+    await rig.eim.euiccs.update(eid, { signingKey });
+    const order = await rig.enable();
+    const answer = await rig.poll();
+    assert.ok(answer.type === 'euiccPackageRequest');
+    const signed = answer.value.euiccPackageSigned.value;
+    await rig.provide(asResult(rig.euicc.error(signed, replay)));
+    const question = await rig.poll();
+    assert.ok(question.type === 'ipaEuiccDataRequest');
+    const { eimTransactionId } = question.value;
+    Object.assign(rig.eim, { otherSigners: [] });
+    await rig.provide({
+      type: 'ipaEuiccDataResponse',
+      value: { type: 'ipaEuiccData', value: { eimTransactionId, euiccPackageResultList: [] } },
+    });
+    assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
   });
 
   it('built anew survives a restart', async () => {

@@ -547,11 +547,25 @@ describe('a result that was lost on its way', () => {
     assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
   });
 
-  it('is asked for once: another replay ends its order', async () => {
+  it('is asked for once, and finishes its order also where the replay is reported twice', async () => {
+    const { rig, order, signed, lost, question } = await replayed();
+    const replay = asResult(rig.euicc.error(signed, 4));
+    assert.deepEqual(await rig.provide(replay), empty);
+    assert.deepEqual(await rig.provide(replay), empty);
+    assert.deepEqual(await rig.poll(), { type: 'ipaEuiccDataRequest', value: question });
+    const value = { eimTransactionId: question.eimTransactionId, euiccPackageResultList: [lost] };
+    await rig.provide({ type: 'ipaEuiccDataResponse', value: { type: 'ipaEuiccData', value } });
+    assert.equal((await rig.end(order)).success, true);
+  });
+
+  it('is asked for no more often than packages are handed out', async () => {
     const { rig, order, signed } = await replayed();
-    await rig.provide(asResult(rig.euicc.error(signed, 4)));
-    assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
+    for (let i = 0; i < 3; i++) {
+      await rig.provide(asResult(rig.euicc.error(signed, 4)));
+      assert.equal((await rig.poll()).type, 'ipaEuiccDataRequest');
+    }
     assert.deepEqual(await rig.poll(), { type: 'eimPackageError', value: 1 });
+    assert.deepEqual((await rig.end(order)).outcome, [{ euiccPackageErrorCode: 'replayError' }]);
   });
 });
 
