@@ -16,7 +16,7 @@ import {
 } from '../../src/dtls/key-schedule.ts';
 import { ClientHello } from '../../src/dtls/messages/client-hello.ts';
 import { EcdhePskClientKeyExchange } from '../../src/dtls/messages/client-key-exchange.ts';
-import { encodeMessage, HandshakeType } from '../../src/dtls/messages/handshake-message.ts';
+import { HandshakeType } from '../../src/dtls/messages/handshake-message.ts';
 import { ServerHello } from '../../src/dtls/messages/server-hello.ts';
 import { EcdhePskServerKeyExchange } from '../../src/dtls/messages/server-key-exchange.ts';
 import { type NamedGroupName, namedGroups } from '../../src/dtls/named-groups.ts';
@@ -24,6 +24,7 @@ import { decode, encode } from '../../src/dtls/struct.ts';
 import { agreements, californiumSession, ecdhePsk, x25519 } from '../vectors/dtls-suites.ts';
 import { Bench, psk } from './support/bench.ts';
 import { Authority, trusting } from './support/certificates.ts';
+import { encodeMessage } from './support/encode-message.ts';
 import { Link } from './support/link.ts';
 import { messageOf, plainAlerts, RawClient, recordsOf, whole } from './support/raw-client.ts';
 
