@@ -4,6 +4,7 @@
  * ```
  *   coap-answer!<owner>/<key>              an answer, as src/coap/body-store.ts has it; options and body sealed
  *   coap-answer-end!<ms>/<owner>/<key>     when it may go
+ *   coap-answer-of!<owner>                 the owner's answers, the one given longest ago first
  * ```
  * Owner and key are hashes: names of devices and paths of any length and letters, in keys of one length.
  *
@@ -15,7 +16,7 @@ import { concat, fromUtf8, hex, toHex, utf8 } from './base/bytes.ts';
 import { type SecretBox, SecretError } from './base/secret-box.ts';
 import type { AnswerSnapshot, BodyStore } from './coap/body-store.ts';
 import type { Option } from './coap/options.ts';
-import { put, remove, type Store, table } from './store/store.ts';
+import { type Change, put, remove, type Store, table } from './store/store.ts';
 
 type Content = Pick<AnswerSnapshot, 'options' | 'body'>;
 
@@ -24,13 +25,24 @@ interface Row extends Omit<AnswerSnapshot, keyof Content> {
   readonly sealed?: Uint8Array;
 }
 
+/** Where an answer stands, and until when. */
+interface Place {
+  readonly place: string;
+  readonly expires: number;
+}
+
 const answers = table<Row>('coap-answer');
 const ends = table<string>('coap-answer-end');
+const ofOwner = table<readonly Place[]>('coap-answer-of');
 /** Rows looked at in one go. */
 const page = 100;
 
-/** @param box seals what is answered */
-export function coapStore(store: Store, box: SecretBox): BodyStore {
+/**
+ * @param box seals what is answered
+ * @param most answers of one owner: a device that names each of its requests anew is not to fill the disk
+ */
+export function coapStore(store: Store, box: SecretBox, most: number): BodyStore {
+  const placesOf = async (owner: string) => (await store.get(ofOwner, hash(owner))) ?? [];
   return {
     async of(owner) {
       const found = await store.list(answers, { prefix: `${hash(owner)}/`, limit: page });
@@ -41,12 +53,30 @@ export function coapStore(store: Store, box: SecretBox): BodyStore {
       const { key, bare, loose, code, options, body, expires } = answer;
       const sealed = box.seal(packed({ options, body }), contextOf(place));
       const row = { key, bare, loose, code, expires, sealed };
-      await store.commit([put(answers, place, row), put(ends, endOf(expires, place), place)]);
+      const places = await placesOf(owner);
+      const others = places.filter((one) => one.place !== place);
+      const left = others.slice(Math.max(0, others.length + 1 - most));
+      const gone = places.filter((one) => !left.includes(one));
+      await store.commit([
+        ...gone.flatMap(removals),
+        put(answers, place, row),
+        put(ends, endOf(expires, place), place),
+        put(ofOwner, hash(owner), [...left, { place, expires }]),
+      ]);
     },
     async delete(owner, key) {
-      await store.commit([remove(answers, placeOf(owner, key))]);
+      const at = placeOf(owner, key);
+      const places = await placesOf(owner);
+      const left = places.filter(({ place }) => place !== at);
+      const gone = places.filter((one) => !left.includes(one));
+      const of = left.length === 0 ? remove(ofOwner, hash(owner)) : put(ofOwner, hash(owner), left);
+      await store.commit([remove(answers, at), ...gone.flatMap(removals), of]);
     },
   };
+}
+
+function removals({ place, expires }: Place): readonly Change[] {
+  return [remove(answers, place), remove(ends, endOf(expires, place))];
 }
 
 /** Deletes answers whose time is over. */
@@ -60,6 +90,10 @@ export async function sweepCoapStore(store: Store, now: number): Promise<void> {
       const row = await store.get(answers, place);
       const over = row !== undefined && row.expires <= now;
       await store.commit([remove(ends, key), ...(over ? [remove(answers, place)] : [])]);
+      const owner = place.slice(0, place.indexOf('/'));
+      const left = await store.get(ofOwner, owner);
+      const none = left?.every(({ expires }) => expires <= now);
+      if (none === true) await store.commit([remove(ofOwner, owner)]);
     }
   }
 }

@@ -58,7 +58,7 @@ export async function startDevicesSide(options: DevicesSideOptions): Promise<Dev
     clock,
     random,
     log: logging.room('coap'),
-    store: coapStore(store, box),
+    store: coapStore(store, box, config.coap.answersPerDevice),
     repeats: esipaRepeats(config.esipa.reportKept),
     ...coapOptions(config),
   });

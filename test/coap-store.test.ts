@@ -23,7 +23,7 @@ const answer = (key: string, expires = 1_000): AnswerSnapshot => ({
 
 describe('answers in the store', () => {
   it('are there by owner, whatever the owner and the key are called', async () => {
-    const store = coapStore(new MemoryStore(), testBox());
+    const store = coapStore(new MemoryStore(), testBox(), 4);
     for (const owner of ['identity a', 'identity a/b', 'identity ÿ\u0000!']) {
       assert.deepEqual(await store.of(owner), []);
       await store.put(owner, answer('POST 11:3:\u0000\u00ff/'));
@@ -43,7 +43,7 @@ describe('answers in the store', () => {
 
   it('say nothing of what was answered, nor whether it is guessed right (ETag)', async () => {
     const under = new MemoryStore();
-    await coapStore(under, testBox()).put('identity a', {
+    await coapStore(under, testBox(), 4).put('identity a', {
       ...answer('POST'),
       body: utf8('hashCc'),
       options: [{ number: 4, value: hex('C0FFEE11') }],
@@ -60,23 +60,43 @@ describe('answers in the store', () => {
 
   it('are as if they had not been kept under another key, or in the place of another', async () => {
     const under = new MemoryStore();
-    await coapStore(under, testBox()).put('identity a', answer('POST'));
+    await coapStore(under, testBox(), 4).put('identity a', answer('POST'));
     const key = new Uint8Array(32).fill(1);
-    const other = coapStore(under, new SecretBox({ key, random: systemRandom }));
+    const other = coapStore(under, new SecretBox({ key, random: systemRandom }), 4);
     assert.deepEqual(await other.of('identity a'), []);
     const rows = await under.list(table<object>('coap-answer'));
     const [[place, row] = ['', {}]] = rows;
     const another = `${place}x`;
     await under.commit([put(table<object>('coap-answer'), another, row)]);
-    assert.equal((await coapStore(under, testBox()).of('identity a')).length, 1);
+    assert.equal((await coapStore(under, testBox(), 4).of('identity a')).length, 1);
     // What an earlier version left in clear is not taken up.
     await under.commit([put(table<object>('coap-answer'), place, answer('POST'))]);
-    assert.deepEqual(await coapStore(under, testBox()).of('identity a'), []);
+    assert.deepEqual(await coapStore(under, testBox(), 4).of('identity a'), []);
+  });
+
+  it('are so many of each owner: a device that names its requests anew fills no disk', async () => {
+    const under = new MemoryStore();
+    const store = coapStore(under, testBox(), 4);
+    await store.put('identity b', answer('POST'));
+    for (let i = 0; i < 40; i++) await store.put('identity a', answer(`POST ${i % 10}`, 1_000 + i));
+    assert.deepEqual(
+      new Set((await store.of('identity a')).map(({ key }) => key)),
+      new Set(['POST 6', 'POST 7', 'POST 8', 'POST 9']),
+    );
+    for (const name of ['coap-answer', 'coap-answer-end']) {
+      assert.equal((await under.list(table(name))).length, 5);
+    }
+    await store.delete('identity a', 'POST 9');
+    await store.put('identity a', answer('POST 1'));
+    assert.equal((await store.of('identity a')).length, 4);
+    for (const key of ['POST 1', 'POST 6', 'POST 7', 'POST 8'])
+      await store.delete('identity a', key);
+    assert.equal((await under.list(table('coap-answer-of'))).length, 1);
   });
 
   it('go when their time is over, and leave nothing', async () => {
     const under = new MemoryStore();
-    const store = coapStore(under, testBox());
+    const store = coapStore(under, testBox(), 4);
     for (let i = 0; i < 250; i++) await store.put(`identity ${i}`, answer('POST', 1_000 + i));
     await store.put('identity 0', answer('POST', 9_000));
     await sweepCoapStore(under, 1_100);
@@ -84,7 +104,7 @@ describe('answers in the store', () => {
     assert.equal((await store.of('identity 100')).length, 0);
     assert.equal((await store.of('identity 101')).length, 1);
     await sweepCoapStore(under, 9_001);
-    for (const name of ['coap-answer', 'coap-answer-end']) {
+    for (const name of ['coap-answer', 'coap-answer-end', 'coap-answer-of']) {
       assert.deepEqual(await under.list(table(name)), []);
     }
   });

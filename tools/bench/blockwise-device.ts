@@ -81,6 +81,7 @@ export class VirtualDevice {
       store: coapStore(
         new MemoryStore(),
         new SecretBox({ key: new Uint8Array(32), random: systemRandom }),
+        4,
       ),
       handle: () => ({ code: '2.05', contentFormat: 42, body: this.#response }),
     });
