@@ -86,6 +86,8 @@ export class HttpsStack implements Stack {
     socket.once('close', () => this.#wake());
     // TLS 1.3's tickets follow; nobody waits for them, but they are of the handshake.
     await Promise.race([sessions, new Promise((resolve) => setTimeout(resolve, 200))]);
+    // Node tells of a ticket in the middle of a read: what is written before that is over stays where it is.
+    await new Promise((resolve) => setImmediate(resolve));
     this.#socket = socket;
     return socket;
   }

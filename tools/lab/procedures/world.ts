@@ -55,6 +55,12 @@ export interface DeviceWishes {
   readonly onStep: OnStep;
 }
 
+/** Where devices reach the eIM; 0: a free one. */
+interface DevicePorts {
+  readonly coaps: number;
+  readonly https: number;
+}
+
 interface Told {
   onStep: OnStep;
   direct: boolean;
@@ -66,7 +72,7 @@ export class World {
   readonly smdpp: Smdpp;
   readonly smds: Smds;
   readonly pki: LabPki;
-  readonly #start: (port: number) => Promise<EimProcess>;
+  readonly #start: (ports: DevicePorts) => Promise<EimProcess>;
   #eim: EimProcess;
   readonly #link: Link | undefined;
   readonly #binding: Binding;
@@ -80,7 +86,7 @@ export class World {
     smdpp: Smdpp;
     smds: Smds;
     eim: EimProcess;
-    start: (port: number) => Promise<EimProcess>;
+    start: (ports: DevicePorts) => Promise<EimProcess>;
     pki: LabPki;
     link: Link | undefined;
     binding: Binding;
@@ -117,12 +123,16 @@ export class World {
       closing.push(() => smds.close());
       const { link, binding = 'coaps', ports = { coaps: 0, rest: 0 } } = options;
       const https = binding !== 'coaps';
-      const start = (port: number) => {
-        const at = { ...ports, coaps: port };
-        const settings = labSettings(folder, { pki: certificates, ports: at, link, https });
-        return startEim({ folder, settings: { ...settings, ...options.settings } });
+      const start = (at: DevicePorts) => {
+        const its = { pki: certificates, ports: { ...ports, coaps: at.coaps }, link, https };
+        const settings = {
+          ...labSettings(folder, its),
+          ...(https ? { 'https.port': at.https } : {}),
+          ...options.settings,
+        };
+        return startEim({ folder, settings });
       };
-      const eim = await start(ports.coaps);
+      const eim = await start({ coaps: ports.coaps, https: 0 });
       let world: World | undefined;
       closing.push(() => (world?.eim ?? eim).stop());
       const info = await eim.ask('GET', '/v1/info');
@@ -140,11 +150,11 @@ export class World {
     return this.#eim;
   }
 
-  /** Kills the eIM (SIGKILL) and starts it again, at the same address for devices on CoAP over DTLS. */
+  /** Kills the eIM (SIGKILL) and starts it again, where devices have found it before. */
   async restart(): Promise<void> {
-    const { port } = this.#eim.coaps;
+    const { coaps, https } = this.#eim;
     await this.#eim.kill();
-    this.#eim = await this.#start(port);
+    this.#eim = await this.#start({ coaps: coaps.port, https: https?.port ?? 0 });
   }
 
   async close(): Promise<void> {
