@@ -21,7 +21,7 @@ import {
 import type { Order } from '../orders/order.ts';
 import { OrderError } from '../orders/orders.ts';
 import { isWhole, splitId, stageOrder } from '../orders/whole.ts';
-import { put, remove, table } from '../store/store.ts';
+import { type Change, put, remove, table } from '../store/store.ts';
 import { counted, isToldAgain } from './direct-told.ts';
 import { type Caller, type Eim, fetchesFor } from './eim.ts';
 import { endOrder, noteOrder } from './end-order.ts';
@@ -130,10 +130,14 @@ export async function settleDirect(eim: Eim, eid: Eid): Promise<boolean> {
   const result = ProfileInstallationResult.decode(row.result);
   if (!isKeyMissing(eim, record)) {
     const doubt = doubtIn(eim, record, result);
-    await eim.store.commit([remove(waiting, eid)]);
-    if (doubt === undefined) await end(eim, order, record, result);
-    else await disbelieve(eim, eid, order.id, doubt);
-    return doubt === undefined;
+    const waits = remove(waiting, eid);
+    if (doubt === undefined) {
+      await end(eim, order, record, result, [waits]);
+      return true;
+    }
+    await disbelieve(eim, eid, order.id, doubt);
+    await eim.store.commit([waits]);
+    return false;
   }
   if (await isAskedFor(eim, order)) return false;
   const unproven = 'the key of this eUICC is not known, and the IPA did not tell its certificates';
@@ -150,8 +154,10 @@ async function end(
   order: Order,
   record: EuiccRecord,
   result: ProfileInstallationResult,
+  also: readonly Change[] = [],
 ): Promise<void> {
   await endOrder(eim, order.id, finishOf(result, record), [
+    ...also,
     await counted(eim, order.eid, result),
     ...installed(eim, record, order.id, result),
   ]);
@@ -274,22 +280,24 @@ function isGivenUp({ state, history }: Order): boolean {
 }
 
 /**
- * A proven notification of an installation, to whomever the profile has it sent: ends the download in work. `record` is
- * what was known before. Runs within the EID's turn.
+ * A proven notification of an installation, to whomever the profile has it sent: ends the download in work, and commits
+ * `also` with it; false, and nothing is committed, where it ends none. `record` is what was known before. Runs within the
+ * EID's turn.
  */
 export async function installNotified(
   eim: Eim,
   record: EuiccRecord,
   { profileManagementOperation, seqNumber, iccid }: NotificationMetadata,
-): Promise<void> {
-  if (!profileManagementOperation.includes('notificationInstall')) return;
-  if (seqNumber <= (record.profiles?.seqNumber ?? 0)) return;
+  also: readonly Change[],
+): Promise<boolean> {
+  if (!profileManagementOperation.includes('notificationInstall')) return false;
+  if (seqNumber <= (record.profiles?.seqNumber ?? 0)) return false;
   // Each of those whom a profile has told of its installation is told under a seqNumber of its own.
   const name = iccid && iccidOf(iccid);
-  if (record.profiles?.list.some((profile) => profile.iccid === name)) return;
+  if (record.profiles?.list.some((profile) => profile.iccid === name)) return false;
   const order = await directInWork(eim, record.eid);
-  if (order === undefined || !(await isSurelyOf(eim, order))) return;
-  await endOrder(eim, order.id, {
+  if (order === undefined || !(await isSurelyOf(eim, order))) return false;
+  const finish = {
     success: true,
     outcome: [
       {
@@ -300,5 +308,7 @@ export async function installNotified(
       },
     ],
     reason: "the eUICC's signed notification of the installation: installed, disabled",
-  });
+  };
+  await endOrder(eim, order.id, finish, also);
+  return true;
 }

@@ -269,8 +269,8 @@ async function otherNotification(
       }),
     });
     const record = await eim.euiccs.ensure(eid);
-    await eim.store.commit([...kept.changes, ...notified(eim, record, value)]);
-    await installNotified(eim, record, value);
+    const changes = [...kept.changes, ...notified(eim, record, value)];
+    if (!(await installNotified(eim, record, value, changes))) await eim.store.commit(changes);
     kept.deliver();
     return seqNumber;
   });

@@ -19,7 +19,7 @@ import {
 } from '../../src/store/store.ts';
 import { settled } from '../support/hand-clock.ts';
 import { euiccChallenge, euiccInfo1 } from './download.ts';
-import { eid, iccid } from './euicc.ts';
+import { eid, iccid, pki } from './euicc.ts';
 import { activationCode, Rig } from './rig.ts';
 import { transactionId } from './smdp.ts';
 
@@ -57,6 +57,8 @@ interface World {
 
 interface Scenario {
   readonly request: OrderRequest;
+  /** Whether the eUICC's key is known. Default true. */
+  readonly keyKnown?: boolean;
   /** All that the device says from its first poll on; whatever it is answered, it does not fall over. */
   run(world: World): Promise<void>;
 }
@@ -80,6 +82,34 @@ async function executes({ rig, step }: World, ...results: EuiccResultData[]): Pr
   if (answer.type !== 'euiccPackageRequest') return;
   const result = asResult(rig.euicc.result(rig.euicc.read(answer.value), results));
   await step(() => rig.provide(result));
+}
+
+/** The IPA tells the certificates that it is asked for. */
+async function certifies({ rig, step }: World): Promise<void> {
+  const question = await step(() => rig.poll());
+  if (question.type !== 'ipaEuiccDataRequest') return;
+  const { eimTransactionId } = question.value;
+  const { certificate: euiccCertificate } = pki.euicc;
+  const { certificate: eumCertificate } = pki.eum;
+  const value = { eimTransactionId, euiccCertificate, eumCertificate };
+  const response = { type: 'ipaEuiccData', value } as const;
+  await step(() => rig.provide({ type: 'ipaEuiccDataResponse', value: response }));
+}
+
+async function installsByItself({ rig, step }: World, how: string): Promise<void> {
+  const trigger = await step(() => rig.poll());
+  if (trigger.type !== 'profileDownloadTriggerRequest') return;
+  const { eimTransactionId } = trigger.value;
+  if (how === 'told by the eUICC') {
+    const value = rig.euicc.notification('notificationInstall');
+    const pending = { type: 'pendingNotification', value } as const;
+    await step(() => rig.say({ type: 'handleNotificationEsipa', value: pending }));
+    await settled();
+    return;
+  }
+  const profileDownloadTriggerResultData = rig.euicc.installation(transactionId);
+  const value = { eimTransactionId, profileDownloadTriggerResultData };
+  await step(() => rig.provide({ type: 'profileDownloadTriggerResult', value }));
 }
 
 async function downloads({ rig, step }: World, end: 'installs' | 'cancels'): Promise<void> {
@@ -169,6 +199,31 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       await step(() => rig.provide({ type: 'ipaEuiccDataResponse', value: response }));
     },
   },
+  'an eUICC Package for an eUICC whose key is not known': {
+    request: { psmo: [{ enable: { iccid } }] },
+    keyKnown: false,
+    async run(world) {
+      await certifies(world);
+      await executes(world, enabled);
+    },
+  },
+  'a direct download': {
+    request: { download: { activationCode, mode: 'direct' } },
+    run: (world) => installsByItself(world, 'told by the IPA'),
+  },
+  'a direct download that a notification tells of': {
+    request: { download: { activationCode, mode: 'direct' } },
+    run: (world) => installsByItself(world, 'told by the eUICC'),
+  },
+  'a direct download to an eUICC whose key is not known': {
+    request: { download: { activationCode, mode: 'direct' } },
+    keyKnown: false,
+    async run(world) {
+      await installsByItself(world, 'told by the IPA');
+      await certifies(world);
+      await world.step(() => world.rig.poll());
+    },
+  },
   'a download': {
     request: { download: { activationCode } },
     run: (world) => downloads(world, 'installs'),
@@ -193,9 +248,9 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
 };
 
-async function begin({ request }: Scenario): Promise<Omit<World, 'step'>> {
+async function begin({ request, keyKnown = true }: Scenario): Promise<Omit<World, 'step'>> {
   const store = new MeddledStore();
-  const rig = await Rig.with({ store });
+  const rig = await Rig.with({ store, keyKnown });
   const list = [{ iccid: other, state: 'enabled', fallback: false }] as const;
   const ordered = { iccid: parseIccid(iccid), state: 'disabled', fallback: false } as const;
   await rig.eim.euiccs.update(eid, {
