@@ -323,8 +323,9 @@ export class Client {
             ? undefined
             : 'ask for a token with a higher role (eim token create)',
         );
-      case 'badInput':
       case 'notFound':
+        return new CliError(ExitCode.badInput, complaint, whereListed(message));
+      case 'badInput':
       case 'tooLarge':
         return new CliError(ExitCode.badInput, complaint);
       case 'conflict':
@@ -349,6 +350,22 @@ export class Client {
     );
   }
 }
+
+/** Where what the eIM knows not is listed, by the words in which it says so. */
+function whereListed(message: string): string | undefined {
+  const [, what = ''] = /^there is no ([A-Za-z]+) /.exec(message) ?? [];
+  return lists[what];
+}
+
+const lists: Readonly<Record<string, string>> = {
+  order: 'those that are known, done ones for as long as orders.expired says: eim order list',
+  device: 'those that were added: eim device list',
+  eUICC:
+    'one is known from its first order on, or with a device that is bound to it: eim euicc list',
+  connection: 'those that are open: eim dtls list',
+  notification: 'those that wait: eim notification list',
+  token: 'those that were made: eim token list',
+};
 
 async function readJson(response: Response): Promise<unknown> {
   try {

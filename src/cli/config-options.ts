@@ -25,7 +25,7 @@ export function withConfigOptions(command: Command): Command {
   return command
     .option(
       '--config <file>',
-      'configuration file, made with comments if missing (or EIM_CONFIG; default eim.yaml)',
+      'configuration file (or EIM_CONFIG; default eim.yaml); serve makes it where there is none',
     )
     .option('--data <folder>', 'dataFolder: the store and the keys')
     .option('--coaps-host <address>', "coaps.host: the devices' side")

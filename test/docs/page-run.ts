@@ -124,6 +124,7 @@ function run(commands: readonly PageCommand[], polls: boolean): void {
     moved.push(
       ['http://127.0.0.1:8080', world.eim.rest],
       ['127.0.0.1:5684', `127.0.0.1:${world.eim.coaps.port}`],
+      ['127.0.0.1:8000', `127.0.0.1:${world.eim.https?.port}`],
       ['/etc/eim/', `${folder}/`],
       [/\b[0-9a-f]{8}-[0-9a-f-]{27}\b/g, '$ID'],
       [/(?<=dtls (?:show|close) |token revoke )\S+/g, '$ID'],

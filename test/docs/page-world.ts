@@ -39,7 +39,7 @@ export async function startWorld(folder: string, polls: boolean): Promise<World>
     'eim.tls.key': _key,
     'eim.tls.certificate': _certificate,
     ...settings
-  } = labSettings(folder, polls ? { ports, pki: certificates } : { ports });
+  } = labSettings(folder, { ports, https: true, ...(polls ? { pki: certificates } : {}) });
   const eim = await startEim({
     folder,
     settings: {

@@ -194,6 +194,19 @@ describe('bad options', () => {
       ['device', '--eim', '127.0.0.1:1', '--psk', 'xyz'],
       /--psk .*16 to 64 octets of hex/,
     ],
+    'a PSK over HTTPS': [
+      ['device', '--eim', '127.0.0.1:1', '--binding', 'https-json', '--psk', '00'.repeat(16)],
+      /HTTPS has no PSK: leave out --psk, or say --binding coaps/,
+    ],
+    'a stack of CoAP over HTTPS': [
+      ['device', '--eim', '127.0.0.1:1', '--binding', 'https-asn1', '--stack', 'node-coap'],
+      /--stack node-coap speaks CoAP alone: leave it out, or say --binding coaps/,
+    ],
+    'a device that speaks every binding': [
+      ['device', '--eim', '127.0.0.1:1', '--binding', 'all'],
+      /--binding .*coaps, https-asn1, https-json/,
+    ],
+    'a part that there is none of': [['dvice'], /no part 'dvice': smdpp, smds, link, device/],
     'a procedure that there is none of': [['--procedure', 'by-post'], /--procedure .*direct-smds/],
     'a fault of the SM-DP+ in the main job': [
       ['--smdpp-fault', 'down'],

@@ -12,6 +12,12 @@ export const bindingOption = () =>
     .choices([...bindings, 'all'])
     .default('coaps');
 
+/** The same of a device alone, which speaks one. */
+export const deviceBindingOption = () =>
+  new Option('--binding <which>', 'how its ESipa travels; over HTTPS to where https.port listens')
+    .choices(bindings)
+    .default('coaps');
+
 /** What `--binding` says. */
 export type BindingChoice = Binding | 'all';
 

@@ -2,10 +2,11 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Address, addressText } from '../../src/base/address.ts';
-import { toHex } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { AddInitialEimError, AddInitialEimResponse } from '../../src/messages/es10.ts';
+import { nameOf } from '../../src/messages/primitives.ts';
 import { eidInCertificate } from '../../src/trust/euicc-chain.ts';
 import { profilesOf } from './card-profiles.ts';
 import { derOrHex } from './choose-profile.ts';
@@ -15,6 +16,7 @@ import { Euicc } from './euicc/euicc.ts';
 import { type Fault, faultsOfCard } from './faults.ts';
 import { Device, type StackName } from './ipa/device.ts';
 import type { CancelReason, DownloadHabits } from './ipa/habits.ts';
+import type { Binding } from './ipa/https-stack.ts';
 import { trustOfCard } from './ipa/trust.ts';
 import { labFolder, loadEuiccPki } from './pki/lab-pki.ts';
 import { profileTable, stepLine } from './report.ts';
@@ -29,6 +31,8 @@ export interface DeviceAloneOptions {
   readonly addInitialEim?: string;
   readonly state: string;
   readonly stack: StackName;
+  /** How its messages travel; `eim` is where that is listened for. Over HTTPS there is no PSK. */
+  readonly binding: Binding;
   /** Folder of its eUICC's certificates; default certs/lab. */
   readonly pki?: string;
   /** Octets of a BSP segment. */
@@ -67,7 +71,7 @@ export async function runDevice(options: DeviceAloneOptions): Promise<void> {
   Object.assign(card.faults, faultsOfCard(faults));
   if (options.addInitialEim !== undefined) {
     const answer = card.transmit(requestIn(options.addInitialEim));
-    console.log(`AddInitialEim: ${toHex(answer)}`);
+    console.log(`AddInitialEim: ${answerText(answer)}`);
   }
   const device = new Device({
     card,
@@ -77,6 +81,7 @@ export async function runDevice(options: DeviceAloneOptions): Promise<void> {
         ? { type: 'certificate', trust: trustOfCard(card) }
         : { type: 'psk', identity: options.identity, key: options.psk },
     stack: options.stack,
+    binding: options.binding,
     faults,
     habits: habitsOf(options, credentials.ciCertificates),
     ...common,
@@ -122,18 +127,25 @@ function euiccIn(folder: string = labFolder) {
   };
 }
 
-async function connect(device: Device, { eim, psk }: DeviceAloneOptions): Promise<void> {
+async function connect(device: Device, options: DeviceAloneOptions): Promise<void> {
   try {
     await device.connect();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const look =
-      psk === undefined ? "is its certificate the card's" : 'are identity and PSK known there';
     throw new LabError(
-      `no connection to the eIM at ${addressText(eim)} (${why}): does it listen there, ${look}?`,
+      `no connection to the eIM at ${addressText(options.eim)} (${why}): ${lookAt(options)}?`,
       { cause },
     );
   }
+}
+
+/** What may be wrong where there is no connection. */
+function lookAt({ binding, psk }: DeviceAloneOptions): string {
+  const certificate = 'is its certificate the one that --add-initial-eim told of';
+  if (binding !== 'coaps')
+    return `is https.enabled on there, is that its https.port, ${certificate}`;
+  const which = psk === undefined ? certificate : 'are identity and PSK known there';
+  return `does it listen there, ${which}`;
 }
 
 /** An AddInitialEimRequest (`BF57…`) from a file of DER or of hex. */
@@ -141,6 +153,16 @@ function requestIn(path: string): Uint8Array {
   const content = derOrHex(new Uint8Array(readFileSync(path)));
   if (content?.[0] === 0xbf && content[1] === 0x57) return content;
   throw new LabError(`${path} is no AddInitialEimRequest: have it written by eim info --out`);
+}
+
+/** What the eUICC makes of it; one that has an eIM already keeps it. */
+function answerText(answer: Uint8Array): string {
+  const { type, value } = AddInitialEimResponse.decode(answer);
+  if (type === 'addInitialEimOk') return 'associated';
+  const name = nameOf(AddInitialEimError, value);
+  return value === AddInitialEimError.associatedEimAlreadyExists
+    ? `${name}: it keeps the eIM of before; another --state makes a fresh eUICC`
+    : name;
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -27,6 +27,7 @@ import {
   type BindingChoice,
   bindingOption,
   bindingTable,
+  deviceBindingOption,
   needsCoap,
   runBindings,
 } from './bindings.ts';
@@ -88,6 +89,8 @@ const program = new Command('npm run lab --')
   // An option after `smdpp` or `device` is theirs, also where the whole lab has one of that name.
   .enablePositionalOptions()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : badInput))
+  .showHelpAfterError('(npm run lab -- --help lists options and parts)')
+  .allowExcessArguments()
   .description('A profile lands: SM-DP+, eIM and one device on loopback, with real cryptography.')
   .option('--json', 'print one JSON document and nothing else')
   .addOption(profile())
@@ -182,12 +185,21 @@ program
 program
   .command('device')
   .description('one device alone: eUICC and IPA, polling an eIM')
-  .requiredOption('--eim <host:port>', 'where the eIM listens for devices', address)
+  .requiredOption(
+    '--eim <host:port>',
+    'where the eIM listens for devices, over that --binding',
+    address,
+  )
   .option('--identity <identity>', 'PSK identity', 'lab-device')
-  .option('--psk <hex>', 'PSK; without it the eIM is authenticated by its certificate', psk)
+  .option(
+    '--psk <hex>',
+    'PSK, over coaps; without it the device trusts the certificate of the eIM',
+    psk,
+  )
   .option('--add-initial-eim <file>', 'AddInitialEimRequest for a fresh eUICC (eim info --out)')
   .option('--state <file>', 'where the eUICC is kept between runs', 'lab-euicc.json')
   .addOption(stackOption())
+  .addOption(deviceBindingOption())
   .option('--pki <folder>', "its eUICC's certificates: ci, eum and euicc (default: certs/lab)")
   .option('--max-segment <octets>', 'longest segment of a profile that it takes', natural, 1020)
   .option('--direct', 'it goes to SM-DP+ and SM-DS itself')
@@ -205,6 +217,15 @@ program
   .addOption(deviceFaultOption())
   .addHelpText('after', deviceFaultHelp)
   .action((options: DeviceAloneOptions, command: Command) => {
+    const overHttps = options.binding !== 'coaps';
+    if (overHttps && options.psk !== undefined) {
+      command.error('error: HTTPS has no PSK: leave out --psk, or say --binding coaps');
+    }
+    if (overHttps && options.stack !== 'own') {
+      command.error(
+        'error: --stack node-coap speaks CoAP alone: leave it out, or say --binding coaps',
+      );
+    }
     if (options.stack === 'node-coap' && options.psk === undefined) {
       command.error('error: --stack node-coap knows PSK only: give --psk');
     }
@@ -234,6 +255,11 @@ async function alone(part: () => Promise<void>): Promise<void> {
 }
 
 async function main(options: Options, command: Command): Promise<void> {
+  const [stray] = command.args;
+  if (stray !== undefined) {
+    const parts = command.commands.map((one) => one.name()).join(', ');
+    command.error(`error: the lab has no part '${stray}': ${parts}`);
+  }
   const { json, auth, stack, link, seed, pcap, binding, push } = options;
   const { rebind, reset, restart } = options;
   const ordeal = {

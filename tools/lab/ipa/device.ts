@@ -4,6 +4,8 @@ import type { Clock } from '../../../src/base/clock.ts';
 import type { Log } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
 import type { ClientCredential } from '../../../src/dtls/credentials.ts';
+import { EimPackageError } from '../../../src/messages/eim-package.ts';
+import { nameOf } from '../../../src/messages/primitives.ts';
 import { readOnly } from '../../../src/messages/tlv.ts';
 import type { Fault } from '../faults.ts';
 import type { Capture } from '../link/pcap.ts';
@@ -249,7 +251,7 @@ function describe(what: string, answer: Uint8Array): string {
   const { tag, value } = readOnly(readOnly(answer).value);
   if (what === 'GetEimPackage') {
     const code = value[0];
-    if (tag === 0x02 && code !== 1) return `eimPackageError ${code}`;
+    if (tag === 0x02 && code !== 1) return `eimPackageError ${nameOf(EimPackageError, code ?? 0)}`;
     return eimPackages[tag] ?? 'an unknown package';
   }
   if (what === 'ProvideEimPackageResult') return tag === 0xbf53 ? 'acknowledged' : 'taken';

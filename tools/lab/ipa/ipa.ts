@@ -2,6 +2,8 @@
  * A virtual IPA (SGP.32 IPAd): polls its eIM over ESipa, drives its eUICC over ES10, and relays between them what was
  * signed, byte for byte. It knows no transport: `esipa` carries one message there and its answer back.
  */
+import { EimPackageError } from '../../../src/messages/eim-package.ts';
+import { nameOf } from '../../../src/messages/primitives.ts';
 import { readAll, readOnly, type Tlv, tlv } from '../../../src/messages/tlv.ts';
 import type { Fault } from '../faults.ts';
 import {
@@ -56,7 +58,6 @@ const immediateEnableProfile = 5;
 /** eIM packages handled in one go before the IPA pauses: an eIM that never says "nothing more" does not hold it. */
 const mostPackages = 16;
 
-const noEimPackageAvailable = 1;
 /** eimPackageError of a TransferEimPackageResponse, and eimPackageResultErrorCode (SGP.32 6.3). */
 const invalidPackageFormat = 1;
 const unknownPackage = 2;
@@ -102,11 +103,13 @@ export class Ipa {
       switch (eimPackage.tag) {
         case 0x02: {
           const code = smallInteger(eimPackage.value);
-          if (code === noEimPackageAvailable) {
+          if (code === EimPackageError.noEimPackageAvailable) {
             if (this.#notifier.isDirect) await this.#notifier.deliverAll();
             return handled;
           }
-          throw new IpaError(`the eIM answers GetEimPackage with eimPackageError ${code}`);
+          throw new IpaError(
+            `the eIM answers GetEimPackage with eimPackageError ${refusalText(code)}`,
+          );
         }
         case 0xbf51:
         case 0xbf52:
@@ -341,4 +344,10 @@ function describe(result: Uint8Array): string {
   if (arm?.tag === 0xa0) return 'executed, result signed';
   if (arm?.tag === 0xa1) return 'refused, error signed';
   return 'refused: the eUICC does not trust this package';
+}
+
+function refusalText(code: number): string {
+  const name = nameOf(EimPackageError, code);
+  if (code !== EimPackageError.eidNotFound) return name;
+  return `${name}: an order or eim device add makes an EID known, and one that a device is bound to is answered to that device alone`;
 }
