@@ -3,7 +3,9 @@
  * the policy lets nothing else in, and lets its script ask this eIM alone.
  */
 import { createHash } from 'node:crypto';
-import type { OpenApi, Operation, Parameter, Part } from './openapi.ts';
+import { members } from '../base/members.ts';
+import type { OpenApi, Operation } from './openapi.ts';
+import type { Parameter, Part } from './openapi-parameters.ts';
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
@@ -13,10 +15,10 @@ details { border: 1px solid #8886; border-radius: 6px; margin: .4rem 0; padding:
 summary { cursor: pointer; } summary b { display: inline-block; min-width: 4.2rem; }
 pre { overflow: auto; max-height: 24rem; background: #8881; padding: .6rem; border-radius: 6px; }
 label { display: block; margin: .4rem 0; } input, textarea { width: 100%; box-sizing: border-box; }
-textarea { min-height: 5rem; } .role { opacity: .7; float: right; }
+textarea { min-height: 12rem; } .role { opacity: .7; float: right; }
 `;
 
-/** Fills a form's values into its path, asks, and shows the answer; a stream as it comes. */
+/** Fills a form's values into its path, asks, and shows the answer; a stream as it comes, until it is asked for anew. */
 const script = `
 const token = document.getElementById('token');
 for (const form of document.forms) form.addEventListener('submit', async (event) => {
@@ -34,12 +36,13 @@ for (const form of document.forms) form.addEventListener('submit', async (event)
   }
   if (token.value !== '') headers.authorization = 'Bearer ' + token.value;
   if (form.ask) form.ask.abort();
-  form.ask = new AbortController();
-  out.textContent = '…';
+  const ask = form.ask = new AbortController();
+  const tell = (text) => { if (form.ask === ask) out.textContent = text; };
+  tell('…');
   try {
-    const answer = await fetch(url + (query.size > 0 ? '?' + query : ''), { method, headers, body, signal: form.ask.signal });
+    const answer = await fetch(url + (query.size > 0 ? '?' + query : ''), { method, headers, body, signal: ask.signal });
     let text = '';
-    const show = () => { out.textContent = answer.status + ' ' + answer.url + '\\n\\n' + pretty(text); };
+    const show = () => tell(answer.status + ' ' + answer.url + '\\n\\n' + pretty(text));
     show();
     const decoder = new TextDecoder();
     for (const reader = answer.body?.getReader(); reader;) {
@@ -49,7 +52,7 @@ for (const form of document.forms) form.addEventListener('submit', async (event)
       show();
     }
   } catch (error) {
-    out.textContent = String(error);
+    tell(String(error));
   }
 });
 function pretty(text) {
@@ -100,22 +103,31 @@ function operationHtml(one: {
 }): string {
   const { method, path, operation } = one;
   const { parameters = [], requestBody, responses, summary, description } = operation;
-  const content = requestBody === undefined ? undefined : Reflect.get(requestBody, 'content');
   return `<details id="${text(operation.operationId)}"><summary><b>${text(method.toUpperCase())}</b> <code>${text(path)}</code>
 <span class="role">${text(description)}</span><br>${text(summary)}</summary>
 <form data-method="${text(method.toUpperCase())}" data-path="${text(path)}">
 ${parameters.map(fieldHtml).join('')}
-${content === undefined ? '' : `<label>Body <textarea name="body" data-in="body"></textarea></label><details><summary>Schema of the body</summary>${jsonHtml(content)}</details>`}
+${requestBody === undefined ? '' : bodyHtml(requestBody)}
 <button>Send</button><pre><output></output></pre></form>
 <details><summary>Answers</summary>${jsonHtml(responses)}</details></details>`;
 }
 
-function fieldHtml({ name, in: place, required, description = '', schema }: Parameter): string {
+/** A field with the example in it, and the schema. */
+function bodyHtml({ content }: Part): string {
+  const { schema, example } = members(members(content)['application/json']);
+  const shown = example === undefined ? '' : text(JSON.stringify(example, null, 2));
+  return `<label>Body <textarea name="body" data-in="body">${shown}</textarea></label>
+<details><summary>Schema of the body</summary>${jsonHtml(schema)}</details>`;
+}
+
+function fieldHtml(parameter: Parameter): string {
+  const { name, in: place, required, description = '', schema, example } = parameter;
+  const hint = example === undefined ? '' : ` placeholder="${text(String(example))}"`;
   const told = [description, schema.description, choices(schema)].filter(
     (one) => typeof one === 'string' && one !== '',
   );
   return `<label>${text(name)} <small>${text(`${place}${required ? ', required' : ''}. ${told.join('. ')}`)}</small>
-<input name="${text(name)}" data-in="${place}"${required ? ' required' : ''}></label>`;
+<input name="${text(name)}" data-in="${place}"${required ? ' required' : ''}${hint}></label>`;
 }
 
 function choices({ enum: list }: Part): string {

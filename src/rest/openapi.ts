@@ -18,6 +18,8 @@ import { StepView } from './api/step-view.ts';
 import { NewTokenView, TokenList, TokenView } from './api/tokens.ts';
 import { inputSchema, plain } from './checks.ts';
 import { Deletion, InfoPage, Lookup, ResourceList } from './drop-in.ts';
+import type { Example, Examples } from './examples/asking.ts';
+import { type Parameter, type Part, parametersOf } from './openapi-parameters.ts';
 import type { Gives, Route } from './route.ts';
 
 /** Answers that have a name of their own in the document. */
@@ -58,9 +60,6 @@ const named: Readonly<Record<string, z.ZodType>> = {
   TokenView,
 };
 
-/** A part of the document. */
-export type Part = Readonly<Record<string, unknown>>;
-
 export interface OpenApi {
   readonly openapi: '3.1.0';
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
@@ -81,14 +80,6 @@ export interface Operation {
   readonly responses: Part;
 }
 
-export interface Parameter {
-  readonly name: string;
-  readonly in: 'path' | 'query' | 'header';
-  readonly required: boolean;
-  readonly description?: string;
-  readonly schema: Part;
-}
-
 const tags: Readonly<Record<string, string>> = {
   orders: 'What devices are to do',
   events: 'What happens to orders',
@@ -103,11 +94,15 @@ const tags: Readonly<Record<string, string>> = {
   'drop-in': 'The facilities of onomondo-eim',
 };
 
-export function openApiOf(routes: readonly Route[], version: string): OpenApi {
+/** `examples`: of each route, where there are some. */
+export function openApiOf(routes: readonly Route[], version: string, examples: Examples): OpenApi {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) };
+    paths[path] = {
+      ...paths[path],
+      [route.method.toLowerCase()]: operationOf(route, examples.of.get(route.key)),
+    };
   }
   return {
     openapi: '3.1.0',
@@ -125,7 +120,9 @@ export function openApiOf(routes: readonly Route[], version: string): OpenApi {
       responses: {
         Error: {
           description: 'refused; `code` and `field` may be relied on',
-          content: { 'application/json': { schema: reference('ErrorBody') } },
+          content: {
+            'application/json': { schema: reference('ErrorBody'), example: examples.refusal },
+          },
         },
       },
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
@@ -133,8 +130,8 @@ export function openApiOf(routes: readonly Route[], version: string): OpenApi {
   };
 }
 
-function operationOf(route: Route): Operation {
-  const parameters = [...pathParameters(route), ...queryParameters(route), ...headers(route)];
+function operationOf(route: Route, example: Example | undefined): Operation {
+  const parameters = parametersOf(route, example);
   const open = route.role === 'open';
   return {
     operationId: route.key
@@ -147,10 +144,13 @@ function operationOf(route: Route): Operation {
     // On a loopback address no token may be needed.
     security: open ? [] : [{ token: [] }, {}],
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body, example?.body) }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(route.gives).map(([status, gives]) => [status, responseOf(gives)]),
+        Object.entries(route.gives).map(([status, gives]) => [
+          status,
+          responseOf(gives, example?.answers[status] ?? {}),
+        ]),
       ),
       ...(open ? {} : { default: { $ref: '#/components/responses/Error' } }),
     },
@@ -164,67 +164,33 @@ function tagOf(path: string): string {
   return ['', 'healthz', 'readyz', 'metrics'].includes(first) ? 'eim' : 'drop-in';
 }
 
-function pathParameters({ path }: Route): readonly Parameter[] {
-  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
-    name,
-    in: 'path',
-    required: true,
-    description: pathParameter(path, name),
-    schema: { type: 'string' },
-  }));
-}
-
-/** What stands in a path; the names of ids say too little. */
-const ids: Readonly<Record<string, string>> = {
-  orders: 'id of an order, as the answer to its POST has it',
-  dtls: 'id of a connection, as GET /v1/dtls has it',
-  notifications: '<eid>-<seqNumber>-<address>, as GET /v1/notifications has it',
-  tokens: 'id of a token, as GET /v1/tokens has it',
-};
-
-function pathParameter(path: string, name: string): string {
-  if (name === 'eid') return 'EID: 32 digits';
-  if (name === 'identity') return 'name of a device';
-  const [, , resource = ''] = path.split('/');
-  return ids[resource] ?? 'UUID at the end of the Location that create answered';
-}
-
-function queryParameters({ query }: Route): readonly Parameter[] {
-  if (query === undefined) return [];
-  const { properties = {}, required = [] } = inputSchema(query);
-  return Object.entries(properties as Readonly<Record<string, Part>>).map(
-    ([name, { description, ...schema }]) => ({
-      name,
-      in: 'query',
-      required: (required as readonly string[]).includes(name),
-      ...(typeof description === 'string' ? { description } : {}),
-      schema,
-    }),
-  );
-}
-
-function headers({ headers: known }: Route): readonly Parameter[] {
-  return Object.entries(known).map(([name, description]) => ({
-    name,
-    in: 'header',
-    required: false,
-    description,
-    schema: { type: 'string' },
-  }));
-}
-
-function bodyOf(schema: z.ZodType): Part {
+function bodyOf(schema: z.ZodType, example: unknown): Part {
   return {
     required: !schema.safeParse(undefined).success,
-    content: { 'application/json': { schema: inputSchema(schema) } },
+    content: {
+      'application/json': {
+        schema: inputSchema(schema),
+        ...(example === undefined ? {} : { example }),
+      },
+    },
   };
 }
 
-function responseOf({ about, schema, type }: Gives): Part {
-  const content = {
-    ...(schema === undefined ? {} : { 'application/json': { schema: schemaOf(schema) } }),
-    ...(type === undefined ? {} : { [type]: { schema: { type: 'string' } } }),
+/** `examples`: by media type. */
+function responseOf(
+  { about, schema, type }: Gives,
+  examples: Readonly<Record<string, unknown>>,
+): Part {
+  const schemas = {
+    ...(schema === undefined ? {} : { 'application/json': schemaOf(schema) }),
+    ...(type === undefined ? {} : { [type]: { type: 'string' } }),
   };
+  const content = Object.fromEntries(
+    Object.entries(schemas).map(([of, schema]) => {
+      const example = examples[of];
+      return [of, { schema, ...(example === undefined ? {} : { example }) }];
+    }),
+  );
   return { description: about, ...(Object.keys(content).length === 0 ? {} : { content }) };
 }
 

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { parseIccid } from '../../src/messages/ids.ts';
+import { parseEid, parseIccid } from '../../src/messages/ids.ts';
+import { parseAnyIccid } from '../../src/rest/api/ids.ts';
 import { type RouteKey, roleOf } from '../../src/rest/roles.ts';
 import { at } from './http.ts';
 import { activationCode, efIccid, eid, iccid, otherEid, type Running, run } from './running.ts';
@@ -345,6 +346,146 @@ describe('the OpenAPI document', () => {
 
     assert.deepEqual(wrong, []);
     assert.deepEqual([...asked].sort(), Object.keys(roleOf).sort());
+  });
+});
+
+describe('the examples of the OpenAPI document', () => {
+  let running: Running;
+  let document: unknown;
+  let ajv: Ajv2020;
+  before(async () => {
+    running = await run();
+    document = await (await fetch(`${running.url}/v1/openapi.json`)).json();
+    ajv = new Ajv2020({ strict: false, allErrors: true });
+    formats.default(ajv);
+    assert.ok(typeof document === 'object' && document !== null);
+    ajv.addSchema(document, 'eim');
+  });
+  after(() => running.close());
+
+  /** Media types of bodies and answers, with the place of each. */
+  function contents(): readonly (readonly [place: readonly string[], content: unknown])[] {
+    const found: [readonly string[], unknown][] = [];
+    const look = (part: unknown, place: readonly string[]): void => {
+      if (typeof part !== 'object' || part === null) return;
+      for (const [type, content] of Object.entries(at(part, 'content') ?? {})) {
+        found.push([[...place, 'content', type], content]);
+      }
+      for (const [name, member] of Object.entries(part)) {
+        if (name !== 'content') look(member, [...place, name]);
+      }
+    };
+    look(at(document, 'paths'), ['paths']);
+    look(at(document, 'components', 'responses'), ['components', 'responses']);
+    return found;
+  }
+
+  /** Why a value is not as the schema at this place says; '' where it is. */
+  function unlike(place: readonly string[], value: unknown): string {
+    const pointer = [...place, 'schema'].map((part) =>
+      encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')),
+    );
+    const validate = ajv.compile({ $ref: `eim#/${pointer.join('/')}` });
+    return validate(value) ? '' : ajv.errorsText(validate.errors);
+  }
+
+  it('are of each body, of each answer, and of what stands in each path', () => {
+    const without = contents().filter(([, content]) => at(content, 'example') === undefined);
+    assert.deepEqual(
+      without.map(([place]) => place.join(' ')),
+      [],
+    );
+    for (const [path, methods] of Object.entries(at(document, 'paths') as object)) {
+      for (const operation of Object.values(methods)) {
+        for (const parameter of (at(operation, 'parameters') ?? []) as readonly unknown[]) {
+          if (at(parameter, 'in') !== 'path') continue;
+          assert.equal(typeof at(parameter, 'example'), 'string', path);
+        }
+      }
+    }
+  });
+
+  it('are as the schemas say', () => {
+    const wrong = contents()
+      .map(([place, content]) => [place.join(' '), unlike(place, at(content, 'example'))] as const)
+      .filter(([, complaint]) => complaint !== '');
+    assert.deepEqual(wrong, []);
+  });
+
+  it('would not be with a member too many, or one of another kind', () => {
+    let judged = 0;
+    for (const [place, content] of contents()) {
+      const example = at(content, 'example');
+      if (typeof example !== 'object' || example === null || !place.includes('/v1/orders'))
+        continue;
+      const [name = ''] = Object.keys(example);
+      assert.notEqual(unlike(place, { ...example, [name]: Symbol('none') }), '', place.join(' '));
+      assert.notEqual(unlike(place, { ...example, more: 1 }), '', place.join(' '));
+      judged++;
+    }
+    assert.ok(judged >= 4, `${judged}`);
+  });
+
+  it('are taken by the routes that they are of', async () => {
+    const asked: string[] = [];
+    for (const [path, methods] of Object.entries(at(document, 'paths') as object)) {
+      for (const [method, operation] of Object.entries(methods as object)) {
+        const body = at(operation, 'requestBody', 'content', 'application/json', 'example');
+        if (body === undefined) continue;
+        const parameters = (at(operation, 'parameters') ?? []) as readonly unknown[];
+        const filled = path.replace(/\{(\w+)\}/g, (_, name) =>
+          String(
+            at(
+              parameters.find((one) => at(one, 'name') === name),
+              'example',
+            ),
+          ),
+        );
+        const { status } = await fetch(`${running.url}${filled}`, {
+          method: method.toUpperCase(),
+          redirect: 'manual',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+        assert.ok([200, 201, 303].includes(status), `${method} ${path}: ${status}`);
+        asked.push(`${method} ${path}`);
+      }
+    }
+    assert.equal(asked.length, 13, asked.join(', '));
+  });
+
+  it('name eUICCs and profiles that could be', () => {
+    let [eids, iccids] = [0, 0];
+    for (const [, content] of contents()) {
+      const text = JSON.stringify(at(content, 'example'));
+      for (const [, digits = ''] of text.matchAll(/"(?:eid|eidValue)":"([^"]*)"/g)) {
+        assert.equal(parseEid(digits), digits);
+        eids++;
+      }
+      for (const [, digits = ''] of text.matchAll(/"(?:iccid|efIccid)":"([^"]*)"/g)) {
+        assert.equal(parseAnyIccid(digits), efIccid);
+        iccids++;
+      }
+    }
+    assert.ok(eids > 20 && iccids > 5, `${eids} EIDs, ${iccids} ICCIDs`);
+    assert.throws(() => parseEid(eid.replace(/8$/, '9')), { name: 'IdError' });
+  });
+
+  it('are the same in each eIM', async (test) => {
+    const another = await run({ token: 'correct-horse-battery' });
+    test.after(() => another.close());
+    assert.deepEqual(await (await fetch(`${another.url}/v1/openapi.json`)).json(), document);
+  });
+
+  it('tell nothing of the eIM that they are told by', async () => {
+    const { url, desk } = running;
+    const mine = await (await fetch(`${url}/v1/info`)).text();
+    assert.ok(mine.includes('"eIM-test"'));
+    assert.ok(!JSON.stringify(document).includes('"eIM-test"'));
+    // The test before this one has placed orders here; the story places none.
+    const placed = (await desk.orders.list({})).length;
+    await fetch(`${url}/v1/docs`);
+    assert.equal((await desk.orders.list({})).length, placed);
   });
 });
 
