@@ -7,10 +7,11 @@ import { hex, toHex } from '../base/bytes.ts';
 import type { EuiccPatch, EuiccRecord } from '../fleet/euiccs.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Outcome } from '../orders/order.ts';
-import { check } from './api/errors.ts';
+import { ApiError, check } from './api/errors.ts';
 import { EuiccChange } from './api/euiccs.ts';
 import type { Desk } from './desk.ts';
 import { curveOf } from './euicc-key.ts';
+import { ownSigningKey, signingPoint } from './own-signing-key.ts';
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
@@ -58,7 +59,12 @@ async function run(desk: Desk, known: EuiccRecord, order: EuiccOrder['euicc']): 
   const list = 'set' in order ? order.set : order;
   const change = changeOf(list);
   if (typeof change === 'string') return { euiccUpdateResult: change };
-  await setFacts(desk, known.eid, change);
+  try {
+    await setFacts(desk, known.eid, change);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return { euiccUpdateResult: 'badParamFormat' };
+  }
   return 'set' in order ? { euiccStateResult: list } : { euiccUpdateResult: 'ok' };
 }
 
@@ -70,9 +76,11 @@ function changeOf(list: z.infer<typeof parameters>): EuiccChange | 'badParam' | 
   return success ? data : 'badParamFormat';
 }
 
-/** Sets what the operator says, and gives the record. */
+/** Sets what the operator says, and gives the record. Throws ApiError where a key is to be this eIM's, and is not. */
 export async function setFacts(desk: Desk, eid: Eid, change: EuiccChange): Promise<EuiccRecord> {
-  const { signPubKey, level, ...facts } = change;
+  const { signPubKey, signingKey, level, ...facts } = change;
+  const own = typeof signingKey === 'string' ? ownSigningKey(desk, signingKey) : undefined;
+  if (signingKey === null) await desk.euiccs.takeBack(eid, 'signingKey');
   if (signPubKey === null) await desk.euiccs.takeBack(eid, 'publicKey');
   const signAlgo = typeof signPubKey === 'string' ? curveOf(signPubKey) : undefined;
   const patch: EuiccPatch = {
@@ -80,6 +88,7 @@ export async function setFacts(desk: Desk, eid: Eid, change: EuiccChange): Promi
     ...facts,
     ...(level === undefined ? {} : { levelSet: level }),
     ...(typeof signPubKey === 'string' ? { publicKey: hex(signPubKey) } : {}),
+    ...(own === undefined ? {} : { signingKey: own }),
   };
   const at = desk.clock.now();
   return desk.euiccs.update(eid, patch, { at, source: 'the operator', sure: 'set' });
@@ -91,6 +100,7 @@ function isParameter(name: string): boolean {
 
 function told(euicc: EuiccRecord, name: string): unknown {
   if (name === 'signPubKey') return euicc.publicKey === undefined ? '' : toHex(euicc.publicKey);
+  if (name === 'signingKey') return signingPoint(euicc) ?? '';
   if (name === 'level') return euicc.levelSet ?? 'learned';
   return Reflect.get(euicc, name);
 }

@@ -26,6 +26,7 @@ import type { OrderView } from './api/orders.ts';
 import type { FleetProfileView, ProfileView } from './api/profiles.ts';
 import type { Info, Notification } from './desk.ts';
 import { readableOutcome, stepViews } from './order-steps.ts';
+import { signingPoint } from './own-signing-key.ts';
 import { readableData } from './readable-data.ts';
 
 export function orderView(order: Order): OrderView {
@@ -92,6 +93,7 @@ export function deviceView(device: KnownDevice): DeviceView {
 
 export function euiccView(euicc: EuiccRecord): EuiccView {
   const { publicKey, profiles, firstContact, lastContact, lastPeer } = euicc;
+  const signingKey = signingPoint(euicc);
   return {
     eid: euicc.eid,
     counterValue: euicc.counterValue,
@@ -100,6 +102,7 @@ export function euiccView(euicc: EuiccRecord): EuiccView {
     consumerEuicc: euicc.consumerEuicc,
     signAlgo: euicc.signAlgo,
     ...(publicKey === undefined ? {} : { signPubKey: toHex(publicKey) }),
+    ...(signingKey === undefined ? {} : { signingKey }),
     level: levelOf(euicc).level,
     levelFrom: levelOf(euicc).by,
     proof: proofOf(euicc),

@@ -62,6 +62,10 @@ export const notRun: readonly { readonly command: RegExp; readonly why: string }
     why: 'waits for a device and its new eIM; test/cli/handover.test.ts runs them',
   },
   {
+    command: /^eim euicc set .* --signing-key second/,
+    why: 'the eIM of the page has no second key; test/rest/signing-key.test.ts and test/flows/lost-update.test.ts set one',
+  },
+  {
     command: /^npm run lab -- device .*--fault old-shapes/,
     why: 'polls until it is stopped; test/e2e/parts.test.ts runs such a device',
   },

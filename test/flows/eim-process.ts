@@ -1,4 +1,5 @@
 /** An eIM as a process over a store: datagrams in and out, tied as in src/main.ts. It is killed and started again. */
+import type { KeyObject } from 'node:crypto';
 import type { Address } from '../../src/base/address.ts';
 import { BoundedMap } from '../../src/base/bounded-map.ts';
 import { utf8 } from '../../src/base/bytes.ts';
@@ -45,6 +46,8 @@ export interface EimProcessOptions {
   readonly connect: Pick<Https, 'post'>;
   /** Whether connections are kept in the store and live on after a start. */
   readonly keepsConnections: boolean;
+  /** Further keys that it signs with. */
+  readonly otherKeys: readonly KeyObject[];
   send(datagram: Uint8Array, to: Address): void;
 }
 
@@ -129,7 +132,7 @@ export class EimProcess {
   async start(death?: Death): Promise<void> {
     this.#running?.life.kill();
     const life = new Life(death, () => this.killForHalfASecond());
-    const { pki, random, connect, keepsConnections, send } = this.#options;
+    const { pki, random, connect, keepsConnections, otherKeys, send } = this.#options;
     const clock = life.clock(this.#options.clock);
     const store = life.store(this.store);
     const log = (room: string) => makeLog(room, (line) => this.lines.push(line), this.drops);
@@ -153,7 +156,7 @@ export class EimProcess {
         log: log('es9'),
       }),
       signer: EimSigner.of(pki.eimSign.key),
-      otherSigners: [],
+      otherSigners: otherKeys.map((key) => EimSigner.of(key)),
       roots,
       revocations: new Revocations({ sources: [], roots, grace: 0, stale: 'refuse' }),
       clock,

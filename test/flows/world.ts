@@ -1,5 +1,6 @@
 /** One operator, one SM-DP+, one eIM, one device, and the network between: the main job on a clock turned by hand. */
 import assert from 'node:assert/strict';
+import type { KeyObject } from 'node:crypto';
 import { parseEid } from '../../src/messages/ids.ts';
 import type { Order, OrderRequest } from '../../src/orders/order.ts';
 import { Euicc } from '../../tools/lab/euicc/euicc.ts';
@@ -30,6 +31,8 @@ export interface WorldOptions {
   readonly ordered?: boolean;
   /** Whether connections outlive the eIM's process. Default false. */
   readonly keepsConnections?: boolean;
+  /** Further keys that the eIM signs with. */
+  readonly otherKeys?: readonly KeyObject[];
   /** When the eIM dies; it is started again. */
   readonly death?: Death;
 }
@@ -66,6 +69,7 @@ export class World {
       random: seededRandom(seed * 10 + 1),
       connect: this.smdp,
       keepsConnections: options.keepsConnections ?? false,
+      otherKeys: options.otherKeys ?? [],
       send: (datagram, to) =>
         this.network.carry(datagram, false, (arrived) => this.device.receive(arrived, to)),
     });

@@ -18,6 +18,7 @@ interface SetOptions {
   readonly consumerEuicc?: string;
   readonly level?: string;
   readonly publicKey?: string;
+  readonly signingKey?: string;
 }
 
 export function addEuicc(program: Command, context: Context): void {
@@ -74,11 +75,16 @@ export function addEuicc(program: Command, context: Context): void {
       '--public-key <file|hex>',
       "the eUICC's public key: PEM (or a certificate), DER, or the point in hex; learn: forget it, and learn it from certificates",
     )
+    .option(
+      '--signing-key <file|hex>',
+      'which public key of this eIM the eUICC knows it by: as for --public-key; default: that of eim.signing.key',
+    )
     .action(async (typed: string, options: SetOptions, command: Command) => {
       const { client, output } = remote(context, command);
       const eid = checkTyped(eidText, typed, { '': 'EID' });
       const flags: Readonly<Record<string, unknown>> = { yes: true, no: false };
-      const { counterValue, associationToken, consumerEuicc, level, publicKey } = options;
+      const { counterValue, associationToken, consumerEuicc, level, publicKey, signingKey } =
+        options;
       const change = checkTyped(
         EuiccChange,
         {
@@ -90,7 +96,8 @@ export function addEuicc(program: Command, context: Context): void {
             ? {}
             : { consumerEuicc: flags[consumerEuicc] ?? consumerEuicc }),
           ...(level === undefined ? {} : { level }),
-          ...(publicKey === undefined ? {} : { signPubKey: await keyText(publicKey) }),
+          ...(publicKey === undefined ? {} : { signPubKey: await keyText(publicKey, 'learn') }),
+          ...(signingKey === undefined ? {} : { signingKey: await keyText(signingKey, 'default') }),
         },
         {
           counterValue: '--counter-value',
@@ -98,20 +105,22 @@ export function addEuicc(program: Command, context: Context): void {
           consumerEuicc: '--consumer-euicc',
           level: '--level',
           signPubKey: '--public-key',
+          signingKey: '--signing-key',
         },
       );
       if (Object.keys(change).length === 0) {
         throw new CliError(
           ExitCode.badInput,
-          'nothing to set: give --counter-value, --association-token, --consumer-euicc, --level or --public-key',
+          'nothing to set: give --counter-value, --association-token, --consumer-euicc, --level, --public-key or --signing-key',
         );
       }
       show(output, await client.changeEuicc(eid, change));
     });
 }
 
-async function keyText(given: string): Promise<string | null> {
-  return given === 'learn' ? null : fileOrHex(given);
+/** `none`: the word that takes back what was set. */
+async function keyText(given: string, none: string): Promise<string | null> {
+  return given === none ? null : fileOrHex(given);
 }
 
 /** Text that is no number stays text, for the check to complain about. */
@@ -129,6 +138,7 @@ function showFacts(output: Output, euicc: EuiccView): void {
     ['EID', euicc.eid],
     ['counterValue', counterText(euicc)],
     ['associationToken', String(euicc.associationToken)],
+    ['signed with', signedText(euicc)],
     ['proof', proofText(euicc)],
     ['consumerEuicc', euicc.consumerEuicc ? 'yes: results are not verified' : 'no'],
     ['SGP.32', `${euicc.level} (${euicc.levelFrom})`],
@@ -209,6 +219,13 @@ function counterText({ counterValue, counterLeft }: EuiccView): Cell {
   if (counterLeft === undefined) return { text: String(counterValue) };
   const text = `${counterValue}: ${counterLeft} LEFT, give it a new key and counterValue (updateEim)`;
   return { text, colour: 'yellow' };
+}
+
+/** By which of its keys the eUICC knows this eIM, where that is not the usual one. */
+function signedText({ signingKey }: EuiccView): string | undefined {
+  return (
+    signingKey && `this eIM's key ${signingKey.slice(0, 18)}…, as updateEim or the operator said`
+  );
 }
 
 const proofs: Readonly<Record<EuiccView['proof'], string>> = {

@@ -55,6 +55,13 @@ export const EuiccChange = z.strictObject({
     .describe(
       "The operator's word for the eUICC's key: no certificate changes it. null: it is learned (again)",
     ),
+  signingKey: euiccKey
+    .nullable()
+    .exactOptional()
+    .describe(
+      'The key of this eIM that the eUICC takes packages of, where the result of an updateEim was lost: one of ' +
+        'eim.signing.key and eim.signing.otherKeys. null: eim.signing.key',
+    ),
   stateChangeCauseList: z
     .array(cause)
     .max(8)
@@ -114,6 +121,10 @@ export const EuiccView = z.strictObject({
     .string()
     .exactOptional()
     .describe("Without it the eUICC's results cannot be verified yet"),
+  signingKey: z
+    .string()
+    .exactOptional()
+    .describe('The key that it knows this eIM by: a point, `04…`; absent: eim.signing.key'),
   level: z.string().describe('The version of SGP.32 that its device speaks'),
   levelFrom: z.string().describe('How the level is known: `assumed: nothing tells it`'),
   proof: proof.describe(
