@@ -10,6 +10,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { parseEid, parseIccid } from '../../src/messages/ids.ts';
+import { facilities } from '../../src/orders/order.ts';
 import { parseAnyIccid } from '../../src/rest/api/ids.ts';
 import { type RouteKey, roleOf } from '../../src/rest/roles.ts';
 import { at } from './http.ts';
@@ -452,6 +453,27 @@ describe('the examples of the OpenAPI document', () => {
       }
     }
     assert.equal(asked.length, 13, asked.join(', '));
+  });
+
+  it('tell one story: what is created in a facility is what is looked up there', () => {
+    for (const facility of facilities) {
+      const created = at(
+        document,
+        'paths',
+        `/${facility}/create`,
+        'post',
+        'requestBody',
+        'content',
+      );
+      const found = at(document, 'paths', `/${facility}/lookup/{id}`, 'get', 'responses', '200');
+      const example = at(found, 'content', 'application/json', 'example');
+      assert.deepEqual(
+        at(example, 'resource'),
+        at(created, 'application/json', 'example'),
+        facility,
+      );
+      assert.equal(at(example, 'status'), 'done');
+    }
   });
 
   it('name eUICCs and profiles that could be', () => {

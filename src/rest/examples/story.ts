@@ -97,7 +97,7 @@ async function ordersAndEvents(asking: Asking, { orders, pass }: ExampleEim): Pr
       ],
     },
   });
-  await asking.refused('POST /v1/orders', { body: { eid, steps: [{ enable: {} }] } });
+  await asking.refused('POST /v1/orders', { body: { eid, steps: [{ disable: { iccid: '89' } }] } });
   await ask('GET /v1/orders', { query: { limit: '1' } });
   await ask('GET /v1/orders/:id', { params });
   await ask('GET /v1/orders/:id/events', { params, headers: { accept: 'application/json' } });
@@ -145,7 +145,8 @@ async function dropIn(asking: Asking, { orders, pass }: ExampleEim): Promise<voi
     const body = { eidValue: eid, order: { [facility]: order } };
     await asking.ask(`POST /${facility}/create`, { body });
     const list = await asking.ask(`GET /${facility}/list`);
-    const [id = ''] = members(list).resourceIdList as readonly string[];
+    // Whole orders apart, the list has those of /v1 too; the newest is the last.
+    const id = (members(list).resourceIdList as readonly string[]).at(-1) ?? '';
     pass(60);
     if (outcome !== undefined) {
       await orders.finish(id, { success: true, outcome: [outcome], reason: '' });
