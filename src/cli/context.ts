@@ -47,13 +47,17 @@ interface CommonOptions {
   readonly color?: boolean;
 }
 
-/** The client and the output that the common options ask for, else the environment, else the CLI's file. */
-export function remote(context: Context, command: Command): Remote {
+/**
+ * The client and the output that the common options ask for, else the environment, else the CLI's file. `signal` ends
+ * every request.
+ */
+export function remote(context: Context, command: Command, signal?: AbortSignal): Remote {
   const config = readCliConfig(context.env);
   const shown = outputOf(context, command, config);
   if (config.isOpen) shown.note(`warning: others may read the token in ${config.path}: chmod 600`);
+  const address = addressOf(context, command.optsWithGlobals<CommonOptions>(), config);
   return {
-    client: new Client(addressOf(context, command.optsWithGlobals<CommonOptions>(), config)),
+    client: new Client({ ...address, signal }),
     output: shown,
   };
 }

@@ -1,6 +1,7 @@
 /** Ctrl-C while a command follows something. */
+import { CliError, ExitCode } from './exit.ts';
 
-/** Does the work with a signal that Ctrl-C, or SIGTERM, gives. */
+/** Does the work with a signal that Ctrl-C, or SIGTERM, gives; work that fails after that throws CliError `interrupted`. */
 export async function untilInterrupted<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
@@ -10,6 +11,9 @@ export async function untilInterrupted<Result>(
   for (const name of signals) process.once(name, stop);
   try {
     return await work(controller.signal);
+  } catch (cause) {
+    if (!controller.signal.aborted) throw cause;
+    throw new CliError(ExitCode.interrupted, '', undefined, { cause });
   } finally {
     for (const name of signals) process.removeListener(name, stop);
   }

@@ -1,6 +1,8 @@
 /** `eim watch` and `eim order watch`: events as they happen, over a broken connection, until Ctrl-C. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { createServer as createNetServer, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { serverSentEvents } from '../../src/cli/server-sent-events.ts';
 import { at } from '../rest/http.ts';
@@ -55,6 +57,27 @@ describe('eim watch', () => {
     assert.match(stderr, /cannot be reached/);
     assert.equal((await command(['watch', '--after', 'x'], { env })).code, 2);
   });
+});
+
+describe('Ctrl-C', { timeout: 30_000 }, () => {
+  for (const args of [['watch'], ['order', 'watch', '3f0c4f0e-8f0a-4b0e-9d5c-2f1c5a0f7b11']]) {
+    it(`ends eim ${args.slice(0, 2).join(' ')} also while the eIM does not answer`, async (test) => {
+      const silent = createNetServer().listen(0, '127.0.0.1');
+      test.after(() => silent.close());
+      await once(silent, 'listening');
+      const address = silent.address();
+      assert.ok(typeof address === 'object' && address !== null);
+      const env = { EIM_URL: `http://127.0.0.1:${address.port}` };
+      const asked = once(silent, 'connection') as Promise<readonly Socket[]>;
+      const watching = start(args, { env });
+      const [socket] = await asked;
+      if (socket !== undefined) await once(socket, 'data');
+      watching.kill('SIGINT');
+      const { code, stderr } = await watching.ended;
+      socket?.destroy();
+      assert.deepEqual([code, stderr], [130, '']);
+    });
+  }
 });
 
 describe('a stream that breaks off', () => {

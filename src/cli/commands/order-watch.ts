@@ -26,9 +26,9 @@ Examples:
   eim order watch 3f0c4f0e-8f0a-4b0e-9d5c-2f1c5a0f7b11 --timeout 2h && echo installed`,
     )
     .action(async (id: string, { timeout }: { timeout?: string }, command: Command) => {
-      const { client, output } = remote(context, command);
       const seconds = secondsOf(timeout ?? true, '--timeout');
       await untilInterrupted(async (interrupted) => {
+        const { client, output } = remote(context, command, interrupted);
         const over = AbortSignal.any([interrupted, ...timeoutSignal(seconds)]);
         const done = await watch(client, output, id, over);
         if (interrupted.aborted) throw new CliError(ExitCode.interrupted, '');
