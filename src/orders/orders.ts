@@ -3,9 +3,8 @@
  * and ended by deadlines. What a method resolves with is durable.
  *
  * Nothing is held in memory but the number of the last order, so a restart keeps every order where it was. The rows
- * are drawn in rows.ts.
+ * are drawn in rows.ts; finding.ts finds orders in them, deadlines.ts those that are late.
  */
-import { equal } from '../base/bytes.ts';
 import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type Random, systemRandom } from '../base/random.ts';
@@ -14,17 +13,23 @@ import { Serial } from '../base/serial.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { Change, Store } from '../store/store.ts';
 import { hashCcOf, takeCodes } from './confirmation-codes.ts';
-import { dueOrders, lateOrders } from './deadlines.ts';
+import { type Swept, sweepOrders } from './deadlines.ts';
 import { OrderEvents } from './events.ts';
 import {
+  findOrder,
+  headOf,
+  listOrders,
+  type OrderFilter,
+  orderOfPackage,
+  seenAs,
+} from './finding.ts';
+import {
   apply,
-  type Deadline,
   type Dispatch,
   type Facility,
   type Order,
   type OrderEvent,
   type OrderRequest,
-  type OrderState,
   type Outcome,
   TransitionError,
 } from './order.ts';
@@ -33,28 +38,15 @@ import {
   additions,
   changes,
   euiccKey,
-  numberOf,
   numbers,
   numberText,
-  ofEuicc,
   orders,
-  packageKey,
-  packages,
   queue,
   removals,
 } from './rows.ts';
-import { durationText, type OrderSettings, orderSettings } from './settings.ts';
+import { type OrderSettings, orderSettings } from './settings.ts';
 import { uuidV4 } from './uuid.ts';
-import {
-  applyToStage,
-  currentStage,
-  dispatchOf,
-  firstStages,
-  isWhole,
-  overdueReason,
-  splitId,
-  stageOrder,
-} from './whole.ts';
+import { applyToStage, currentStage, firstStages, isWhole, splitId } from './whole.ts';
 
 /**
  * An order that cannot be had: `unknown` (never was, or deleted meanwhile) or `full` (too many open for this EID).
@@ -91,17 +83,6 @@ export interface Finish {
   readonly reason: string;
 }
 
-export interface OrderFilter {
-  readonly facility?: Facility;
-  readonly eid?: Eid;
-  readonly at?: OrderState['at'];
-  /** Id of the order after which to go on; OrderError `unknown` where it is gone. */
-  readonly after?: string;
-  readonly limit?: number;
-  /** Newest first; default oldest first. */
-  readonly reverse?: boolean;
-}
-
 /** Told of each order that changed (or was submitted) and, with `deleted`, of each that is gone. */
 export type OrderListener = (order: Order, what: 'changed' | 'deleted') => void;
 
@@ -115,16 +96,6 @@ export interface OrdersOptions {
   readonly settings?: Partial<OrderSettings>;
 }
 
-/** What a look at the deadlines did. */
-export interface Swept {
-  readonly noShow: number;
-  readonly stuck: number;
-  readonly deleted: number;
-}
-
-const none = new Uint8Array();
-/** Rows read at a time where a list may be long. */
-const page = 256;
 /** EIDs that are known to have nothing to do; beyond, all are looked up again. */
 const mostIdle = 100_000;
 
@@ -213,39 +184,22 @@ export class Orders {
 
   /** The order; of the id of a stage, the stage as an order of its own. */
   async get(id: string): Promise<Order | undefined> {
-    const found = await this.#find(id);
+    const found = await findOrder(this.#store, id);
     return found && seenAs(found.order, found.stage);
   }
 
   /** The order as it was placed: a stage is none. */
   async placed(id: string): Promise<Order | undefined> {
-    const found = await this.#find(id);
+    const found = await findOrder(this.#store, id);
     return found?.stage === undefined ? found?.order : undefined;
   }
 
   /** Orders in order of arrival. */
   async list(filter: OrderFilter = {}): Promise<readonly Order[]> {
-    const { facility, eid, at, limit = Number.POSITIVE_INFINITY, reverse = false } = filter;
-    const found: Order[] = [];
-    let after: string | undefined;
-    if (filter.after !== undefined) {
-      after = await this.#store.get(numbers, filter.after);
-      if (after === undefined) throw unknown(filter.after);
-    }
-    for (;;) {
-      const rows =
-        eid === undefined
-          ? await this.#store.list(orders, { limit: page, reverse, ...(after && { after }) })
-          : await this.#ofEuicc(eid, after, reverse);
-      for (const [, order] of rows) {
-        if (found.length >= limit) return found;
-        if (facility !== undefined && order?.facility !== facility) continue;
-        if (at !== undefined && order?.state.at !== at) continue;
-        if (order !== undefined) found.push(order);
-      }
-      if (rows.length < page) return found;
-      after = rows.at(-1)?.[0];
-    }
+    const { after } = filter;
+    const number = after === undefined ? undefined : await this.#store.get(numbers, after);
+    if (after !== undefined && number === undefined) throw unknown(after);
+    return listOrders(this.#store, filter, number);
   }
 
   /** Whether it is known, without a look, that this EID has nothing to do. */
@@ -261,7 +215,7 @@ export class Orders {
     if (this.#idle.has(eid)) return undefined;
     for (let tries = 0; tries < 8; tries++) {
       const accepted = this.#accepted;
-      const number = await this.#head(eid);
+      const number = await headOf(this.#store, eid);
       if (number === undefined) {
         if (accepted === this.#accepted) this.#rest(eid);
         return undefined;
@@ -281,7 +235,7 @@ export class Orders {
    */
   async fetched(id: string, dispatch: Dispatch, also: readonly Change[] = []): Promise<Order> {
     return this.#change(id, { type: 'fetched', dispatch }, also, async (number, { eid }) => {
-      if ((await this.#head(eid)) !== number) {
+      if ((await headOf(this.#store, eid)) !== number) {
         throw new Error(`order ${id} was fetched, but another order of its EID is first`);
       }
     });
@@ -318,15 +272,7 @@ export class Orders {
     eid: Eid | undefined,
     eimTransactionId: Uint8Array,
   ): Promise<Order | undefined> {
-    const number = await this.#store.get(packages, packageKey(eimTransactionId));
-    if (number === undefined) return undefined;
-    const order = await this.#store.get(orders, number);
-    if (order === undefined || (eid !== undefined && order.eid !== eid)) return undefined;
-    if (!isWhole(order)) return order;
-    const at = order.stages.findIndex(({ state }) =>
-      equal(dispatchOf(state)?.eimTransactionId ?? none, eimTransactionId),
-    );
-    return at < 0 ? undefined : stageOrder(order, at);
+    return orderOfPackage(this.#store, eid, eimTransactionId);
   }
 
   /** See hashCcOf. */
@@ -365,7 +311,7 @@ export class Orders {
 
   /** Removes an order and every trace of it but its events, in whatever state; false where there is none. */
   async delete(id: string): Promise<boolean> {
-    const found = await this.#find(id);
+    const found = await findOrder(this.#store, id);
     if (found === undefined || found.stage !== undefined) return false;
     return this.#serial.run(found.order.eid, async () => {
       const order = await this.#store.get(orders, found.number);
@@ -382,12 +328,11 @@ export class Orders {
   /** Ends what is late, deletes what was done long ago (see OrderSettings). */
   async sweep(): Promise<Swept> {
     await this.events.sweep(this.#clock.now() - this.settings.eventsKept);
-    await this.#sweepDue();
-    return {
-      noShow: await this.#sweep('new', this.settings.noShow, (id) => this.#overdue(id, 'no-show')),
-      stuck: await this.#sweep('work', this.settings.stuck, (id) => this.#overdue(id, 'stuck')),
-      deleted: await this.#sweep('done', this.settings.expired, (id) => this.delete(id)),
-    };
+    return sweepOrders(this.#store, this.#clock.now(), this.settings, {
+      overdue: (id, deadline, reason) =>
+        wasInTime(this.#change(id, { type: 'overdue', deadline, reason })),
+      delete: (id) => wasInTime(this.delete(id)),
+    });
   }
 
   /** Sweeps now and every `sweepEvery` milliseconds, until cancelled; failures go to the log. */
@@ -429,7 +374,7 @@ export class Orders {
     also: readonly Change[] = [],
     check: (number: string, order: Order) => Promise<void> = async () => {},
   ): Promise<Order> {
-    const found = await this.#find(id);
+    const found = await findOrder(this.#store, id);
     if (found === undefined) throw unknown(id);
     const { number, stage } = found;
     return this.#serial.run(found.order.eid, async () => {
@@ -461,85 +406,6 @@ export class Orders {
     this.#idle.add(eid);
   }
 
-  /** The number of the first order in the queue of this EID. */
-  async #head(eid: Eid): Promise<string | undefined> {
-    const [first] = await this.#store.list(queue, { prefix: euiccKey(eid, ''), limit: 1 });
-    return first === undefined ? undefined : numberOf(first[0]);
-  }
-
-  /** An order by its id, or by that of one of its stages. */
-  async #find(
-    id: string,
-  ): Promise<
-    { readonly number: string; readonly order: Order; readonly stage?: number } | undefined
-  > {
-    const { orderId, stage } = splitId(id);
-    const number = await this.#store.get(numbers, orderId);
-    if (number === undefined) return undefined;
-    const order = await this.#store.get(orders, number);
-    if (order === undefined) return undefined;
-    if (stage === undefined) return { number, order };
-    return seenAs(order, stage) === undefined ? undefined : { number, order, stage };
-  }
-
-  async #ofEuicc(
-    eid: Eid,
-    after: string | undefined,
-    reverse: boolean,
-  ): Promise<readonly (readonly [number: string, order: Order | undefined])[]> {
-    const rows = await this.#store.list(ofEuicc, {
-      prefix: euiccKey(eid, ''),
-      limit: page,
-      reverse,
-      ...(after === undefined ? {} : { after: euiccKey(eid, after) }),
-    });
-    return Promise.all(
-      rows.map(async ([key]) => {
-        const number = numberOf(key);
-        return [number, await this.#store.get(orders, number)] as const;
-      }),
-    );
-  }
-
-  /** Ends the orders whose stage has a deadline of its own, which is over. */
-  async #sweepDue(): Promise<void> {
-    for await (const order of dueOrders(this.#store, this.#clock.now())) {
-      const reason = overdueReason(order);
-      try {
-        await this.#change(order.id, { type: 'overdue', deadline: 'unconfirmed', reason });
-      } catch (error) {
-        if (!(error instanceof TransitionError || error instanceof OrderError)) throw error;
-      }
-    }
-  }
-
-  async #overdue(id: string, deadline: Deadline): Promise<void> {
-    const reason =
-      deadline === 'no-show'
-        ? `no device fetched it within ${durationText(this.settings.noShow)}`
-        : `the device fetched it, and no result came within ${durationText(this.settings.stuck)}`;
-    await this.#change(id, { type: 'overdue', deadline, reason });
-  }
-
-  /** Ends each order that has been `at` for longer than `limit` milliseconds; says how many. */
-  async #sweep(
-    at: OrderState['at'],
-    limit: number,
-    end: (id: string) => Promise<unknown>,
-  ): Promise<number> {
-    let count = 0;
-    for await (const id of lateOrders(this.#store, at, this.#clock.now() - limit)) {
-      try {
-        await end(id);
-        count++;
-      } catch (error) {
-        // It changed since we looked.
-        if (!isRace(error)) throw error;
-      }
-    }
-    return count;
-  }
-
   async #newestNumber(): Promise<number> {
     if (this.#lastNumber !== undefined) return this.#lastNumber;
     const [newest] = await this.#store.list(orders, { reverse: true, limit: 1 });
@@ -557,19 +423,18 @@ export class Orders {
   }
 }
 
-/** The order, or one of its stages; undefined where it has none such. */
-function seenAs(order: Order, stage: number | undefined): Order | undefined {
-  if (stage === undefined) return order;
-  return isWhole(order) ? stageOrder(order, stage) : undefined;
-}
-
 function unknown(id: string): OrderError {
   return new OrderError('unknown', `there is no order ${id}`);
 }
 
-/** Whether an order ended or went while somebody else was about to change it. */
-function isRace(error: unknown): boolean {
-  return (
-    error instanceof TransitionError || (error instanceof OrderError && error.code === 'unknown')
-  );
+/** False where the order ended or went while it was about to be changed. */
+async function wasInTime(change: Promise<unknown>): Promise<boolean> {
+  try {
+    await change;
+    return true;
+  } catch (error) {
+    const isGone = error instanceof OrderError && error.code === 'unknown';
+    if (!(isGone || error instanceof TransitionError)) throw error;
+    return false;
+  }
 }

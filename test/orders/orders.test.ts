@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Drops, type LogLine, makeLog } from '../../src/base/log.ts';
+import type { OrderFilter } from '../../src/orders/finding.ts';
 import type { Order } from '../../src/orders/order.ts';
-import { type OrderFilter, Orders } from '../../src/orders/orders.ts';
+import { Orders } from '../../src/orders/orders.ts';
 import { LevelStore } from '../../src/store/level.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { put, StoreError, table } from '../../src/store/store.ts';
