@@ -9,7 +9,6 @@
  *   PeerIdentity ──────▶ stands (still?), eidsOf, covers
  * ```
  */
-import { timingSafeEqual } from 'node:crypto';
 import type { Address } from '../base/address.ts';
 import { BytesError, fromUtf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -29,8 +28,10 @@ import {
   type NewDevice,
   type PeerIdentity,
 } from './device.ts';
+import { DeviceIndex, pinsOf } from './device-index.ts';
 import { type Device, loadDevices, placeOf, putDevice, removeDevice } from './device-rows.ts';
 import { type ClientOffer, type ClientVerdict, printsOf, refused } from './offers.ts';
+import { isSameDevice, samePsk } from './same-device.ts';
 
 export interface DevicesOptions {
   readonly store: Store;
@@ -70,18 +71,10 @@ export class Devices {
   readonly #box: SecretBox;
   #nameOf: DevicesOptions['nameOf'];
   readonly #serial = new Serial();
-  readonly #devices = new Map<string, Device>();
-  /** Whose a pin is. */
-  readonly #pins = new Map<string, string>();
-  /** Those that have an address to be reached at. */
-  readonly #addressed = new Set<string>();
-  /** How many devices are bound to each EID. */
-  readonly #covered = new Map<Eid, number>();
+  readonly #index = new DeviceIndex();
   readonly #listeners = new Set<GoneListener>();
   /** Opened for an identity that nobody has, so that it takes as long as one that somebody has. */
   readonly #decoy: Uint8Array;
-  /** Names in order; made when asked for. */
-  #names: readonly string[] | undefined;
 
   private constructor(options: DevicesOptions) {
     this.#store = options.store;
@@ -96,7 +89,7 @@ export class Devices {
   static async open(options: DevicesOptions): Promise<Devices> {
     const opened = new Devices(options);
     const { devices, sealed } = await loadDevices(options.store, options.box);
-    for (const device of devices) opened.#keep(device);
+    for (const device of devices) opened.#index.keep(device);
     if (sealed > 0) options.log.info('PSKs sealed anew', { devices: sealed });
     return opened;
   }
@@ -126,8 +119,8 @@ export class Devices {
       if (options.dryRun === true || fresh.size === 0) return ends;
       await this.#store.commit([...fresh.values()].map(putDevice));
       for (const device of fresh.values()) {
-        const replaced = this.#devices.has(device.identity);
-        this.#keep(device);
+        const replaced = this.#index.has(device.identity);
+        this.#index.keep(device);
         if (replaced) this.#tell(device.identity, 'replaced');
       }
       this.#logAdded([...fresh.values()]);
@@ -157,7 +150,7 @@ export class Devices {
           `device ${identity} has used none of its last ${mostKeys - 1} PSKs: drop the old ones`,
         );
       }
-      if (this.#opened(device).some((old) => same(old, key))) {
+      if (this.#opened(device).some((old) => samePsk(old, key))) {
         throw new DeviceError('key', 'this is a PSK that the device has already');
       }
       const sealed = this.#box.seal(key, placeOf(identity));
@@ -182,7 +175,7 @@ export class Devices {
     return this.#alone(async () => {
       checkIdentity(identity);
       const now = this.#clock.now();
-      const known = this.#devices.get(identity);
+      const known = this.#index.get(identity);
       const eid = this.#nameOf === undefined ? undefined : eidIn(identity);
       if (known === undefined && eid === undefined) {
         throw new DeviceError('unknown', `there is no device ${identity}`);
@@ -217,7 +210,7 @@ export class Devices {
 
   /** The devices bound to this EID that have an address to be reached at. */
   addressed(eid: Eid): readonly (DeviceView & { readonly address: Address })[] {
-    return [...this.#addressed].flatMap((identity) => {
+    return [...this.#index.addressed].flatMap((identity) => {
       const device = this.get(identity);
       if (device?.address === undefined || device.revoked !== undefined) return [];
       return device.eids.includes(eid) ? [{ ...device, address: device.address }] : [];
@@ -227,9 +220,9 @@ export class Devices {
   /** Removes a device, durably, and ends its connections; false where there is none. */
   remove(identity: string): Promise<boolean> {
     return this.#alone(async () => {
-      if (!this.#devices.has(identity)) return false;
+      if (!this.#index.has(identity)) return false;
       await this.#store.commit([removeDevice(identity)]);
-      this.#forget(identity);
+      this.#index.forget(identity);
       this.#log.info('device removed', { identity });
       this.#tell(identity, 'removed');
       return true;
@@ -243,22 +236,22 @@ export class Devices {
   }
 
   get(identity: string): DeviceView | undefined {
-    const device = this.#devices.get(identity);
+    const device = this.#index.get(identity);
     return device === undefined ? undefined : view(device);
   }
 
   /** Devices in the order of their names: those after `after`, at most `limit`. */
   list(options: { readonly after?: string; readonly limit?: number } = {}): readonly DeviceView[] {
-    this.#names ??= [...this.#devices.keys()].sort();
+    const { names } = this.#index;
     const { after, limit = Number.POSITIVE_INFINITY } = options;
-    const from = after === undefined ? 0 : this.#names.findIndex((name) => name > after);
+    const from = after === undefined ? 0 : names.findIndex((name) => name > after);
     if (from < 0) return [];
-    return this.#names.slice(from, from + limit).flatMap((name) => this.get(name) ?? []);
+    return names.slice(from, from + limit).flatMap((name) => this.get(name) ?? []);
   }
 
   /** Whether any device has a pin: DTLS must then ask clients for certificates. */
   get anyPins(): boolean {
-    return this.#pins.size > 0;
+    return this.#index.anyPins;
   }
 
   /**
@@ -266,7 +259,7 @@ export class Devices {
    * the device has shows when its Finished opens: whoever finds out tells pskUsed.
    */
   pskOf(identity: Uint8Array): readonly Uint8Array[] {
-    const device = this.#devices.get(textOf(identity) ?? '');
+    const device = this.#index.get(textOf(identity) ?? '');
     if (device !== undefined && device.keys.length > 0) return this.#opened(device);
     this.#box.open(this.#decoy, placeOf(''));
     return [];
@@ -274,20 +267,20 @@ export class Devices {
 
   /** Whether this is a PSK of the device still: it may have been taken away while a handshake was under way. */
   hasPsk(identity: string, key: Uint8Array): boolean {
-    const device = this.#devices.get(identity);
-    return device !== undefined && this.#opened(device).some((one) => same(one, key));
+    const device = this.#index.get(identity);
+    return device !== undefined && this.#opened(device).some((one) => samePsk(one, key));
   }
 
   /** The device has proved that it has this key: older ones are of no more use, and go. */
   pskUsed(identity: string, key: Uint8Array): Promise<void> {
-    const device = this.#devices.get(identity);
+    const device = this.#index.get(identity);
     // Nearly always: nothing to do, and nothing to wait for.
     if (device === undefined || device.keys.length < 2) return Promise.resolve();
     return this.#alone(async () => {
-      const now = this.#devices.get(identity);
+      const now = this.#index.get(identity);
       if (now === undefined) return;
       const keys = this.#opened(now).reverse();
-      const used = keys.findIndex((one) => same(one, key));
+      const used = keys.findIndex((one) => samePsk(one, key));
       if (used <= 0) return;
       await this.#change({ ...now, keys: now.keys.slice(used) });
       this.#log.info('device uses its new PSK: the one before is dropped', { identity });
@@ -299,8 +292,8 @@ export class Devices {
     const prints = printsOf(offer);
     if (prints === undefined) return refused('malformed', 'not a certificate that can be read');
     for (const print of prints) {
-      const name = this.#pins.get(print.pin);
-      const device = name === undefined ? undefined : this.#devices.get(name);
+      const name = this.#index.ownerOf(print.pin);
+      const device = name === undefined ? undefined : this.#index.get(name);
       if (device === undefined) continue;
       if (device.revoked !== undefined) return refused('revoked', `device ${name} is revoked`);
       return { identity: { kind: print.kind, name: device.identity } };
@@ -323,7 +316,7 @@ export class Devices {
    */
   stands({ kind, name }: PeerIdentity, since = Number.POSITIVE_INFINITY): boolean {
     const byChain = kind === 'certificate' && this.#nameOf !== undefined;
-    const device = this.#devices.get(name);
+    const device = this.#index.get(name);
     if (device === undefined) return byChain && eidIn(name) !== undefined;
     if (device.revoked !== undefined || since < (device.since ?? device.added)) return false;
     switch (kind) {
@@ -338,7 +331,7 @@ export class Devices {
 
   /** The EIDs that this peer may speak for and is bound to; none: it is bound to none. */
   eidsOf({ kind, name }: PeerIdentity): readonly Eid[] {
-    const device = this.#devices.get(name);
+    const device = this.#index.get(name);
     if (device?.revoked !== undefined) return [];
     const named = kind === 'certificate' && this.#nameOf !== undefined ? eidIn(name) : undefined;
     if (named === undefined) return device?.eids ?? [];
@@ -352,12 +345,12 @@ export class Devices {
 
   /** Whether any device is bound to this EID, revoked ones with the others. */
   anyCovers(eid: Eid): boolean {
-    return this.#covered.has(eid);
+    return this.#index.anyCovers(eid);
   }
 
   /** The device that a certificate below an anchor names: an EID speaks for itself, another name must be known. */
   #named(name: string): ClientVerdict {
-    const device = this.#devices.get(name);
+    const device = this.#index.get(name);
     if (device?.revoked !== undefined) return refused('revoked', `device ${name} is revoked`);
     if (device?.chain === true || eidIn(name) !== undefined) {
       return { identity: { kind: 'certificate', name } };
@@ -374,8 +367,8 @@ export class Devices {
   ): Added {
     checkDevice(device);
     const { identity, note, address } = device;
-    const known = fresh.get(identity) ?? this.#devices.get(identity);
-    if (known !== undefined && this.#isSame(known, device)) {
+    const known = fresh.get(identity) ?? this.#index.get(identity);
+    if (known !== undefined && isSameDevice(known, this.#opened(known)[0], device)) {
       return { type: 'unchanged', device: view(known) };
     }
     if (known !== undefined && !replace) {
@@ -394,7 +387,7 @@ export class Devices {
       chain: device.chain ?? false,
     };
     for (const [field, pin] of pinsOf(kept)) {
-      const owner = pins.get(pin) ?? this.#pins.get(pin);
+      const owner = pins.get(pin) ?? this.#index.ownerOf(pin);
       if (owner !== undefined && owner !== identity) {
         throw new DeviceError(field, `device ${owner} has it already`);
       }
@@ -402,22 +395,6 @@ export class Devices {
     for (const [, pin] of pinsOf(kept)) pins.set(pin, identity);
     fresh.set(identity, kept);
     return { type: known === undefined ? 'added' : 'replaced', device: view(kept) };
-  }
-
-  #isSame(known: Device, device: NewDevice): boolean {
-    const { key, certificates = [], publicKeys = [], chain = false } = device;
-    const keys = this.#opened(known);
-    const [newest] = keys;
-    return (
-      known.revoked === undefined &&
-      known.note === device.note &&
-      sameAddress(known.address, device.address) &&
-      known.chain === chain &&
-      sameSet(known.eids, device.eids) &&
-      sameSet(known.certificates, certificates) &&
-      sameSet(known.publicKeys, publicKeys) &&
-      (newest === undefined || key === undefined ? newest === key : same(newest, key))
-    );
   }
 
   /** The PSKs of a device, the newest first. What does not open is left out: a damaged row lets nobody in. */
@@ -435,7 +412,7 @@ export class Devices {
   }
 
   #known(identity: string): Device {
-    const device = this.#devices.get(identity);
+    const device = this.#index.get(identity);
     if (device === undefined) throw new DeviceError('unknown', `there is no device ${identity}`);
     if (device.revoked !== undefined) {
       throw new DeviceError('state', `device ${identity} is revoked: remove it, then add it anew`);
@@ -446,7 +423,7 @@ export class Devices {
   async #change(device: Device): Promise<void> {
     const changes: readonly Change[] = [putDevice(device)];
     await this.#store.commit(changes);
-    this.#keep(device);
+    this.#index.keep(device);
   }
 
   /** Changes come one after the other, so that no two take the same name or pin. */
@@ -464,41 +441,11 @@ export class Devices {
     if (devices.length > 1) this.#log.info('devices added', { devices: devices.length });
     else this.#log.info('device added', { identity: first.identity, eids: first.eids.join(' ') });
   }
-
-  #keep(device: Device): void {
-    this.#forget(device.identity);
-    this.#names = undefined;
-    this.#devices.set(device.identity, device);
-    if (device.address !== undefined) this.#addressed.add(device.identity);
-    for (const [, pin] of pinsOf(device)) this.#pins.set(pin, device.identity);
-    for (const eid of device.eids) this.#covered.set(eid, (this.#covered.get(eid) ?? 0) + 1);
-  }
-
-  #forget(identity: string): void {
-    const device = this.#devices.get(identity);
-    if (device === undefined) return;
-    this.#names = undefined;
-    this.#devices.delete(identity);
-    this.#addressed.delete(identity);
-    for (const [, pin] of pinsOf(device)) this.#pins.delete(pin);
-    for (const eid of device.eids) {
-      const left = (this.#covered.get(eid) ?? 0) - 1;
-      if (left > 0) this.#covered.set(eid, left);
-      else this.#covered.delete(eid);
-    }
-  }
 }
 
 function view(device: Device): DeviceView {
   const { keys, since: _, ...shown } = device;
   return { ...shown, keys: keys.length };
-}
-
-function* pinsOf(
-  device: Device,
-): Generator<readonly [field: 'certificates' | 'publicKeys', pin: string]> {
-  for (const print of device.certificates) yield ['certificates', `certificate ${print}`];
-  for (const print of device.publicKeys) yield ['publicKeys', `publicKey ${print}`];
 }
 
 /** The text of an identity; undefined where it is none that a device can have. */
@@ -524,17 +471,4 @@ function eidIn(name: string): Eid | undefined {
 
 function taken(identity: string): DeviceError {
   return new DeviceError('exists', `there is a device ${identity} already`);
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
-  return a?.address === b?.address && a?.port === b?.port;
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  const [left, right] = [new Set(a), new Set(b)];
-  return left.size === right.size && [...left].every((one) => right.has(one));
 }
