@@ -30,11 +30,6 @@ export function isPackageRequest(request: OrderRequest): request is PackageReque
   return 'psmo' in request || 'eco' in request;
 }
 
-/** How many operations the package has. */
-export function operationCount(request: PackageRequest): number {
-  return 'psmo' in request ? request.psmo.length : request.eco.length;
-}
-
 /** psmoList or ecoList, in the order of the request. */
 export function euiccPackageOf(request: PackageRequest): EuiccPackage {
   return 'psmo' in request

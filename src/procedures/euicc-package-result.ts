@@ -17,7 +17,7 @@ import {
 import type { Eid } from '../messages/ids.ts';
 import type { QuirkName } from '../messages/quirks.ts';
 import type { Signed } from '../messages/schema.ts';
-import { isPackageRequest, operationCount, type PackageRequest } from '../orders/operations.ts';
+import { isPackageRequest, type PackageRequest } from '../orders/operations.ts';
 import { type Order, TransitionError } from '../orders/order.ts';
 import { OrderError } from '../orders/orders.ts';
 import { euiccPackageError, isSuccess } from '../orders/outcome.ts';
@@ -28,7 +28,7 @@ import { type Caller, callerText, type Eim, fetchesFor } from './eim.ts';
 import { noteOrder } from './end-order.ts';
 import { askForResults } from './ipa-euicc-data.ts';
 import { keyOf } from './learn-euicc.ts';
-import { asAsked, outcomesOf } from './outcomes.ts';
+import { asAsked, isEachAnswered, outcomesOf } from './outcomes.ts';
 import { learnedFrom } from './picture.ts';
 import { withStatesUnknown } from './profiles.ts';
 import { doubtsAbout } from './settle.ts';
@@ -131,7 +131,7 @@ async function executed(
     order.id,
     {
       // A list that ends early leaves operations undone.
-      success: outcome.length >= operationCount(order.request) && outcome.every(isSuccess),
+      success: isEachAnswered(order.request, results) && outcome.every(isSuccess),
       unproven: record.consumerEuicc,
       outcome,
       reason: record.consumerEuicc

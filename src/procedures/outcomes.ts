@@ -46,6 +46,27 @@ export function asAsked(
   return results;
 }
 
+/** The results of the other operations. */
+const otherResults = {
+  listProfileInfo: 'listProfileInfoResult',
+  getRAT: 'getRATResult',
+  setDefaultDpAddress: 'setDefaultDpAddressResult',
+  addEim: 'addEimResult',
+  listEim: 'listEimResult',
+} as const;
+
+/** Whether each operation has its result, in order: one of another operation says nothing of it. */
+export function isEachAnswered(
+  request: PackageRequest,
+  results: readonly EuiccResultData[],
+): boolean {
+  const operations: readonly object[] = 'psmo' in request ? request.psmo : request.eco;
+  const types = Object.entries({ ...integerResults, ...otherResults });
+  return operations.every((operation, i) =>
+    types.some(([name, type]) => Object.hasOwn(operation, name) && results[i]?.type === type),
+  );
+}
+
 /** One entry for each result, in order; a result of a later version is shown as its bytes. */
 export function outcomesOf(
   request: PackageRequest,

@@ -287,6 +287,21 @@ describe('a result, in the words of the REST API', () => {
       [{ disableResult: 'ok' }, { processingTerminated: 'interruption' }],
       false,
     ],
+    'the result of another operation': [
+      [{ enable: { iccid } }],
+      [{ type: 'deleteResult', value: 0 }],
+      [{ deleteResult: 'ok' }],
+      false,
+    ],
+    'two results in the order of others': [
+      [{ disable: { iccid } }, { delete: { iccid } }],
+      [
+        { type: 'deleteResult', value: 0 },
+        { type: 'disableResult', value: 0 },
+      ],
+      [{ deleteResult: 'ok' }, { disableResult: 'ok' }],
+      false,
+    ],
     'no result at all': [[{ enable: { iccid } }], [], [], false],
     'a rollback': [
       [{ enable: { iccid, rollback: true } }],
