@@ -23,6 +23,8 @@ import { profileTable, stepLine } from './report.ts';
 import { JsonClient } from './server/json-client.ts';
 
 const common = { clock: systemClock, random: systemRandom, log: silentLog() };
+/** How long it waits for an eIM without a word, in milliseconds: a handshake goes on for two minutes. */
+const quiet = 3000;
 
 export interface DeviceAloneOptions {
   readonly eim: Address;
@@ -128,6 +130,9 @@ function euiccIn(folder: string = labFolder) {
 }
 
 async function connect(device: Device, options: DeviceAloneOptions): Promise<void> {
+  const cancel = systemClock.after(quiet, () => {
+    console.log(`no answer from ${addressText(options.eim)} yet; Ctrl-C ends the wait for it`);
+  });
   try {
     await device.connect();
   } catch (cause) {
@@ -136,6 +141,8 @@ async function connect(device: Device, options: DeviceAloneOptions): Promise<voi
       `no connection to the eIM at ${addressText(options.eim)} (${why}): ${lookAt(options)}?`,
       { cause },
     );
+  } finally {
+    cancel();
   }
 }
 

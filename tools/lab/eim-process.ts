@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Address } from '../../src/base/address.ts';
+import { endWithUs } from './with-us.ts';
 
 /** The checkout. */
 export const top = fileURLToPath(new URL('../..', import.meta.url));
@@ -59,6 +60,7 @@ export async function startEim({
   const args = [cli, 'serve', '--config', join(folder, 'eim.yaml'), ...flags];
   // It prints nothing; and where this process is killed, no reader waits for the eIM's end.
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  endWithUs(child);
   const { coaps, https, rest } = await ready(child, heard);
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const end = (signal: NodeJS.Signals) => async (): Promise<void> => {

@@ -8,9 +8,6 @@
  *                     └─ESipa over CoAP/DTLS─ relay ─ IPA ─ES10─ eUICC
  * ```
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -34,6 +31,7 @@ import { choosePki } from './pki/choose-pki.ts';
 import { type LabPki, labEid } from './pki/lab-pki.ts';
 import { type ProfileRow, type WireRow, WireTally } from './report.ts';
 import { type Smdpp, startSmdpp } from './smdpp/smdpp.ts';
+import { ownFolder } from './with-us.ts';
 
 export interface LabOptions {
   /** Unprotected profile package, and the ICCID in its header. */
@@ -98,12 +96,10 @@ const common = { clock: systemClock, random: systemRandom, log: silentLog() };
 
 /** Runs the main job. Throws StepFailed. */
 export async function runLab(options: LabOptions): Promise<LabResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'coap-eim-lab-'));
-  const opened: (() => Promise<void>)[] = [
-    () => Promise.resolve(rmSync(folder, { recursive: true })),
-  ];
+  const folder = ownFolder();
+  const opened: (() => Promise<void>)[] = [async () => folder.remove()];
   try {
-    return await mainJob(options, folder, opened);
+    return await mainJob(options, folder.path, opened);
   } finally {
     for (const close of opened.reverse()) await close();
   }

@@ -1,7 +1,4 @@
 /** SM-DP+, SM-DS and eIM on loopback, for as many devices and procedures as one likes. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { hex, toHex } from '../../../src/base/bytes.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLog } from '../../../src/base/log.ts';
@@ -25,6 +22,7 @@ import type { Step } from '../server/door.ts';
 import { JsonClient } from '../server/json-client.ts';
 import { type NewProfile, type Smdpp, startSmdpp } from '../smdpp/smdpp.ts';
 import { type Smds, startSmds } from '../smds/smds.ts';
+import { ownFolder } from '../with-us.ts';
 
 const common = { clock: systemClock, random: systemRandom, log: silentLog() };
 
@@ -107,8 +105,8 @@ export class World {
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
-    const folder = mkdtempSync(join(tmpdir(), 'coap-eim-lab-'));
-    const closing = [() => Promise.resolve(rmSync(folder, { recursive: true }))];
+    const { path: folder, remove } = ownFolder();
+    const closing = [async () => remove()];
     try {
       const { pki, folder: certificates } = choosePki(options.pki ?? 'sgp26', folder);
       const told: Told = { onStep: () => {}, direct: false };
