@@ -1,6 +1,7 @@
 /** `eim` as a child process: the built command, as it is installed (npm test builds it). */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from '../../tools/lab/with-us.ts';
 
 /** What `eim` stands for. */
 export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -36,6 +37,8 @@ export function start(args: readonly string[], options: CommandOptions = {}): Ru
     cwd: options.cwd,
     env: { ...bareEnv, ...options.env },
   });
+  // Where a test fails, nobody tells what it follows to end.
+  endWithUs(child);
   let stdout = '';
   let stderr = '';
   const listeners = new Set<() => void>();

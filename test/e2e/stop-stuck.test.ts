@@ -6,6 +6,9 @@ import { describe, it } from 'node:test';
 import { startEim } from '../../tools/lab/eim-process.ts';
 import { newFolder } from '../support/folders.ts';
 
+/** Of the system; Node makes no named pipes. */
+const pipeMaker = 'mkfifo';
+
 /** Reads a pipe that nobody writes to: as a name that is being looked up, it holds a thread of the system's, and process.exit(). */
 const stuck = (pipe: string) =>
   `data:text/javascript,import { open } from 'node:fs'; open(${JSON.stringify(pipe)}, 'r', () => {});`;
@@ -14,7 +17,7 @@ describe('SIGTERM while the system is busy', { timeout: 60_000 }, () => {
   it('ends the process all the same', async (test) => {
     const folder = newFolder();
     const pipe = join(folder, 'pipe');
-    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    assert.equal(spawnSync(pipeMaker, [pipe]).status, 0);
     const { NODE_OPTIONS: options = '' } = process.env;
     process.env.NODE_OPTIONS = `${options} --import ${encodeURI(stuck(pipe))}`;
     test.after(() => {
