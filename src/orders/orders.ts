@@ -343,7 +343,8 @@ export class Orders {
       try {
         await this.sweep();
       } catch (error) {
-        this.#log.error('sweep failed', { error: String(error) });
+        // One that is cut off by a stop is made up for by the next start's.
+        if (!stopped) this.#log.error('sweep failed', { error: String(error) });
       }
       if (!stopped) stop = this.#clock.after(this.settings.sweepEvery, () => void turn());
     };

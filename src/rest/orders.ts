@@ -231,7 +231,6 @@ function placed({ order, before, warning }: Placed): Reply {
   };
 }
 
-/** All at once: they share the disk's turns. */
 /** Orders of a batch that are placed at a time: so many share a commit, and between them devices have their turn. */
 const atOnce = 50;
 

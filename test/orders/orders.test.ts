@@ -9,6 +9,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { put, StoreError, table } from '../../src/store/store.ts';
 import { testBox } from '../support/box.ts';
 import { newFolder } from '../support/folders.ts';
+import { HandClock, settled } from '../support/hand-clock.ts';
 import {
   bench,
   dispatch,
@@ -469,6 +470,21 @@ describe('deadlines', () => {
     await clock.turn(1 * day);
     assert.equal((await orders.sweep()).noShow, 300);
     assert.equal((await orders.next(eid))?.id, young.id);
+  });
+
+  it('tell of a sweep that fails, unless a stop cut it off', async () => {
+    const lines: string[] = [];
+    const log = makeLog('orders', ({ event }) => lines.push(event));
+    for (const stopped of [false, true]) {
+      const store = new MemoryStore();
+      store.list = () => Promise.reject(new Error('store is closed'));
+      const orders = new Orders({ store, clock: new HandClock(), log, box });
+      const stop = orders.keepSwept();
+      if (stopped) stop();
+      await settled();
+      if (!stopped) stop();
+      assert.deepEqual(lines.splice(0), stopped ? [] : ['orders: sweep failed']);
+    }
   });
 
   it('are watched by themselves until that is stopped', async () => {
