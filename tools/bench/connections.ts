@@ -8,6 +8,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { built } from './built.ts';
 
 export interface ConnectionsOptions {
   readonly count: number;
@@ -26,6 +27,7 @@ interface Figure {
   readonly aim?: number;
 }
 
+const { LevelStore } = await built<typeof import('../../src/store/level.ts')>('store/level.js');
 const child = fileURLToPath(new URL('./connections-child.ts', import.meta.url));
 
 /** The least store that has something to take up. */
@@ -45,6 +47,7 @@ export async function benchConnections(options: ConnectionsOptions): Promise<voi
       lives.small.push(await live('answer', small, few));
       lives.large.push(await live('answer', large, count));
     }
+    await tidyUp(large);
     const compacted = sizeOf(large);
     const of = (said: readonly Said[], name: string) => median(said.map((one) => one[name] ?? 0));
     const [alone, among] = [of(lives.small, 'first'), of(lives.large, 'first')];
@@ -92,6 +95,14 @@ async function said({ stdout }: ChildProcess): Promise<Said> {
     if (end >= 0) return JSON.parse(output.slice(0, end)) as Said;
   }
   throw new Error('the child said nothing');
+}
+
+/** Merges what is there, so that no kill in the middle of LevelDB's own merging counts; opening removes what is left over. */
+async function tidyUp(folder: string): Promise<void> {
+  const store = await LevelStore.open(folder);
+  await store.scrub();
+  await store.close();
+  await (await LevelStore.open(folder)).close();
 }
 
 function sizeOf(folder: string): number {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from '../lab/with-us.ts';
 import { type HandshakeKind, psk, serverCredential } from './handshake-kinds.ts';
 import type { PrimitiveName } from './handshake-primitives.ts';
 
@@ -66,7 +67,7 @@ function underTest(
   clean: () => void,
 ): ServerUnderTest {
   if (process_.pid === undefined) throw new Error(`${name} did not start`);
-  process.once('exit', () => process_.kill('SIGKILL'));
+  endWithUs(process_);
   return {
     name,
     pid: process_.pid,

@@ -15,10 +15,13 @@ function atExit(work: () => void): () => void {
     for (const one of signals) process.removeListener(one, exit);
     if (process.listenerCount(signal) === 0) process.exit(128 + constants.signals[signal]);
   };
+  // As many as there are children: none of them is forgotten, which is what the limit is there to tell.
+  process.setMaxListeners(process.getMaxListeners() + 1);
   // What came last goes first: children before the folder that they write to.
   process.prependOnceListener('exit', work);
   for (const signal of signals) process.once(signal, exit);
   return () => {
+    process.setMaxListeners(process.getMaxListeners() - 1);
     process.removeListener('exit', work);
     for (const signal of signals) process.removeListener(signal, exit);
   };
