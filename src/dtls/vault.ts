@@ -166,8 +166,9 @@ export class Vault {
       if (opened === undefined) continue;
       const name = toHex(key);
       // Whoever has come to life meanwhile, or has ended, knows better.
-      const pack = () => (this.#touched?.has(name) === true ? 'as it is' : redo(key, opened));
-      if (this.#due.has(name)) continue;
+      const isTouched = () => this.#touched?.has(name) === true;
+      if (isTouched()) continue;
+      const pack = () => (isTouched() ? 'as it is' : redo(key, opened));
       this.#due.set(name, { key, loadable: true, pack, packed: () => {} });
       this.#writing ??= this.#write();
     }
@@ -290,7 +291,12 @@ export class Vault {
   /** What is due: to be written whole, and to be noted in the journal's next rows. */
   #batch(): { readonly whole: readonly Keepable[]; readonly noted: readonly Notable[] } {
     const due = this.#due;
-    const noted = [...this.#toNote].filter(({ keyText }) => !due.has(keyText));
+    const noted: Notable[] = [];
+    for (const one of this.#toNote) {
+      // What else is due under its key must not stand for it: it waits to hear that it is written.
+      if (due.has(one.keyText)) due.set(one.keyText, one);
+      else noted.push(one);
+    }
     this.#due = new Map();
     this.#toNote = new Set();
     const whole = [...due.values()];
