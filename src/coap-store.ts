@@ -14,6 +14,7 @@
 import { createHash } from 'node:crypto';
 import { concat, fromUtf8, hex, toHex, utf8 } from './base/bytes.ts';
 import { type SecretBox, SecretError } from './base/secret-box.ts';
+import { Serial } from './base/serial.ts';
 import type { AnswerSnapshot, BodyStore } from './coap/body-store.ts';
 import type { Option } from './coap/options.ts';
 import { type Change, put, remove, type Store, table } from './store/store.ts';
@@ -43,35 +44,40 @@ const page = 100;
  */
 export function coapStore(store: Store, box: SecretBox, most: number): BodyStore {
   const placesOf = async (owner: string) => (await store.get(ofOwner, hash(owner))) ?? [];
+  /** By owner: two answers at a time would each count without the other. */
+  const serial = new Serial();
   return {
     async of(owner) {
       const found = await store.list(answers, { prefix: `${hash(owner)}/`, limit: page });
       return found.flatMap(([place, row]) => opened(box, place, row));
     },
-    async put(owner, answer) {
-      const place = placeOf(owner, answer.key);
-      const { key, bare, loose, code, options, body, expires } = answer;
-      const sealed = box.seal(packed({ options, body }), contextOf(place));
-      const row = { key, bare, loose, code, expires, sealed };
-      const places = await placesOf(owner);
-      const others = places.filter((one) => one.place !== place);
-      const left = others.slice(Math.max(0, others.length + 1 - most));
-      const gone = places.filter((one) => !left.includes(one));
-      await store.commit([
-        ...gone.flatMap(removals),
-        put(answers, place, row),
-        put(ends, endOf(expires, place), place),
-        put(ofOwner, hash(owner), [...left, { place, expires }]),
-      ]);
-    },
-    async delete(owner, key) {
-      const at = placeOf(owner, key);
-      const places = await placesOf(owner);
-      const left = places.filter(({ place }) => place !== at);
-      const gone = places.filter((one) => !left.includes(one));
-      const of = left.length === 0 ? remove(ofOwner, hash(owner)) : put(ofOwner, hash(owner), left);
-      await store.commit([remove(answers, at), ...gone.flatMap(removals), of]);
-    },
+    put: (owner, answer) =>
+      serial.run(owner, async () => {
+        const place = placeOf(owner, answer.key);
+        const { key, bare, loose, code, options, body, expires } = answer;
+        const sealed = box.seal(packed({ options, body }), contextOf(place));
+        const row = { key, bare, loose, code, expires, sealed };
+        const places = await placesOf(owner);
+        const others = places.filter((one) => one.place !== place);
+        const left = others.slice(Math.max(0, others.length + 1 - most));
+        const gone = places.filter((one) => !left.includes(one));
+        await store.commit([
+          ...gone.flatMap(removals),
+          put(answers, place, row),
+          put(ends, endOf(expires, place), place),
+          put(ofOwner, hash(owner), [...left, { place, expires }]),
+        ]);
+      }),
+    delete: (owner, key) =>
+      serial.run(owner, async () => {
+        const at = placeOf(owner, key);
+        const places = await placesOf(owner);
+        const left = places.filter(({ place }) => place !== at);
+        const gone = places.filter((one) => !left.includes(one));
+        const of =
+          left.length === 0 ? remove(ofOwner, hash(owner)) : put(ofOwner, hash(owner), left);
+        await store.commit([remove(answers, at), ...gone.flatMap(removals), of]);
+      }),
   };
 }
 

@@ -94,6 +94,15 @@ describe('answers in the store', () => {
     assert.equal((await under.list(table('coap-answer-of'))).length, 1);
   });
 
+  it('count each where several are kept at once', async () => {
+    const under = new MemoryStore();
+    const store = coapStore(under, testBox(), 2);
+    const keys = ['POST 1', 'POST 2', 'POST 3', 'POST 4'];
+    await Promise.all(keys.map((key) => store.put('meter', answer(key))));
+    const left = (await store.of('meter')).map(({ key }) => key);
+    assert.deepEqual(left.sort(), ['POST 3', 'POST 4']);
+  });
+
   it('go when their time is over, and leave nothing', async () => {
     const under = new MemoryStore();
     const store = coapStore(under, testBox(), 4);

@@ -86,27 +86,21 @@ export function negotiate(
     offered,
     offers.credentials.clientAuthentication,
   );
-  const extendedMasterSecret = offered.has(ExtensionType.extendedMasterSecret);
-  const encryptThenMac =
-    choice.suite.cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac);
-  const agreed = {
+  const extensions: Extension[] = [];
+  const agreement = {
     choice,
     clientCertificate,
-    extendedMasterSecret,
-    encryptThenMac,
+    extendedMasterSecret: offered.has(ExtensionType.extendedMasterSecret),
+    encryptThenMac:
+      choice.suite.cipher.macKeyLength > 0 && offered.has(ExtensionType.encryptThenMac),
     connectionIds,
     fragments: limits,
+    extensions,
   };
-  const answered = [...answer(hello, offered, agreed), granted];
-  return {
-    choice,
-    clientCertificate,
-    extendedMasterSecret,
-    encryptThenMac,
-    connectionIds,
-    fragments: limits,
-    extensions: answered.filter((extension) => extension !== undefined),
-  };
+  for (const extension of [...answer(hello, offered, agreement), granted]) {
+    if (extension !== undefined) extensions.push(extension);
+  }
+  return agreement;
 }
 
 /** What is known of a handshake as soon as its hello is read. */

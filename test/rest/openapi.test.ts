@@ -29,17 +29,23 @@ interface Wanted {
 const psmo = { eid, steps: [{ listProfileInfo: {} }] };
 const unknownId = '00000000-0000-4000-8000-000000000000';
 
+/** The document as it is served, and what holds answers against its schemas: under the name `eim`. */
+async function documentOf({ url }: Running): Promise<{ document: object; ajv: Ajv2020 }> {
+  const document: unknown = await (await fetch(`${url}/v1/openapi.json`)).json();
+  assert.ok(typeof document === 'object' && document !== null);
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  formats.default(ajv);
+  ajv.addSchema(document, 'eim');
+  return { document, ajv };
+}
+
 describe('the OpenAPI document', () => {
   let running: Running;
   let document: unknown;
   let ajv: Ajv2020;
   before(async () => {
     running = await run();
-    document = await (await fetch(`${running.url}/v1/openapi.json`)).json();
-    ajv = new Ajv2020({ strict: false, allErrors: true });
-    formats.default(ajv);
-    assert.ok(typeof document === 'object' && document !== null);
-    ajv.addSchema(document, 'eim');
+    ({ document, ajv } = await documentOf(running));
   });
   after(() => running.close());
 
@@ -356,11 +362,7 @@ describe('the examples of the OpenAPI document', () => {
   let ajv: Ajv2020;
   before(async () => {
     running = await run();
-    document = await (await fetch(`${running.url}/v1/openapi.json`)).json();
-    ajv = new Ajv2020({ strict: false, allErrors: true });
-    formats.default(ajv);
-    assert.ok(typeof document === 'object' && document !== null);
-    ajv.addSchema(document, 'eim');
+    ({ document, ajv } = await documentOf(running));
   });
   after(() => running.close());
 
