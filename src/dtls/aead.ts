@@ -4,7 +4,12 @@ import type { Ccm } from './ccm.ts';
 import type { AeadCipher } from './cipher-suites.ts';
 import type { DirectionKeys } from './key-schedule.ts';
 import { type DtlsRecord, type RecordHeader, setEpochAndSequence } from './record.ts';
-import { additionalData, type RecordProtection } from './record-protection.ts';
+import {
+  additionalData,
+  additionalLength,
+  putAdditionalData,
+  type RecordProtection,
+} from './record-protection.ts';
 
 /** Octets of a nonce, with each of our ciphers. */
 const nonceLength = 12;
@@ -39,7 +44,7 @@ export class AeadProtection implements RecordProtection {
 
   seal(header: RecordHeader, plaintext: Uint8Array, before = 0): Uint8Array {
     const nonce = this.#nonce(header, undefined);
-    const data = additionalData(header, plaintext.length);
+    const data = this.#data(header, plaintext.length);
     const fragment = new Uint8Array(before + this.overhead + plaintext.length);
     if (this.#explicitLength > 0) setEpochAndSequence(fragment, before, header);
     const at = before + this.#explicitLength;
@@ -60,8 +65,8 @@ export class AeadProtection implements RecordProtection {
     const length = fragment.length - this.overhead;
     if (length < 0) return undefined;
     const nonce = this.#nonce(record, fragment);
-    const data = additionalData(record, length);
-    if (this.#ccm !== undefined) return this.#ccm.open(nonce, data, fragment.subarray(from));
+    const data = this.#data(record, length);
+    if (this.#ccm !== undefined) return this.#ccm.open(nonce, data, fragment, from);
     const opening = this.#opening(nonce);
     opening.setAuthTag(fragment.subarray(from + length));
     opening.setAAD(data, { plaintextLength: length });
@@ -76,7 +81,8 @@ export class AeadProtection implements RecordProtection {
 
   /** With the explicit part that is at the beginning of a fragment; undefined: with ours. */
   #nonce(header: RecordHeader, fragment: Uint8Array | undefined): Uint8Array {
-    const nonce = new Uint8Array(nonceLength);
+    const nonce = this.#ccm?.bench.nonce ?? new Uint8Array(nonceLength);
+    for (let i = 0; i < nonceLength; i++) nonce[i] = 0;
     const before = nonceLength - numberLength;
     if (fragment === undefined || this.#explicitLength === 0) {
       setEpochAndSequence(nonce, before, header);
@@ -84,6 +90,13 @@ export class AeadProtection implements RecordProtection {
     const iv = this.#iv;
     for (let i = 0; i < iv.length; i++) nonce[i] = (nonce[i] ?? 0) ^ (iv[i] ?? 0);
     return nonce;
+  }
+
+  #data(header: RecordHeader, length: number): Uint8Array {
+    if (this.#ccm === undefined) return additionalData(header, length);
+    const data = this.#ccm.bench.data(additionalLength(header));
+    putAdditionalData(data, 0, header, length);
+    return data;
   }
 
   // One call for each mode, because node:crypto types them apart.

@@ -15,7 +15,12 @@ import {
   HandshakeError,
 } from './alert.ts';
 import type { CipherPool } from './cipher-pool.ts';
-import { type ConnectionIds, type DirectionCid, noConnectionIds } from './connection-id.ts';
+import {
+  type ConnectionIds,
+  type DirectionCid,
+  isHexOf,
+  noConnectionIds,
+} from './connection-id.ts';
 import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
 import { type Flight, packFlight } from './flight.ts';
@@ -563,17 +568,6 @@ export class Connection<Credential> {
     else this.end('record numbers are used up');
   }
 }
-
-/** Whether the text is the octets in upper-case hex: for each record, so without making any text. */
-function isHexOf(text: string, octets: Uint8Array): boolean {
-  if (text.length !== 2 * octets.length) return false;
-  for (let i = 0; i < octets.length; i++) {
-    const octet = octets[i] ?? 0;
-    if (text[2 * i] !== digits[octet >> 4] || text[2 * i + 1] !== digits[octet & 15]) return false;
-  }
-  return true;
-}
-const digits = '0123456789ABCDEF';
 
 /** One for all: there are many connections. */
 const noKeys: readonly EpochKeys[] = [];
