@@ -1,15 +1,9 @@
 /** Records under an AEAD cipher (RFC 5246 §6.2.3.3, RFC 6347 §4.1.2.1). */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import type { Ccm } from './ccm.ts';
 import type { AeadCipher } from './cipher-suites.ts';
 import type { DirectionKeys } from './key-schedule.ts';
 import { type DtlsRecord, type RecordHeader, setEpochAndSequence } from './record.ts';
-import {
-  additionalData,
-  additionalLength,
-  putAdditionalData,
-  type RecordProtection,
-} from './record-protection.ts';
+import { additionalData, type RecordProtection } from './record-protection.ts';
 
 /** Octets of a nonce, with each of our ciphers. */
 const nonceLength = 12;
@@ -28,34 +22,26 @@ export class AeadProtection implements RecordProtection {
   readonly overhead: number;
   readonly #cipher: AeadCipher;
   readonly #keys: DirectionKeys;
-  readonly #iv: Uint8Array;
   readonly #explicitLength: number;
-  readonly #ccm: Ccm | undefined;
 
-  /** With `ccm`, of the same key, that does what it can: it lives on from record to record. */
-  constructor(cipher: AeadCipher, keys: DirectionKeys, ccm?: Ccm) {
+  constructor(cipher: AeadCipher, keys: DirectionKeys) {
     this.#cipher = cipher;
     this.#keys = keys;
-    this.#iv = keys.iv;
-    this.#ccm = ccm;
     this.#explicitLength = nonceLength - cipher.fixedIvLength;
     this.overhead = overheadOf(cipher);
   }
 
   seal(header: RecordHeader, plaintext: Uint8Array, before = 0): Uint8Array {
     const nonce = this.#nonce(header, undefined);
-    const data = this.#data(header, plaintext.length);
+    const data = additionalData(header, plaintext.length);
     const fragment = new Uint8Array(before + this.overhead + plaintext.length);
     if (this.#explicitLength > 0) setEpochAndSequence(fragment, before, header);
     const at = before + this.#explicitLength;
-    if (this.#ccm !== undefined) this.#ccm.seal(nonce, data, plaintext, fragment, at);
-    else {
-      const sealing = this.#sealing(nonce);
-      sealing.setAAD(data, { plaintextLength: plaintext.length });
-      fragment.set(sealing.update(plaintext), at);
-      sealing.final();
-      fragment.set(sealing.getAuthTag(), at + plaintext.length);
-    }
+    const sealing = this.#sealing(nonce);
+    sealing.setAAD(data, { plaintextLength: plaintext.length });
+    fragment.set(sealing.update(plaintext), at);
+    sealing.final();
+    fragment.set(sealing.getAuthTag(), at + plaintext.length);
     return fragment;
   }
 
@@ -65,8 +51,7 @@ export class AeadProtection implements RecordProtection {
     const length = fragment.length - this.overhead;
     if (length < 0) return undefined;
     const nonce = this.#nonce(record, fragment);
-    const data = this.#data(record, length);
-    if (this.#ccm !== undefined) return this.#ccm.open(nonce, data, fragment, from);
+    const data = additionalData(record, length);
     const opening = this.#opening(nonce);
     opening.setAuthTag(fragment.subarray(from + length));
     opening.setAAD(data, { plaintextLength: length });
@@ -81,22 +66,14 @@ export class AeadProtection implements RecordProtection {
 
   /** With the explicit part that is at the beginning of a fragment; undefined: with ours. */
   #nonce(header: RecordHeader, fragment: Uint8Array | undefined): Uint8Array {
-    const nonce = this.#ccm?.bench.nonce ?? new Uint8Array(nonceLength);
-    for (let i = 0; i < nonceLength; i++) nonce[i] = 0;
+    const nonce = new Uint8Array(nonceLength);
     const before = nonceLength - numberLength;
     if (fragment === undefined || this.#explicitLength === 0) {
       setEpochAndSequence(nonce, before, header);
     } else for (let i = 0; i < numberLength; i++) nonce[before + i] = fragment[i] ?? 0;
-    const iv = this.#iv;
+    const { iv } = this.#keys;
     for (let i = 0; i < iv.length; i++) nonce[i] = (nonce[i] ?? 0) ^ (iv[i] ?? 0);
     return nonce;
-  }
-
-  #data(header: RecordHeader, length: number): Uint8Array {
-    if (this.#ccm === undefined) return additionalData(header, length);
-    const data = this.#ccm.bench.data(additionalLength(header));
-    putAdditionalData(data, 0, header, length);
-    return data;
   }
 
   // One call for each mode, because node:crypto types them apart.

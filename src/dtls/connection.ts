@@ -14,7 +14,7 @@ import {
   encodeAlert,
   HandshakeError,
 } from './alert.ts';
-import type { CipherPool } from './cipher-pool.ts';
+import type { Ccm } from './ccm.ts';
 import {
   type ConnectionIds,
   type DirectionCid,
@@ -48,8 +48,8 @@ export interface ConnectionSettings {
   readonly mtu: number;
   readonly limits: ConnectionLimits;
   readonly times: ConnectionTimes;
-  /** Absent: a cipher is made for each record. */
-  readonly ciphers?: CipherPool;
+  /** For records under CCM. Absent: those of node:crypto. */
+  readonly ccm?: Ccm | undefined;
   /** Answer records of a handshake that do not open with decrypt_error. For laboratories. */
   readonly explain: boolean;
 }
@@ -284,8 +284,6 @@ export class Connection<Credential> {
     this.#deadline = undefined;
     this.#conversation = undefined;
     this.#last = undefined;
-    this.#writer?.release();
-    this.#reader?.release();
   }
 
   #restore({ keys, cids, longest, next, window }: ConnectionState): void {
@@ -429,14 +427,14 @@ export class Connection<Credential> {
     sequence = 0,
     window: ReplayWindow | undefined = undefined,
   ): void {
-    const { side, ciphers } = this.#settings;
+    const { side, ccm } = this.#settings;
     const theirs = side === 'client' ? 'server' : 'client';
     this.#keys = keys;
     this.#own = toHex(cids.own?.octets ?? new Uint8Array());
     this.#peersCid = cids.peers;
     this.#draftCids = cids.own?.draft === true;
-    this.#writer = new WriteEpoch(1, protect(keys, side, ciphers), { sequence, cid: cids.peers });
-    this.#reader = new ReadEpoch(protect(keys, theirs, ciphers), this.#covered, window);
+    this.#writer = new WriteEpoch(1, protect(keys, side, ccm), { sequence, cid: cids.peers });
+    this.#reader = new ReadEpoch(protect(keys, theirs, ccm), this.#covered, window);
   }
 
   /** How the records that we receive bear our connection ID. */

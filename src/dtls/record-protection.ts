@@ -8,8 +8,6 @@ export interface RecordProtection {
   seal(header: RecordHeader, plaintext: Uint8Array, before?: number): Uint8Array;
   /** The plaintext; undefined where the record is not authentic. */
   open(record: DtlsRecord): Uint8Array | undefined;
-  /** It is needed no more. */
-  release?(): void;
 }
 
 /**
