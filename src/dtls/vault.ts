@@ -10,10 +10,11 @@
  * that nobody can put one entry in another's place.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { BytesError, concat, equal, hex, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
+import { BytesError, concat, equal, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { turnOfLoop } from '../base/turn.ts';
 import { type InOrder, UseOrder } from '../base/use-order.ts';
 import type { ConnectionStore, Kept } from './connection-store.ts';
 import {
@@ -105,8 +106,9 @@ export class Vault {
   #toNote: Notable[] = [];
   /** Connections that are ahead of their rows, the one that was noted longest ago first. */
   readonly #ahead = new UseOrder<Ahead>();
-  /** The journal's next row. */
+  /** The journal's next row, and where it is put together. */
   #row = 0;
+  readonly #page = new JournalRow();
   #former: Promise<Notes> | undefined;
   /** While former runs' journals are worked in: what was saved or noted meanwhile. */
   #touched: Set<string> | undefined;
@@ -288,8 +290,8 @@ export class Vault {
   }
 
   async #write(): Promise<void> {
-    await null; // what changes in this turn goes together
     while (this.#due.size > 0 || this.#toNote.length > 0) {
+      await turnOfLoop(); // what comes in it goes together: a batch costs as much as some ten of its notes
       const row = this.#row;
       const { whole, noted } = this.#batch();
       const journal = this.#journalOf(noted);
@@ -367,15 +369,16 @@ export class Vault {
     let lasting = false;
     const now = this.#options.clock.now();
     for (let from = 0; from < noted.length; from += mostNotes) {
-      const row = new JournalRow(now);
+      this.#page.begin(now);
       for (const one of noted.slice(from, from + mostNotes)) {
         const numbers = one.note();
         if (numbers === undefined) continue;
-        row.add(hex(one.keyText), hex(one.id), numbers);
+        this.#page.add(one.keyText, one.id, numbers);
         lasting ||= numbers.lasting;
       }
       const key = journalKey(this.#run, this.#row++);
-      kept.push({ key, octets: this.#seal(key, { octets: row.done(), lastContact: now }) });
+      const octets = this.#page.octets;
+      kept.push({ key, octets: this.#seal(key, { octets, lastContact: now }) });
     }
     return { kept, lasting };
   }
@@ -426,6 +429,7 @@ export class Vault {
     key: Uint8Array,
     { octets, lastContact }: { readonly octets: Uint8Array; readonly lastContact: number },
   ): Uint8Array {
+    const sealed = new Uint8Array(headLength + octets.length + tagLength);
     const number = new Writer(numberLength).uint48(this.#number++).done();
     const head = new Writer(headLength)
       .uint8(version)
@@ -435,8 +439,11 @@ export class Vault {
       .done();
     const cipher = createCipheriv('aes-256-gcm', this.#sealKey, nonceOf(number));
     cipher.setAAD(concat(head, key));
-    const ciphertext = concat(cipher.update(octets), cipher.final());
-    return concat(head, ciphertext, cipher.getAuthTag());
+    sealed.set(head);
+    sealed.set(cipher.update(octets), headLength);
+    cipher.final(); // holds nothing: it is a stream
+    sealed.set(cipher.getAuthTag(), headLength + octets.length);
+    return sealed;
   }
 
   #open(key: Uint8Array, octets: Uint8Array): Uint8Array | undefined {
