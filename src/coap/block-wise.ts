@@ -169,7 +169,7 @@ export class BlockWise<P extends CoapPeer> {
     if (payload.length > size1) {
       throw new CoapError(Code.requestEntityTooLarge, 'body too large', { size1 });
     }
-    return { type: 'whole', options, body: payload.slice() };
+    return { type: 'whole', options, body: payload };
   }
 
   /** Blocks of an answer that is here. */

@@ -34,7 +34,7 @@ export class Exchange {
     this.began = now;
     this.confirmable = request.type === 'CON';
     this.messageId = request.messageId;
-    this.token = request.token.slice();
+    this.token = request.token;
   }
 
   get answered(): boolean {

@@ -42,8 +42,10 @@ const types: readonly MessageType[] = ['CON', 'NON', 'ACK', 'RST'];
 const longestToken = 8;
 const payloadMarker = 0xff;
 const none = new Uint8Array();
+/** Octets up to which a loop copies them in less time than `set` and `slice` take to begin. */
+const short = 64;
 
-/** The message in a datagram; throws MessageFormatError. Token, option values and payload are views that are not to be kept. */
+/** The message in a datagram; throws MessageFormatError. Option values are views that are not to be kept. */
 export function decode(bytes: Uint8Array): Message {
   const { length } = bytes;
   if (length < 4) throw new MessageFormatError(`${length} octets, a header has 4`);
@@ -58,8 +60,8 @@ export function decode(bytes: Uint8Array): Message {
   if (typeof end === 'string') {
     throw new MessageFormatError(end, type === 'CON' ? messageId : undefined);
   }
-  const token = viewOf(bytes, 4, 4 + tokenLength);
-  const payload = viewOf(bytes, end + 1, length);
+  const token = copyOf(bytes, 4, 4 + tokenLength);
+  const payload = copyOf(bytes, end + 1, length);
   return { type, code, messageId, token, options, payload };
 }
 
@@ -109,6 +111,15 @@ function octetsOf(nibble: number): number {
 function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
   if (start >= end) return none;
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+}
+
+/** The octets from `start` to `end` in memory of their own. */
+function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (start >= end) return none;
+  if (end - start > short) return viewOf(bytes, start, end).slice();
+  const octets = new Uint8Array(end - start);
+  for (let at = start; at < end; at++) octets[at - start] = bytes[at] ?? 0;
+  return octets;
 }
 
 /**
@@ -181,9 +192,6 @@ function setExtended(value: number, bytes: Uint8Array, at: number): number {
   bytes[at + 1] = value - 269;
   return at + 2;
 }
-
-/** Octets up to which a loop copies them in less time than `set` takes to begin. */
-const short = 64;
 
 /** Copies octets there; gives where they end. */
 function copy(octets: Uint8Array, bytes: Uint8Array, at: number): number {

@@ -23,6 +23,10 @@ export class PastAcks {
   #start = 0;
   #end = 0;
   #size = 0;
+  /** Message ID of the newest. */
+  #newest = 0;
+  /** Whether the Message IDs count on from the oldest to the newest, as peers' do. */
+  #ascends = true;
 
   get size(): number {
     return this.#size;
@@ -33,10 +37,13 @@ export class PastAcks {
     return this.#size === 0 ? Infinity : this.#timeAt(this.#start);
   }
 
-  /** Keeps an ACK of at most `longestPastAck` octets. */
+  /** Keeps an ACK of at most `longestPastAck` octets; none of a request with its Message ID is here. */
   add(began: number, ack: Uint8Array): void {
     this.#makeRoom(headOctets + ack.length);
     const octets = this.#octets;
+    const messageId = ((ack[2] ?? 0) << 8) | (ack[3] ?? 0);
+    if (this.#size > 0 && this.#isWithin(messageId)) this.#ascends = false;
+    this.#newest = messageId;
     let at = this.#end;
     const high = Math.floor(began / 2 ** 32);
     octets[at++] = high >> 8;
@@ -74,16 +81,21 @@ export class PastAcks {
     this.#octets.copyWithin(at, after, this.#end);
     this.#end -= after - at;
     this.#size--;
+    if (this.#size === 0) this.clear();
   }
 
   clear(): void {
     this.#start = 0;
     this.#end = 0;
     this.#size = 0;
+    this.#ascends = true;
   }
 
   /** Where that of the request with that Message ID begins; below 0 where there is none. */
   #placeOf(messageId: number): number {
+    if (this.#size === 0) return -1;
+    // As a rule it is the next one: that is told without a look at each.
+    if (this.#ascends && !this.#isWithin(messageId)) return -1;
     const octets = this.#octets;
     const high = messageId >> 8;
     const low = messageId & 0xff;
@@ -92,6 +104,13 @@ export class PastAcks {
       if (octets[ack + 3] === low && octets[ack + 2] === high) return at;
     }
     return -1;
+  }
+
+  /** Whether a Message ID is one of those from the oldest's to the newest's, modulo 2^16. */
+  #isWithin(messageId: number): boolean {
+    const ack = this.#start + headOctets;
+    const oldest = ((this.#octets[ack + 2] ?? 0) << 8) | (this.#octets[ack + 3] ?? 0);
+    return ((messageId - oldest) & 0xffff) <= ((this.#newest - oldest) & 0xffff);
   }
 
   /** Where what begins there ends. */

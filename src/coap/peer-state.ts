@@ -143,9 +143,12 @@ export class PeerState {
   remember(exchange: Exchange, oldest: number, ceiling: number): void {
     const { messageId, piggybacked } = exchange;
     this.#acks.drop(messageId);
-    this.#exchanges?.delete(messageId);
     while (this.#acks.oldest < oldest) this.#acks.dropOldest();
-    if (this.#exchanges !== undefined) this.#forgetExchanges(this.#exchanges, oldest, ceiling);
+    if (this.#exchanges !== undefined) {
+      this.#exchanges.delete(messageId);
+      this.#forgetExchanges(this.#exchanges, oldest, ceiling);
+      if (this.#exchanges.size === 0) this.#exchanges = undefined;
+    }
     while (this.#acks.size > 0 && this.remembered >= ceiling) this.#acks.dropOldest();
     if (piggybacked !== undefined && piggybacked.length <= longestPastAck) {
       this.#acks.add(exchange.began, piggybacked);

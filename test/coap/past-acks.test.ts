@@ -36,7 +36,8 @@ describe('past ACKs', () => {
   });
 
   it('is, whatever is kept and forgotten, as a list would be', () => {
-    const id = fc.nat(20);
+    // Message IDs at random, and those of peers that count on, past 65535 too.
+    const id = fc.oneof(fc.nat(20), fc.constant('next' as const), fc.constant('next' as const));
     const step = fc.oneof(
       fc.record({
         do: fc.constant('add' as const),
@@ -54,17 +55,24 @@ describe('past ACKs', () => {
         const acks = new PastAcks();
         let list: { id: number; token: Uint8Array; began: number; ack: Uint8Array }[] = [];
         let time = now;
+        let count = 65_530;
+        const idOf = (named: number | 'next') => {
+          if (named === 'next') count = (count + 1) % 2 ** 16;
+          return named === 'next' ? count : named;
+        };
         for (const one of steps) {
           if (one.do === 'add') {
             time += one.after;
-            const ack = ackOf(one.id, one.token, one.octets);
-            acks.drop(one.id);
-            list = list.filter(({ id }) => id !== one.id);
+            const id = idOf(one.id);
+            const ack = ackOf(id, one.token, one.octets);
+            acks.drop(id);
+            list = list.filter((other) => other.id !== id);
             acks.add(time, ack);
-            list.push({ id: one.id, token: one.token, began: time, ack });
+            list.push({ id, token: one.token, began: time, ack });
           } else if (one.do === 'drop') {
-            acks.drop(one.id);
-            list = list.filter(({ id }) => id !== one.id);
+            const id = one.id === 'next' ? count : one.id;
+            acks.drop(id);
+            list = list.filter((other) => other.id !== id);
           } else if (one.do === 'drop oldest') {
             if (acks.size > 0) acks.dropOldest();
             list.shift();
@@ -77,6 +85,10 @@ describe('past ACKs', () => {
           for (const { id, token, began, ack } of list) {
             assert.deepEqual(acks.find(id, token, began), ack);
             assert.equal(acks.find(id, token, began + 1), undefined);
+            const next = (id + 1) % 2 ** 16;
+            if (list.every((other) => other.id !== next)) {
+              assert.equal(acks.find(next, token, 0), undefined);
+            }
           }
         }
       }),
