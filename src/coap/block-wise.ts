@@ -19,7 +19,7 @@ import { type Block, blockOption, offsetOf, sizeOf, szxWithin } from './block.ts
 import type { BodyStore } from './body-store.ts';
 import { CoapError, Code, type Method } from './codes.ts';
 import type { Link, Links } from './link.ts';
-import { type Option, OptionNumber, optionOf, optionsOf, uintOf } from './options.ts';
+import { type Option, OptionNumber, optionOf, uintOf } from './options.ts';
 import type { CoapLimits, CoapParameters } from './parameters.ts';
 import { type BlockOptions, blocksOf } from './q-block.ts';
 import { QBlockAnswer } from './q-block-answer.ts';
@@ -362,9 +362,15 @@ class WholeRequest<P extends CoapPeer> implements CoapRequest<P> {
   }
 }
 
+const noTexts: readonly string[] = [];
+
 function textsOf(options: readonly Option[], number: number): readonly string[] {
+  const start = options.findIndex((option) => option.number === number);
+  if (start < 0) return noTexts;
+  let end = start + 1;
+  while (options[end]?.number === number) end++; // a message's options are ordered
   try {
-    return optionsOf(options, number).map(textOf);
+    return options.slice(start, end).map(textOf);
   } catch (cause) {
     throw new CoapError(Code.badOption, `option ${number} is not UTF-8`, { cause });
   }
@@ -374,7 +380,7 @@ function textsOf(options: readonly Option[], number: number): readonly string[] 
 const fewCharacters = 12;
 
 /** Throws BytesError where it is not UTF-8. */
-function textOf(value: Uint8Array): string {
+function textOf({ value }: Option): string {
   if (value.length > fewCharacters) return fromUtf8(value);
   let text = '';
   for (let at = 0; at < value.length; at++) {

@@ -147,15 +147,22 @@ export function uintIn(value: Uint8Array): number {
   return uint;
 }
 
-/** An option in the uint format: as few octets as the value needs, none for 0. */
+/** The values of at most one octet in the uint format, made once: content formats and the first blocks are such. */
+const singles: readonly Uint8Array[] = Array.from({ length: 256 }, (_, value) => octetsOf(value));
+
+/** An option in the uint format: as few octets as the value needs, none for 0. Its value is not to be changed. */
 export function uintOption(number: number, value: number): Option {
+  return { number, value: singles[value] ?? octetsOf(value) };
+}
+
+function octetsOf(value: number): Uint8Array {
   let length = 0;
   for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) length++;
   const octets = new Uint8Array(length);
   for (let at = length - 1, rest = value; at >= 0; at--, rest = Math.floor(rest / 256)) {
     octets[at] = rest % 256;
   }
-  return { number, value: octets };
+  return octets;
 }
 
 /** The same options in memory of their own: those of a message are views of its datagram. */
