@@ -9,7 +9,7 @@
  */
 import { equal } from '../base/bytes.ts';
 
-/** Octets of an ACK that is kept here: answers to polls are; blocks, of which few come to a request, are not. */
+/** Octets of an ACK that may be kept here: answers to polls are so short, blocks are not. */
 export const longestPastAck = 64;
 
 const timeOctets = 6;
@@ -45,7 +45,7 @@ export class PastAcks {
     if (this.#size > 0 && this.#isWithin(messageId)) this.#ascends = false;
     this.#newest = messageId;
     let at = this.#end;
-    const high = Math.floor(began / 2 ** 32);
+    const high = Math.floor(began / 2 ** 32); // 48 bits are more than the operators of 32 take
     octets[at++] = high >> 8;
     octets[at++] = high;
     octets[at++] = began >>> 24;
