@@ -165,5 +165,5 @@ export class TaggedCids implements Cids {
 }
 
 function tagOf(key: Hmac, head: Uint8Array): Uint8Array {
-  return key.of(head).subarray(0, tagLength);
+  return key.cut(tagLength, head);
 }

@@ -76,7 +76,7 @@ function newKey(random: Random): Hmac {
 }
 
 function cookieOf(key: Hmac, covered: Uint8Array): Uint8Array {
-  return key.of(covered).subarray(0, cookieLength);
+  return key.cut(cookieLength, covered);
 }
 
 /** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */

@@ -243,7 +243,7 @@ export class Sessions {
 const sessionLabel = utf8('session');
 
 function tagOf(key: Hmac, name: Uint8Array): Uint8Array {
-  return key.of(sessionLabel, name).subarray(0, tagLength);
+  return key.cut(tagLength, sessionLabel, name);
 }
 
 function read(octets: Uint8Array): Session | undefined {
