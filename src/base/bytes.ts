@@ -71,7 +71,19 @@ export function fromBase64(text: string): Uint8Array {
 }
 
 export function utf8(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'utf8'));
+  return plainAscii(text) ?? new Uint8Array(Buffer.from(text, 'utf8'));
+}
+
+/** Of a short text of ASCII, as most are; undefined for others. */
+function plainAscii(text: string): Uint8Array | undefined {
+  if (text.length > 2 * few) return undefined;
+  const octets = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x80) return undefined;
+    octets[at] = code;
+  }
+  return octets;
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -131,9 +143,7 @@ export class Reader {
 
   /** The next `length` octets, as a view of the same memory. */
   bytes(length: number): Uint8Array {
-    if (length > this.left) throw new BytesError(`${length} octets due, ${this.left} left`);
-    const start = this.#at;
-    this.#at += length;
+    const start = this.#pass(length);
     return this.#bytes.subarray(start, this.#at);
   }
 
@@ -143,32 +153,56 @@ export class Reader {
 
   /** An unsigned integer of 1 to 6 octets. */
   uint(length: 1 | 2 | 3 | 4 | 6): number {
-    const end = this.#at + length;
-    if (end > this.#bytes.length) throw new BytesError(`${length} octets due, ${this.left} left`);
-    let value = 0;
-    for (let at = this.#at; at < end; at++) value = value * 256 + (this.#bytes[at] ?? 0);
-    this.#at = end;
-    return value;
+    switch (length) {
+      case 1:
+        return this.uint8();
+      case 2:
+        return this.uint16();
+      case 3:
+        return this.uint24();
+      case 4:
+        return this.uint32();
+      case 6:
+        return this.uint48();
+    }
   }
 
+  // Each by itself: what is computed of few octets is a small integer, which one function for all could not count on.
+
   uint8(): number {
-    return this.uint(1);
+    return this.#bytes[this.#pass(1)] ?? 0;
   }
 
   uint16(): number {
-    return this.uint(2);
+    const at = this.#pass(2);
+    return this.#two(at);
   }
 
   uint24(): number {
-    return this.uint(3);
+    const at = this.#pass(3);
+    return (this.#two(at) << 8) | (this.#bytes[at + 2] ?? 0);
   }
 
   uint32(): number {
-    return this.uint(4);
+    const at = this.#pass(4);
+    return this.#two(at) * 2 ** 16 + this.#two(at + 2);
   }
 
   uint48(): number {
-    return this.uint(6);
+    const at = this.#pass(6);
+    return this.#two(at) * 2 ** 32 + this.#two(at + 2) * 2 ** 16 + this.#two(at + 4);
+  }
+
+  /** Goes past so many octets; gives where they begin. */
+  #pass(length: number): number {
+    if (length > this.left) throw new BytesError(`${length} octets due, ${this.left} left`);
+    const at = this.#at;
+    this.#at += length;
+    return at;
+  }
+
+  #two(at: number): number {
+    return ((this.#bytes[at] ?? 0) << 8) | (this.#bytes[at + 1] ?? 0);
   }
 }
 
@@ -189,37 +223,64 @@ export class Writer {
   }
 
   uint(value: number, length: 1 | 2 | 3 | 4 | 6): this {
-    this.#room(length);
-    let rest = value;
-    for (let i = length - 1; i >= 0; i--) {
-      this.#bytes[this.#at + i] = rest % 256;
-      rest = Math.floor(rest / 256);
+    switch (length) {
+      case 1:
+        return this.uint8(value);
+      case 2:
+        return this.uint16(value);
+      case 3:
+        return this.uint24(value);
+      case 4:
+        return this.uint32(value);
+      case 6:
+        return this.uint48(value);
     }
-    if (rest !== 0 || !Number.isInteger(value)) {
-      throw new BytesError(`${value} does not fit ${length} octets`);
-    }
-    this.#at += length;
+  }
+
+  // Each by itself, as in Reader.
+
+  uint8(value: number): this {
+    this.#check(value, 2 ** 8 - 1, 1);
+    this.#bytes[this.#at++] = value;
     return this;
   }
 
-  uint8(value: number): this {
-    return this.uint(value, 1);
-  }
-
   uint16(value: number): this {
-    return this.uint(value, 2);
+    this.#check(value, 2 ** 16 - 1, 2);
+    return this.#two(value);
   }
 
   uint24(value: number): this {
-    return this.uint(value, 3);
+    this.#check(value, 2 ** 24 - 1, 3);
+    this.#bytes[this.#at++] = value >> 16;
+    return this.#two(value);
   }
 
   uint32(value: number): this {
-    return this.uint(value, 4);
+    this.#check(value, 2 ** 32 - 1, 4);
+    return this.#two(value >>> 16).#two(value);
   }
 
   uint48(value: number): this {
-    return this.uint(value, 6);
+    this.#check(value, 2 ** 48 - 1, 6);
+    return this.#two(Math.floor(value / 2 ** 32))
+      .#two(value >>> 16)
+      .#two(value);
+  }
+
+  /** That there is room for the number, and that it fits. */
+  #check(value: number, most: number, length: number): void {
+    if (!Number.isInteger(value) || value < 0 || value > most) {
+      throw new BytesError(`${value} does not fit ${length} octets`);
+    }
+    this.#room(length);
+  }
+
+  /** The lowest two octets. */
+  #two(value: number): this {
+    this.#bytes[this.#at++] = value >> 8;
+    this.#bytes[this.#at++] = value;
+    return this;
   }
 
   /** What `write` writes, behind its length in `width` octets. */
@@ -234,6 +295,12 @@ export class Writer {
     return this;
   }
 
+  /** Begins anew, in the memory that it has. */
+  restart(): this {
+    this.#at = 0;
+    return this;
+  }
+
   /** Octets written so far. */
   get length(): number {
     return this.#at;
@@ -244,7 +311,7 @@ export class Writer {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** What was written so far, as its own memory. */
+  /** What was written so far, as its own memory; of a writer that is not restarted. */
   done(): Uint8Array {
     // Where it is full, whatever is written next goes elsewhere.
     return this.#at === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#at);

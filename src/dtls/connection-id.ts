@@ -165,7 +165,7 @@ export class TaggedCids implements Cids {
 }
 
 function tagOf(key: Hmac, head: Uint8Array): Uint8Array {
-  return key.of(head).subarray(0, tagLength);
+  return key.cut(tagLength, head);
 }
 
 /** Whether the text, from there on, is the octets in upper-case hex: for each record, so without making any text. */

@@ -27,6 +27,7 @@ export class Connections {
   readonly #byMark = new Map<number, ServerConnection>();
   /** The established ones, the one unused for longest first. */
   readonly #established = new UseOrder<ServerConnection>();
+  readonly #names = new AddressNames();
 
   constructor(limits: DtlsLimits, times: Pick<DtlsTimes, 'hanging'>) {
     this.#limits = limits;
@@ -38,8 +39,8 @@ export class Connections {
   }
 
   /** Of those, from the group of one address. */
-  handshakesFrom({ address }: Address): number {
-    return this.#groups.get(addressGroup(address))?.size ?? 0;
+  handshakesFrom(address: Address): number {
+    return this.#groups.get(this.#names.groupOf(address))?.size ?? 0;
   }
 
   get established(): number {
@@ -47,11 +48,11 @@ export class Connections {
   }
 
   handshakeAt(address: Address): ServerConnection | undefined {
-    return this.#handshakes.get(keyOf(address));
+    return this.#handshakes.get(this.#names.of(address));
   }
 
   establishedAt(address: Address): ServerConnection | undefined {
-    return this.#byAddress.get(keyOf(address));
+    return this.#byAddress.get(this.#names.of(address));
   }
 
   /** By what asleep.ts makes of a connection ID or an address. */
@@ -84,9 +85,10 @@ export class Connections {
    */
   refusal(address: Address, now: number): string | undefined {
     // The handshake at the same address makes way for the new one.
-    const replaced = this.#handshakes.has(keyOf(address)) ? 1 : 0;
-    const group = this.#groups.get(addressGroup(address.address)) ?? new Set();
+    const replaced = this.#handshakes.has(this.#names.of(address)) ? 1 : 0;
+    const group = this.#groups.get(this.#names.groupOf(address));
     if (
+      group !== undefined &&
       group.size - replaced >= this.#limits.halfOpenPerAddress &&
       !this.#giveUp(group.values(), now)
     ) {
@@ -100,8 +102,8 @@ export class Connections {
   }
 
   begin(connection: ServerConnection): void {
-    this.#handshakes.set(keyOf(connection.address), connection);
-    const group = addressGroup(connection.address.address);
+    this.#handshakes.set(this.#names.of(connection.address), connection);
+    const group = this.#names.groupOf(connection.address);
     this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(connection));
   }
 
@@ -118,7 +120,7 @@ export class Connections {
     this.#removeHandshake(connection);
     this.#established.use(connection);
     this.claim(connection);
-    const key = keyOf(connection.address);
+    const key = this.#names.of(connection.address);
     const before = this.#byAddress.get(key);
     this.#byAddress.set(alone(key), connection);
     return before;
@@ -134,9 +136,9 @@ export class Connections {
     if (!this.#established.has(connection)) return;
     this.#removeAddress(connection, from);
     // One that is found by that address alone keeps it.
-    const there = this.#byAddress.get(keyOf(connection.address));
+    const there = this.#byAddress.get(this.#names.of(connection.address));
     if (there === undefined || there.cid !== undefined) {
-      this.#byAddress.set(alone(keyOf(connection.address)), connection);
+      this.#byAddress.set(alone(this.#names.of(connection.address)), connection);
     }
   }
 
@@ -166,15 +168,15 @@ export class Connections {
   }
 
   #removeAddress(connection: ServerConnection, address: Address): void {
-    const key = keyOf(address);
+    const key = this.#names.of(address);
     if (this.#byAddress.get(key) === connection) this.#byAddress.delete(key);
   }
 
   #removeHandshake(connection: ServerConnection): void {
-    const key = keyOf(connection.address);
+    const key = this.#names.of(connection.address);
     if (this.#handshakes.get(key) !== connection) return;
     this.#handshakes.delete(key);
-    const group = addressGroup(connection.address.address);
+    const group = this.#names.groupOf(connection.address);
     const others = this.#groups.get(group);
     others?.delete(connection);
     if (others?.size === 0) this.#groups.delete(group);
@@ -197,8 +199,31 @@ function markOf(cid: Uint8Array): number {
   return mark;
 }
 
-function keyOf({ address, port }: Address): string {
-  return `${address}|${port}`;
+/** Texts that addresses are known by, made once for all that is asked of the same address in a row. */
+class AddressNames {
+  #address = '';
+  #port = -1;
+  #name = '';
+  #group = '';
+
+  /** Of the address and its port. */
+  of({ address, port }: Address): string {
+    if (port !== this.#port || address !== this.#address) this.#make(address, port);
+    return this.#name;
+  }
+
+  /** Of what counts as one place. */
+  groupOf({ address, port }: Address): string {
+    if (address !== this.#address) this.#make(address, port);
+    return this.#group;
+  }
+
+  #make(address: string, port: number): void {
+    if (address !== this.#address) this.#group = addressGroup(address);
+    this.#address = address;
+    this.#port = port;
+    this.#name = `${address}|${port}`;
+  }
 }
 
 /** The same text in memory of its own: one put together of others keeps what it was made of. */

@@ -37,6 +37,8 @@ export class HmacCookies implements Cookies {
   #current: Hmac;
   #previous: Hmac;
   #since: number;
+  /** Where what a cookie covers is put together. */
+  readonly #covered = new Writer(256);
 
   constructor(options: CookieOptions) {
     this.#options = options;
@@ -47,13 +49,13 @@ export class HmacCookies implements Cookies {
 
   make(address: Address, hello: ClientHello): Uint8Array {
     this.#rotate();
-    return cookieOf(this.#current, coveredOctets(address, hello));
+    return cookieOf(this.#current, this.#coveredOctets(address, hello));
   }
 
   check(address: Address, hello: ClientHello): boolean {
     if (hello.cookie.length !== cookieLength) return false;
     this.#rotate();
-    const covered = coveredOctets(address, hello);
+    const covered = this.#coveredOctets(address, hello);
     return (
       timingSafeEqual(hello.cookie, cookieOf(this.#current, covered)) ||
       timingSafeEqual(hello.cookie, cookieOf(this.#previous, covered))
@@ -69,6 +71,23 @@ export class HmacCookies implements Cookies {
     this.#current = next;
     this.#since = clock.now();
   }
+
+  /** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */
+  #coveredOctets({ address, port }: Address, hello: ClientHello): Uint8Array {
+    const { clientVersion, random, sessionId, cipherSuites, compressionMethods } = hello;
+    const where = addressOctets(address) ?? utf8(address);
+    const writer = this.#covered.restart();
+    if (where.length !== 4) writer.uint8(0).uint8(where.length);
+    writer.bytes(where).uint16(port).uint16(clientVersion).bytes(random);
+    writer
+      .uint8(sessionId.length)
+      .bytes(sessionId)
+      .uint16(2 * cipherSuites.length);
+    for (const suite of cipherSuites) writer.uint16(suite);
+    writer.uint8(compressionMethods.length);
+    for (const method of compressionMethods) writer.uint8(method);
+    return writer.written;
+  }
 }
 
 function newKey(random: Random): Hmac {
@@ -76,22 +95,5 @@ function newKey(random: Random): Hmac {
 }
 
 function cookieOf(key: Hmac, covered: Uint8Array): Uint8Array {
-  return key.of(covered).subarray(0, cookieLength);
-}
-
-/** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */
-function coveredOctets({ address, port }: Address, hello: ClientHello): Uint8Array {
-  const { clientVersion, random, sessionId, cipherSuites, compressionMethods } = hello;
-  const where = addressOctets(address) ?? utf8(address);
-  const writer = new Writer(96 + where.length + sessionId.length + 2 * cipherSuites.length);
-  if (where.length !== 4) writer.uint8(0).uint8(where.length);
-  writer.bytes(where).uint16(port).uint16(clientVersion).bytes(random);
-  writer
-    .uint8(sessionId.length)
-    .bytes(sessionId)
-    .uint16(2 * cipherSuites.length);
-  for (const suite of cipherSuites) writer.uint16(suite);
-  writer.uint8(compressionMethods.length);
-  for (const method of compressionMethods) writer.uint8(method);
-  return writer.written;
+  return key.cut(cookieLength, covered);
 }

@@ -66,25 +66,27 @@ const renegotiatedConnection = vector(0, 2 ** 8 - 1);
 const connectionIdVector = vector(0, 2 ** 8 - 1);
 const serverNames = list(struct({ nameType: uint8, name: vector(1, 2 ** 16 - 1) }), 1, 2 ** 16 - 1);
 
+/** So many are found sooner one by one than in a map that has to be made first. */
+const few = 32;
+
 /** The extensions of one hello, found by type. A type that comes twice is refused. */
 export class Extensions {
-  readonly #data = new Map<number, Uint8Array>();
+  readonly #all: readonly Extension[];
 
   constructor(extensions: readonly Extension[]) {
-    for (const { type, data } of extensions) {
-      if (this.#data.has(type)) {
-        throw new HandshakeError(AlertDescription.illegalParameter, `extension ${type} twice`);
-      }
-      this.#data.set(type, data);
+    const type = extensions.length > few ? twiceOfMany(extensions) : twiceOfFew(extensions);
+    if (type !== undefined) {
+      throw new HandshakeError(AlertDescription.illegalParameter, `extension ${type} twice`);
     }
+    this.#all = extensions;
   }
 
   has(type: ExtensionType): boolean {
-    return this.#data.has(type);
+    return this.#dataOf(type) !== undefined;
   }
 
   types(): Iterable<number> {
-    return this.#data.keys();
+    return this.#all.map(({ type }) => type);
   }
 
   /** Named groups in the peer's order; undefined where the peer does not say. */
@@ -157,18 +159,44 @@ export class Extensions {
 
   /** A ticket to resume with; empty where the client has none and would like one (RFC 5077 §3.2). */
   get sessionTicket(): Uint8Array | undefined {
-    return this.#data.get(ExtensionType.sessionTicket);
+    return this.#dataOf(ExtensionType.sessionTicket);
   }
 
   /** The octets of server_name as they came. */
   get rawServerName(): Uint8Array | undefined {
-    return this.#data.get(ExtensionType.serverName);
+    return this.#dataOf(ExtensionType.serverName);
   }
 
   #read<T>(type: ExtensionType, what: string, as: Struct<T>): T | undefined {
-    const data = this.#data.get(type);
+    const data = this.#dataOf(type);
     return data === undefined ? undefined : decode(what, as, data);
   }
+
+  #dataOf(type: ExtensionType): Uint8Array | undefined {
+    const all = this.#all;
+    for (let i = 0; i < all.length; i++) {
+      const extension = all[i];
+      if (extension?.type === type) return extension.data;
+    }
+    return undefined;
+  }
+}
+
+/** A type that comes twice. */
+function twiceOfFew(extensions: readonly Extension[]): number | undefined {
+  for (let i = 1; i < extensions.length; i++) {
+    const type = extensions[i]?.type;
+    for (let before = 0; before < i; before++) {
+      if (extensions[before]?.type === type) return type;
+    }
+  }
+  return undefined;
+}
+
+/** The same in a time that grows with their number alone. */
+function twiceOfMany(extensions: readonly Extension[]): number | undefined {
+  const types = new Set<number>();
+  return extensions.find(({ type }) => types.size === types.add(type).size)?.type;
 }
 
 /** Those that are the same in every hello. */

@@ -238,13 +238,22 @@ function serverHello(
   sessionId: Uint8Array,
   givesTicket: boolean,
 ): Uint8Array {
-  const { extensions } = agreement;
-  return encode(ServerHello, {
+  const extensions = givesTicket
+    ? [...agreement.extensions, extension.sessionTicket()]
+    : agreement.extensions;
+  let length = serverHelloLength + sessionId.length;
+  for (const { data } of extensions) length += extensionHeadLength + data.length;
+  const hello = {
     serverVersion: ProtocolVersion.dtls12,
     random: randoms.server,
     sessionId,
     cipherSuite: agreement.choice.suite.id,
     compressionMethod: 0,
-    extensions: givesTicket ? [...extensions, extension.sessionTicket()] : extensions,
-  });
+    extensions,
+  };
+  return encode(ServerHello, hello, length);
 }
+
+/** Octets of a ServerHello with an empty session ID and an empty list of extensions, and of what stands before each. */
+const serverHelloLength = 40;
+const extensionHeadLength = 4;

@@ -7,7 +7,7 @@ import { HandshakeError } from './alert.ts';
 import { keyOfCid } from './asleep.ts';
 import type { Cids, ConnectionIdPolicy } from './connection-id.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
-import { Extensions, ExtensionType } from './extensions.ts';
+import { ExtensionType } from './extensions.ts';
 import { isWhole, readFragments } from './fragments.ts';
 import {
   fullHandshake,
@@ -118,7 +118,7 @@ export class HelloReception {
   #recall(hello: ClientHello): Session | undefined {
     if (this.#sessions === undefined) return undefined;
     try {
-      return this.#sessions.recall(hello, new Extensions(hello.extensions));
+      return this.#sessions.recall(hello);
     } catch (error) {
       if (error instanceof HandshakeError) return undefined; // the handshake finds out, and says so
       throw error;

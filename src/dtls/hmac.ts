@@ -51,40 +51,50 @@ export class Hmac {
 
   /** Of the parts, one behind the other. */
   of(...parts: readonly Uint8Array[]): Uint8Array {
+    return octetsOf(this.#text(parts), sizes[this.#hash].digest);
+  }
+
+  /** The first octets of the same. */
+  cut(length: number, ...parts: readonly Uint8Array[]): Uint8Array {
+    return octetsOf(this.#text(parts), length);
+  }
+
+  #text(parts: readonly Uint8Array[]): string {
     const { block, digest } = sizes[this.#hash];
     let length = block;
     for (const part of parts) length += part.length;
     const within = room(inner, length);
     const around = room(outer, block + digest);
     this.#lay(within, around);
-    let at: number = block;
-    for (const part of parts) at = put(within, at, part);
-    const mac = octetsOf(this.#finish(within, around));
-    wipe(within);
-    wipe(around);
+    putAll(within, block, parts);
+    const mac = this.#finish(within, around);
+    within.fill(0);
+    around.fill(0);
     return mac;
   }
 
-  /** P_hash(key, seed), cut to `length` octets (RFC 5246 §5). */
-  expand(seed: Uint8Array, length: number): Uint8Array {
+  /** P_hash(key, seed), cut to `length` octets (RFC 5246 §5); the seed is the parts, one behind the other. */
+  expand(length: number, ...parts: readonly Uint8Array[]): Uint8Array {
     const { block, digest } = sizes[this.#hash];
     const output = new Uint8Array(length);
+    let seed = 0;
+    for (const part of parts) seed += part.length;
     // All of one memory, if it fits, where key and seed stay where they are.
-    const within = room(inner, block + digest + seed.length);
-    const first = firstOf(within, block + seed.length);
+    const within = room(inner, block + digest + seed);
+    const first = firstOf(within, block + seed);
     const again = firstOf(within, block + digest);
     const around = room(outer, block + digest);
     this.#lay(within, around);
-    put(within, block, seed);
+    putAll(within, block, parts);
     let a = this.#finish(first, around);
-    put(within, block + digest, seed);
+    putAll(within, block + digest, parts);
     for (let at = 0; at < length; at += digest) {
       if (at > 0) a = this.#finish(again, around);
       putText(within, block, a, digest);
       putText(output, at, this.#finish(within, around), Math.min(digest, length - at));
     }
-    wipe(within);
-    wipe(around);
+    within.fill(0);
+    around.fill(0);
     return output;
   }
 
@@ -112,26 +122,24 @@ export class Hmac {
 
 /** The digest of some octets. */
 export function digestOf(hash: HashName, octets: Uint8Array): Uint8Array {
-  return octetsOf(hashOf(hash, octets, 'binary'));
+  return octetsOf(hashOf(hash, octets, 'binary'), sizes[hash].digest);
 }
 
-// Octet by octet: for so few, `set` and `fill` take longer to begin than this takes.
-
-function put(octets: Uint8Array, at: number, part: Uint8Array): number {
-  for (let i = 0; i < part.length; i++) octets[at + i] = part[i] ?? 0;
-  return at + part.length;
+/** Octet by octet: most parts are few, and `set` takes longer to begin than this takes. */
+function putAll(octets: Uint8Array, from: number, parts: readonly Uint8Array[]): void {
+  let at = from;
+  for (const part of parts) {
+    for (let i = 0; i < part.length; i++) octets[at + i] = part[i] ?? 0;
+    at += part.length;
+  }
 }
 
 function putText(octets: Uint8Array, at: number, text: string, length: number): void {
   for (let i = 0; i < length; i++) octets[at + i] = text.charCodeAt(i);
 }
 
-function wipe(octets: Uint8Array): void {
-  for (let i = 0; i < octets.length; i++) octets[i] = 0;
-}
-
-function octetsOf(text: string): Uint8Array {
-  const octets = new Uint8Array(text.length);
-  putText(octets, 0, text, text.length);
+function octetsOf(text: string, length: number): Uint8Array {
+  const octets = new Uint8Array(length);
+  putText(octets, 0, text, length);
   return octets;
 }

@@ -1,5 +1,5 @@
 /** From a premaster secret to keys (RFC 5246 §5, §6.3, §7.4.9, §8.1; RFC 7627 §4; RFC 4279 §2). */
-import { concat, utf8, Writer } from '../base/bytes.ts';
+import { utf8, Writer } from '../base/bytes.ts';
 import type { CipherSuite } from './cipher-suites.ts';
 import { Hmac } from './hmac.ts';
 import { KeyBlock, keyBlockLength } from './key-block.ts';
@@ -33,15 +33,22 @@ export interface Randoms {
 const masterLength = 48;
 const verifyDataLength = 12;
 
-/** P_hash(secret, label + seed), cut to `length` octets (RFC 5246 §5). */
+/** Labels of the PRF, as the octets that they are. */
+const labels = {
+  masterSecret: utf8('master secret'),
+  extendedMasterSecret: utf8('extended master secret'),
+  keyExpansion: utf8('key expansion'),
+  finished: { client: utf8('client finished'), server: utf8('server finished') },
+} as const;
+
+/** P_hash(secret, label + seed), cut to `length` octets (RFC 5246 §5); the parts are label and seed. */
 export function prf(
   hash: CipherSuite['hash'],
   secret: Uint8Array,
-  label: string,
-  seed: Uint8Array,
   length: number,
+  ...parts: readonly Uint8Array[]
 ): Uint8Array {
-  return new Hmac(hash, secret).expand(concat(utf8(label), seed), length);
+  return new Hmac(hash, secret).expand(length, ...parts);
 }
 
 /**
@@ -71,8 +78,8 @@ export function masterSecret(
   sessionHash: Uint8Array | undefined,
 ): Uint8Array {
   return sessionHash === undefined
-    ? prf(hash, premaster, 'master secret', concat(randoms.client, randoms.server), masterLength)
-    : prf(hash, premaster, 'extended master secret', sessionHash, masterLength);
+    ? prf(hash, premaster, masterLength, labels.masterSecret, randoms.client, randoms.server)
+    : prf(hash, premaster, masterLength, labels.extendedMasterSecret, sessionHash);
 }
 
 /** RFC 5246 §6.3 */
@@ -82,8 +89,8 @@ export function epochKeys(
   randoms: Randoms,
   encryptThenMac = false,
 ): EpochKeys {
-  const seed = concat(randoms.server, randoms.client);
-  const block = prf(suite.hash, master, 'key expansion', seed, keyBlockLength(suite));
+  const { client, server } = randoms;
+  const block = prf(suite.hash, master, keyBlockLength(suite), labels.keyExpansion, server, client);
   return new KeyBlock(suite, block, encryptThenMac);
 }
 
@@ -94,5 +101,5 @@ export function verifyData(
   side: 'client' | 'server',
   digest: Uint8Array,
 ): Uint8Array {
-  return prf(hash, master, `${side} finished`, digest, verifyDataLength);
+  return prf(hash, master, verifyDataLength, labels.finished[side], digest);
 }

@@ -10,7 +10,6 @@
  *        └──────────────────────────────────────────────────┘  next record, also after a restart
  */
 import { type Address, addressText } from '../base/address.ts';
-import { BoundedMap } from '../base/bounded-map.ts';
 import { hex, toHex } from '../base/bytes.ts';
 import type { Cancel } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
@@ -18,6 +17,7 @@ import { Asleep, keyOfAddress, keyOfCid, standingOf } from './asleep.ts';
 import { Connection, type ConnectionSettings } from './connection.ts';
 import { Connections } from './connections.ts';
 import type { PeerCredential } from './credentials.ts';
+import { DoneHellos } from './done-hellos.ts';
 import { addressGroup } from './ip.ts';
 import {
   type KeptConnection,
@@ -58,7 +58,7 @@ export interface Known {
 }
 
 /**
- * Hellos remembered at most, for as long as their cookies are good: one that is forgotten sooner begins a handshake
+ * So many hellos are remembered, for as long as their cookies are good: one that is forgotten sooner begins a handshake
  * that nobody goes on with.
  */
 const mostHellos = 16_384;
@@ -73,11 +73,7 @@ export class Roster implements ConnectionHost {
   readonly #asleep: Asleep;
   readonly #strangers: Strangers;
   readonly #park: number;
-  /**
-   * The randoms of hellos whose handshakes are done, each with its address: whoever overhears a hello may shake hands with
-   * the same random before its client does.
-   */
-  readonly #done: BoundedMap<string, true>;
+  readonly #done: DoneHellos;
   /** Those that go to sleep once their own rows say all of them. */
   readonly #tired = new Set<ServerConnection>();
   #alarm: Cancel | undefined;
@@ -92,10 +88,11 @@ export class Roster implements ConnectionHost {
     this.awake = new Connections(limits, times);
     this.#strangers = new Strangers(limits.strangersPerAddress);
     const [a = 0, b = 0, c = 0, d = 0] = random(4);
-    this.#asleep = new Asleep((a << 24) | (b << 16) | (c << 8) | d);
+    const seed = (a << 24) | (b << 16) | (c << 8) | d;
+    this.#asleep = new Asleep(seed);
     this.#park = Math.min(times.park, times.evictable, times.idle);
     const lifetime = 2 * times.cookieKey;
-    this.#done = new BoundedMap({ clock: settings.clock, ceiling: mostHellos, lifetime });
+    this.#done = new DoneHellos({ clock: settings.clock, ceiling: mostHellos, lifetime, seed });
   }
 
   /** Established connections in memory, and the octets of those asleep. */
@@ -132,7 +129,7 @@ export class Roster implements ConnectionHost {
 
   /** Whether the hello with this random from there has had its handshake, and its cookie may still be good. */
   isDone(clientRandom: Uint8Array, from: Address): boolean {
-    return this.#done.get(helloName(toHex(clientRandom), from)) === true;
+    return this.#done.has(clientRandom, from);
   }
 
   /** The records with this connection ID are from now on of the connection that is about to be. */
@@ -305,7 +302,8 @@ export class Roster implements ConnectionHost {
   established(connection: ServerConnection): void {
     const { settings, opened } = this.#options;
     const { cid, address } = connection;
-    this.#done.set(helloName(connection.takeClientRandom(), address), true);
+    const clientRandom = connection.takeClientRandom();
+    if (clientRandom !== undefined) this.#done.add(clientRandom, address);
     connection.key = cid === undefined ? keyOfAddress(address) : keyOfCid(cid);
     if (!this.#makeRoom(connection)) {
       connection.connection?.close('too many connections');
@@ -502,10 +500,6 @@ export class Roster implements ConnectionHost {
     this.#alarm?.();
     this.#alarm = undefined;
   }
-}
-
-function helloName(clientRandom: string, from: Address): string {
-  return `${clientRandom} ${addressText(from)}`;
 }
 
 function sameCredential(a: PeerCredential, b: PeerCredential): boolean {

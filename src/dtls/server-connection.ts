@@ -11,7 +11,7 @@
  */
 import type { Address } from '../base/address.ts';
 import { addressText } from '../base/address.ts';
-import { hex, toHex } from '../base/bytes.ts';
+import { equal, hex, toHex } from '../base/bytes.ts';
 import type { InOrder } from '../base/use-order.ts';
 import { cidOfKey } from './asleep.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
@@ -80,8 +80,8 @@ export class ServerConnection
   newer: ServerConnection | undefined;
   /** What its handshake says of itself, while that is under way and nothing has failed. */
   claim: PskClaim | undefined;
-  /** In hex; empty once the handshake is done. */
-  #clientRandom: string;
+  /** Until the handshake is done. */
+  #clientRandom: Uint8Array | undefined;
   readonly #counts: Counts;
   #connection: Connection<PeerCredential> | undefined;
   #address: Address;
@@ -119,7 +119,6 @@ export class ServerConnection
     this.#from = this.#address;
     if ('kept' in origin) {
       const { kept } = origin;
-      this.#clientRandom = '';
       this.#credential = kept.credential;
       this.#wasEstablished = true;
       this.#counts = kept.counts;
@@ -128,7 +127,7 @@ export class ServerConnection
       if (!kept.confirmed) this.#unconfirmed = { received: 0, sent: 0 };
       if (host.keeps) this.#reserved = kept.state.next;
     } else {
-      this.#clientRandom = toHex(origin.clientRandom);
+      this.#clientRandom = origin.clientRandom;
       this.#credential = { type: 'anonymous' };
       this.#counts = new Counts();
       this.#began = host.now();
@@ -165,13 +164,13 @@ export class ServerConnection
 
   /** Whether the ClientHello with this random began it; not known any more once the handshake is done. */
   isOf(clientRandom: Uint8Array): boolean {
-    return this.#clientRandom === toHex(clientRandom);
+    return this.#clientRandom !== undefined && equal(this.#clientRandom, clientRandom);
   }
 
-  /** In hex; it is forgotten here. */
-  takeClientRandom(): string {
+  /** It is forgotten here. */
+  takeClientRandom(): Uint8Array | undefined {
     const taken = this.#clientRandom;
-    this.#clientRandom = '';
+    this.#clientRandom = undefined;
     return taken;
   }
 

@@ -74,9 +74,10 @@ export function serverExchange(
 /** A ServerKeyExchange only where there is a hint (RFC 4279 §2). */
 function psk(context: ExchangeContext): ServerExchange {
   const { pskHint = '' } = context.credentials;
-  const identityHint = utf8(pskHint);
+  const parameters =
+    pskHint === '' ? undefined : encode(PskServerKeyExchange, { identityHint: utf8(pskHint) });
   return {
-    parameters: pskHint === '' ? undefined : encode(PskServerKeyExchange, { identityHint }),
+    parameters,
     hear(exchange) {
       const { identity } = decode('ClientKeyExchange', PskClientKeyExchange, exchange);
       const psk = lookUp(identity, context);

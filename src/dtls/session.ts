@@ -28,20 +28,23 @@ const serverNameLength = 8;
 /**
  *   version(1) name(12) suite(2) proved(6) host<1> server name<1> credential master(48)
  */
-export function packSession(session: Session): Uint8Array {
+export function writeSession(writer: Writer, session: Session): void {
   const { name, suite, master, credential, serverName, host, proved } = session;
   const text = utf8(host);
-  const writer = new Writer(160)
-    .uint8(version)
-    .bytes(name)
-    .uint16(suite.id)
-    .uint48(Math.floor(proved));
+  writer.uint8(version).bytes(name).uint16(suite.id).uint48(Math.floor(proved));
   writer.uint8(text.length).bytes(text).uint8(serverName.length).bytes(serverName);
   writeCredential(writer, credential);
-  return writer.bytes(master).done();
+  writer.bytes(master);
 }
 
-/** Throws BytesError on what packSession did not write. */
+/** The same in memory of its own. */
+export function packSession(session: Session): Uint8Array {
+  const writer = new Writer(160);
+  writeSession(writer, session);
+  return writer.done();
+}
+
+/** Throws BytesError on what writeSession did not write. */
 export function unpackSession(octets: Uint8Array): Session {
   const reader = new Reader(octets);
   if (reader.uint8() !== version) throw new BytesError('a session kept by another version');

@@ -10,7 +10,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { BoundedMap } from '../base/bounded-map.ts';
-import { BytesError, concat, hex, toHex, utf8 } from '../base/bytes.ts';
+import { BytesError, concat, hex, toHex, utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { AlertDescription, HandshakeError } from './alert.ts';
@@ -19,7 +19,7 @@ import type { CipherSuiteName } from './cipher-suites.ts';
 import { cipherSuites } from './cipher-suites.ts';
 import { forgetsConnectionIds } from './connection-id.ts';
 import type { PeerCredential } from './credentials.ts';
-import { type Extensions, ExtensionType } from './extensions.ts';
+import { Extensions, ExtensionType } from './extensions.ts';
 import { Hmac } from './hmac.ts';
 import { addressGroup } from './ip.ts';
 import type { ClientHello } from './messages/client-hello.ts';
@@ -31,6 +31,7 @@ import {
   serverNameDigest,
   sessionNameLength,
   unpackSession,
+  writeSession,
 } from './session.ts';
 import { Slab } from './slab.ts';
 import { Strangers } from './strangers.ts';
@@ -76,6 +77,8 @@ export class Sessions {
   readonly #slab: Slab;
   readonly #tickets: TicketKeys | undefined;
   readonly #denied: BoundedMap<string, true>;
+  /** Where a session is put together before it goes to its slot. */
+  readonly #packed = new Writer(slotLength);
   /** Those in the store of peers that proved nothing. */
   readonly #strangers: Strangers;
 
@@ -143,12 +146,13 @@ export class Sessions {
    * proved nothing goes first: no stranger has a device lose its session.
    */
   remember(session: Session, durably: boolean): void {
-    const octets = packSession(session);
-    this.#slab.put(session.name, octets, lists[standingOf(session.credential)]);
     const { vault, ceiling } = this.#options;
-    if (durably) {
-      const packed = { octets, lastContact: session.proved };
-      vault?.save({ key: keyOfSession(session.name), pack: () => packed, packed: () => {} });
+    const writer = this.#packed.restart();
+    writeSession(writer, session);
+    this.#slab.put(session.name, writer.written, lists[standingOf(session.credential)]);
+    if (durably && vault !== undefined) {
+      const packed = { octets: writer.written.slice(), lastContact: session.proved };
+      vault.save({ key: keyOfSession(session.name), pack: () => packed, packed: () => {} });
       this.#count(session);
     }
     if (this.#slab.size <= ceiling) return;
@@ -169,11 +173,11 @@ export class Sessions {
     this.#strangers.delete(toHex(key.subarray(1)));
   }
 
-  /** The session that a hello asks for, as far as memory tells: by ticket, else by ID. */
-  recall(hello: ClientHello, offered: Extensions): Session | undefined {
-    const ticket = offered.sessionTicket;
-    if (this.#tickets !== undefined && ticket !== undefined && ticket.length > 0) {
-      const octets = this.#tickets.open(ticket);
+  /** The session that a hello asks for, as far as memory tells: by ticket, else by ID. Throws HandshakeError. */
+  recall(hello: ClientHello): Session | undefined {
+    if (this.#tickets !== undefined) {
+      const ticket = new Extensions(hello.extensions).sessionTicket;
+      const octets = ticket?.length ? this.#tickets.open(ticket) : undefined;
       if (octets !== undefined) return read(octets);
     }
     const name = this.#nameIn(hello.sessionId);
@@ -243,7 +247,7 @@ export class Sessions {
 const sessionLabel = utf8('session');
 
 function tagOf(key: Hmac, name: Uint8Array): Uint8Array {
-  return key.of(sessionLabel, name).subarray(0, tagLength);
+  return key.cut(tagLength, sessionLabel, name);
 }
 
 function read(octets: Uint8Array): Session | undefined {

@@ -9,8 +9,8 @@ import {
   writeMessage,
 } from './messages/handshake-message.ts';
 
-/** Octets that a handshake's messages take, with one certificate. */
-const roomy = 1536;
+/** Octets that a handshake's messages take, without certificates; with them, it grows. */
+const roomy = 512;
 
 /**
  * Keeps every message as if unfragmented, raw: which hash is due is known only after ServerHello, and a

@@ -33,6 +33,7 @@ describe('HMAC', () => {
             .update(concat(...message))
             .digest();
           assert.equal(toHex(hmac.of(...message)), toHex(due));
+          assert.equal(toHex(hmac.cut(16, ...message)), toHex(due.subarray(0, 16)));
         }
       }),
     );
@@ -42,16 +43,19 @@ describe('HMAC', () => {
 describe('P_hash', () => {
   it('is RFC 5246 §5 by the objects of node:crypto, for any key, seed and length', () => {
     const key = fc.uint8Array({ maxLength: 200 });
+    const label = fc.uint8Array({ maxLength: 30 });
     const seed = fc.uint8Array({ maxLength: 600 });
     const length = fc.nat({ max: 200 });
     fc.assert(
-      fc.property(fc.constantFrom(...hashes), key, seed, length, (hash, octets, given, due) => {
+      fc.property(fc.constantFrom(...hashes), key, label, seed, length, (...given) => {
+        const [hash, octets, before, behind, due] = given;
         const mac = (message: Uint8Array) => createHmac(hash, octets).update(message).digest();
+        const whole = concat(before, behind);
         let expected: Uint8Array = new Uint8Array();
-        for (let a = mac(given); expected.length < due; a = mac(a)) {
-          expected = concat(expected, mac(concat(a, given)));
+        for (let a = mac(whole); expected.length < due; a = mac(a)) {
+          expected = concat(expected, mac(concat(a, whole)));
         }
-        const expanded = new Hmac(hash, octets).expand(given, due);
+        const expanded = new Hmac(hash, octets).expand(due, before, behind);
         assert.equal(toHex(expanded), toHex(expected.subarray(0, due)));
       }),
     );

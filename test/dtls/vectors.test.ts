@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createECDH, createHash, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { concat, hex, toHex } from '../../src/base/bytes.ts';
+import { concat, hex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { AeadProtection } from '../../src/dtls/aead.ts';
 import { cipherSuites } from '../../src/dtls/cipher-suites.ts';
 import { HmacCookies } from '../../src/dtls/cookie.ts';
@@ -54,7 +54,7 @@ function openWith(keyBlock: string, side: 'client' | 'server', record: string): 
 describe('PRF (RFC 5246 §5)', () => {
   for (const { hash, secret, label, seed, output } of vectors.prf) {
     it(`gives the published octets with ${hash}`, () => {
-      const made = prf(hash, hex(secret), label, hex(seed), output.length / 2);
+      const made = prf(hash, hex(secret), output.length / 2, utf8(label), hex(seed));
       assert.equal(toHex(made), output.toUpperCase());
     });
   }
