@@ -23,14 +23,14 @@ export class Aes {
     this.#expand = expand;
   }
 
-  /** Undefined where the machine or Node's flags have no WebAssembly of vectors. */
+  /** Undefined where the machine or Node's flags have no WebAssembly of vectors, or no room for it. */
   static make(): Aes | undefined {
     const assembly: unknown = Reflect.get(globalThis, 'WebAssembly');
     if (!isAssembly(assembly)) return undefined;
     const module = aesModule();
     if (!assembly.validate(module)) return undefined;
-    const { exports } = new assembly.Instance(new assembly.Module(module));
-    return isExports(exports) ? new Aes(exports) : undefined;
+    const exports = instantiate(assembly, module);
+    return exports && new Aes(exports);
   }
 
   /** What follows is done with the key of so many octets, 16 or 32, that stands there. */
@@ -65,6 +65,16 @@ interface Assembly {
 
 function isAssembly(value: unknown): value is Assembly {
   return typeof value === 'object' && value !== null && 'validate' in value && 'Instance' in value;
+}
+
+function instantiate(assembly: Assembly, module: Uint8Array): Exports | undefined {
+  try {
+    const { exports } = new assembly.Instance(new assembly.Module(module));
+    return isExports(exports) ? exports : undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined; // it reserves much of the address space, which ulimit may bound
+    throw error;
+  }
 }
 
 interface Exports {

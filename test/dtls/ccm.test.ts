@@ -1,5 +1,6 @@
 /** Our AES beside FIPS 197 and node:crypto's, our CCM beside NIST's example and node:crypto's. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -65,6 +66,18 @@ describe('AES', () => {
     fresh.clear(fresh.free + 64);
     const rest = fresh.memory.subarray(256);
     assert.deepEqual(rest, new Uint8Array(rest.length));
+  });
+});
+
+describe('a machine without WebAssembly', () => {
+  it('has no CCM of ours, and so that of node:crypto', () => {
+    const ccm = new URL('../../src/dtls/ccm.ts', import.meta.url);
+    const program = `import { Ccm } from '${ccm.href}'; console.log(Ccm.make() === undefined);`;
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', program];
+    const said = (flags: readonly string[]) =>
+      execFileSync(process.execPath, [...flags, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+    assert.equal(`${said([])}`.trim(), 'false');
+    assert.equal(`${said(['--jitless'])}`.trim(), 'true');
   });
 });
 
