@@ -87,6 +87,8 @@ export class ServerConnection
   #address: Address;
   #credential: PeerCredential;
   #key = '';
+  /** Made once: whoever asks keeps it. */
+  #handle: string | undefined;
   #began: number;
   #lastContact: number;
   #unconfirmed: Unconfirmed | undefined;
@@ -195,6 +197,7 @@ export class ServerConnection
 
   set key(key: Uint8Array) {
     this.#key = toHex(key);
+    this.#handle = undefined;
   }
 
   /** The key in hex, which takes less room. */
@@ -203,7 +206,8 @@ export class ServerConnection
   }
 
   get handle(): string {
-    return `${this.#key}.${this.id}`;
+    this.#handle ??= `${this.#key}.${this.id}`;
+    return this.#handle;
   }
 
   /** Our connection ID, which its records bear; undefined where it has none. */
