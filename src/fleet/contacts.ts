@@ -76,10 +76,13 @@ class Known implements InOrder<Known> {
 
   /** As it is now. */
   get contact(): LastContact {
-    const [lastContact, lastPeer] = [this.#lastContact, this.#lastPeer];
-    const [lastConnection, polls] = [this.#lastConnection, this.#calls.times];
-    if (lastConnection === undefined) return { lastContact, lastPeer, polls };
-    return { lastContact, lastPeer, lastConnection, polls };
+    const lastConnection = this.#lastConnection;
+    return {
+      lastContact: this.#lastContact,
+      lastPeer: this.#lastPeer,
+      ...(lastConnection === undefined ? {} : { lastConnection }),
+      polls: this.#calls.times,
+    };
   }
 
   set contact({ lastContact, lastPeer, lastConnection, polls }: LastContact) {
