@@ -65,7 +65,7 @@ export interface Service {
 }
 
 /** Peers whose last polled EID is remembered, and for how long, in milliseconds. */
-const polls = { ceiling: 100_000, lifetime: 24 * 3600 * 1000 };
+const polls = { ceiling: 100_000, lifetime: 24 * 3600 * 1000, sameUse: 60_000 };
 const day = 24 * 3600 * 1000;
 /** How long a stop waits for the disk once nobody is answered any more, in milliseconds: what was acknowledged is on it. */
 const lastWrites = 5000;

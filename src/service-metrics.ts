@@ -41,7 +41,7 @@ export class ServiceMetrics {
     );
     this.#commits = metrics.histogram(
       'coap_eim_store_commit_duration_seconds',
-      'Commits to the store, until they were durable.',
+      'Commits to the store, until they were as safe as was asked for.',
     );
     ofProcess(metrics);
   }

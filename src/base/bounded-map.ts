@@ -21,6 +21,8 @@ export interface BoundedMapOptions<K, V> {
   readonly ceiling: number;
   /** Milliseconds that an entry lives after it was last set or got. */
   readonly lifetime: number;
+  /** Uses within so many milliseconds count as the first of them, which spares the later ones their work. Default 0: each counts. */
+  readonly sameUse?: number;
   /** Told of every entry that leaves by ceiling or lifetime (not by `delete`). */
   readonly gone?: (key: K, value: V, why: 'ceiling' | 'lifetime') => void;
 }
@@ -96,7 +98,10 @@ export class BoundedMap<K, V> {
   }
 
   #use(entry: Entry<K, V>, now: number): void {
-    entry.expires = now + this.#options.lifetime;
+    const { lifetime, sameUse = 0 } = this.#options;
+    const since = now - (entry.expires - lifetime);
+    if (since >= 0 && since < sameUse) return;
+    entry.expires = now + lifetime;
     this.#order.use(entry);
   }
 

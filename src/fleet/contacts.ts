@@ -45,6 +45,9 @@ const writeAfter = 10_000;
 /** eUICCs that are remembered once they are written; beyond, the one longest unheard goes. */
 const ceiling = 100_000;
 
+/** Contacts within so many milliseconds count as the first of them, for who was unheard the longest. */
+const sameUse = 60_000;
+
 /** One for each eUICC that is changed in place: a poll makes as little as it can. */
 class Known implements InOrder<Known> {
   readonly eid: Eid;
@@ -58,6 +61,8 @@ class Known implements InOrder<Known> {
   stored: LastContact | undefined;
   /** What is being written, the latest. */
   writing: Unwritten | undefined;
+  /** When it took its place in the order; milliseconds since 1970. */
+  placed = 0;
   older: Known | undefined;
   newer: Known | undefined;
 
@@ -71,10 +76,13 @@ class Known implements InOrder<Known> {
 
   /** As it is now. */
   get contact(): LastContact {
-    const [lastContact, lastPeer] = [this.#lastContact, this.#lastPeer];
-    const [lastConnection, polls] = [this.#lastConnection, this.#calls.times];
-    if (lastConnection === undefined) return { lastContact, lastPeer, polls };
-    return { lastContact, lastPeer, lastConnection, polls };
+    const lastConnection = this.#lastConnection;
+    return {
+      lastContact: this.#lastContact,
+      lastPeer: this.#lastPeer,
+      ...(lastConnection === undefined ? {} : { lastConnection }),
+      polls: this.#calls.times,
+    };
   }
 
   set contact({ lastContact, lastPeer, lastConnection, polls }: LastContact) {
@@ -137,9 +145,10 @@ export class Contacts {
   heard(eid: Eid, by: Poller, rests = false): boolean {
     const known = this.#known.get(eid);
     if (known === undefined) return false;
-    known.polled(by, this.#options.clock.now());
+    const now = this.#options.clock.now();
+    known.polled(by, now);
     if (rests) known.rest();
-    this.#order.use(known);
+    this.#use(known, now);
     this.#isNew(known);
     return true;
   }
@@ -183,6 +192,13 @@ export class Contacts {
     if (what === undefined || known.writing !== what) return;
     known.writing = undefined;
     known.stored = what.contact;
+  }
+
+  #use(known: Known, now: number): void {
+    const since = now - known.placed;
+    if (since >= 0 && since < sameUse) return;
+    known.placed = now;
+    this.#order.use(known);
   }
 
   #isNew(known: Known): void {

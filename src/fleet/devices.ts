@@ -356,6 +356,13 @@ export class Devices {
     return device === undefined ? [named] : [...new Set([...device.eids, named])];
   }
 
+  /** Whether this peer is a device that is bound to this EID and may still speak: all that is to be known of most. */
+  speaksForOwn({ kind, name }: PeerIdentity, eid: Eid): boolean {
+    const device = this.#index.get(name);
+    if (device === undefined || !device.eids.includes(eid)) return false;
+    return this.#stands(kind, name, device, Number.POSITIVE_INFINITY);
+  }
+
   /** Whether this peer is bound to this EID. One that is bound to none covers none. */
   covers(identity: PeerIdentity, eid: Eid): boolean {
     return this.eidsOf(identity).includes(eid);

@@ -71,10 +71,17 @@ function nothingFor(
   if (!eim.orders.isIdle(eid) || eim.serial.isBusy(eid)) return undefined;
   if (!eim.euiccs.hasNothingToAsk(eid)) return undefined;
   if (eim.smdsSchedule?.rests(eid) === false) return undefined;
-  if (!eim.devices.anyCovers(eid) || !maySpeakFor(eim, caller, eid)) return undefined;
+  if (!speaksForCovered(eim, caller, eid)) return undefined;
   if (!eim.euiccs.heard(eid, caller, true)) return undefined;
   if (!same) eim.polls.set(caller.peerId, eid);
   return nothingAvailable;
+}
+
+/** Whether a device covers this EID, and this caller may speak for it. */
+function speaksForCovered(eim: Eim, caller: Caller, eid: Eid): boolean {
+  const { identity } = caller;
+  if (identity !== undefined && eim.devices.speaksForOwn(identity, eid)) return true;
+  return eim.devices.anyCovers(eid) && maySpeakFor(eim, caller, eid);
 }
 
 /** Returns the GetEimPackageResponse, `BF4F…`. */

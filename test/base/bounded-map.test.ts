@@ -5,13 +5,14 @@ import fc from 'fast-check';
 import { BoundedMap } from '../../src/base/bounded-map.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
-function make(ceiling = 3, lifetime = 100) {
+function make(ceiling = 3, lifetime = 100, sameUse = 0) {
   const clock = new HandClock();
   const left: string[] = [];
   const map = new BoundedMap<string, number>({
     clock,
     ceiling,
     lifetime,
+    sameUse,
     gone: (key, value, why) => left.push(`${key}=${value} ${why}`),
   });
   return { clock, map, left };
@@ -53,6 +54,26 @@ describe('BoundedMap', () => {
     await clock.turn(1);
     assert.equal(map.size, 0);
     assert.deepEqual([...map.values()], []);
+  });
+
+  it('counts uses that are close together as the first of them, where told so', async () => {
+    const { clock, map, left } = make(2, 100, 10);
+    map.set('a', 1);
+    map.set('b', 2);
+    await clock.turn(9);
+    map.set('a', 3);
+    assert.equal(map.get('a'), 3);
+    map.set('c', 4);
+    assert.deepEqual(left, ['a=3 ceiling']);
+    await clock.turn(1);
+    map.get('b');
+    await clock.turn(99);
+    assert.equal(map.get('b'), 2);
+    assert.deepEqual(left, ['a=3 ceiling', 'c=4 lifetime']);
+    clock.set(-1000);
+    map.get('b');
+    await clock.turn(100);
+    assert.equal(map.get('b'), undefined);
   });
 
   it('does not tell of what was deleted', async () => {
