@@ -125,20 +125,32 @@ function view(bytes: Uint8Array): Buffer {
 /** Reads big-endian values one after the other and never past the end (BytesError). */
 export class Reader {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  readonly #from: number;
+  readonly #end: number;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
+  /** Of the octets from `from` to before `end`: all of them. */
+  constructor(bytes: Uint8Array, from = 0, end = bytes.length) {
     this.#bytes = bytes;
+    this.#from = from;
+    this.#end = end;
+    this.#at = from;
   }
 
   /** Octets not yet read. */
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   /** Octets read so far. */
   get offset(): number {
-    return this.#at;
+    return this.#at - this.#from;
+  }
+
+  /** A reader of the next `length` octets alone. */
+  part(length: number): Reader {
+    const start = this.#pass(length);
+    return new Reader(this.#bytes, start, this.#at);
   }
 
   /** The next `length` octets, as a view of the same memory. */
