@@ -43,17 +43,18 @@ function anyHex(text: string): Uint8Array {
  */
 const few = 32;
 const hexDigits = utf8('0123456789ABCDEF');
+/** Where the digits of few octets are put, to be made a text at once: one made piece by piece keeps its pieces. */
+const hexRoom = Buffer.allocUnsafeSlow(2 * few);
 
 /** Upper-case hex, as SGP.22 writes it in JSON. */
 export function toHex(bytes: Uint8Array): string {
   if (bytes.length > few) return view(bytes).toString('hex').toUpperCase();
-  // Made at once: a text that is put together piece by piece keeps its pieces, several times its size.
-  const codes: number[] = [];
   for (let at = 0; at < bytes.length; at++) {
     const octet = bytes[at] ?? 0;
-    codes.push(hexDigits[octet >> 4] ?? 0, hexDigits[octet & 15] ?? 0);
+    hexRoom[2 * at] = hexDigits[octet >> 4] ?? 0;
+    hexRoom[2 * at + 1] = hexDigits[octet & 15] ?? 0;
   }
-  return String.fromCharCode(...codes);
+  return hexRoom.toString('latin1', 0, 2 * bytes.length);
 }
 
 export function base64(bytes: Uint8Array): string {
