@@ -9,9 +9,9 @@ export interface CoapDevice extends CoapPeer {
   readonly caller: Caller;
 }
 
-/** One that connected to us. */
-export function coapDevice(peer: DtlsPeer): CoapDevice {
-  return new ConnectedDevice(peer, identityOf(peer.credential));
+/** One that connected to us. `identity`: who it proved to be, where that has been asked for already. */
+export function coapDevice(peer: DtlsPeer, identity = identityOf(peer.credential)): CoapDevice {
+  return new ConnectedDevice(peer, identity);
 }
 
 /** Who a peer proved to be; undefined where it proved nothing. */

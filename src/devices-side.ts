@@ -93,7 +93,7 @@ export async function startDevicesSide(options: DevicesSideOptions): Promise<Dev
       const proved = identityOf(peer.credential);
       // Revoked while its handshake was under way.
       if (proved !== undefined && !devices.stands(proved)) peer.close();
-      else coap.receive(coapDevice(peer), data);
+      else coap.receive(coapDevice(peer, proved), data);
     },
     closed: (peer) => coap.forget(coapDevice(peer)),
     admits: (credential, since) => {

@@ -49,11 +49,12 @@ export async function forgetConnections(store: Store): Promise<void> {
 
 function connectionStore(store: Store): ConnectionStore {
   return {
-    async save(kept, gone) {
-      await store.commit([
+    async save(kept, gone, lasting) {
+      const changes = [
         ...kept.map(({ key, octets }) => put(connections, toHex(key), octets)),
         ...gone.map((key) => remove(connections, toHex(key))),
-      ]);
+      ];
+      await store.commit(changes, { synced: lasting });
     },
     load: (key) => store.get(connections, toHex(key)),
     async list(after, limit) {

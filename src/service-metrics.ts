@@ -4,7 +4,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type Histogram, Metrics, type Sample } from './base/metrics.ts';
+import { type Histogram, Metrics, type Observe, type Sample } from './base/metrics.ts';
 import type { ReloadReport } from './base/running-facts.ts';
 import { Es9TransportError } from './es9/errors.ts';
 import type { Https } from './es9/https.ts';
@@ -19,6 +19,11 @@ export class ServiceMetrics {
   readonly metrics = new Metrics();
   readonly #commits: Histogram;
   readonly #esipa: Histogram;
+  /** What is told of each ESipa function, by its name. */
+  readonly #functions = {
+    answered: new Map<string, Observe>(),
+    refused: new Map<string, Observe>(),
+  };
   readonly #es9: Histogram;
 
   constructor(version: string) {
@@ -47,11 +52,20 @@ export class ServiceMetrics {
   };
 
   /** For Eim. */
-  readonly timed: Timed = (name) => {
-    const began = performance.now();
-    return (result) =>
-      this.#esipa.observe({ function: name, result }, (performance.now() - began) / 1000);
+  readonly timed: Timed = {
+    now: () => performance.now(),
+    took: (name, result, began) => {
+      this.#took(name, result)((performance.now() - began) / 1000);
+    },
   };
+
+  #took(name: string, result: 'answered' | 'refused'): Observe {
+    const known = this.#functions[result].get(name);
+    if (known !== undefined) return known;
+    const observe = this.#esipa.of({ function: name, result });
+    this.#functions[result].set(name, observe);
+    return observe;
+  }
 
   /** The same connections outward, with their requests counted. */
   outward(https: Pick<Https, 'post' | 'get'>): Pick<Https, 'post' | 'get'> {

@@ -86,6 +86,9 @@ interface Spread {
   sum: number;
 }
 
+/** Told of each value. */
+export type Observe = (value: number) => void;
+
 export class Histogram {
   readonly #bounds: readonly number[];
   readonly #series: Series<Spread>;
@@ -96,7 +99,16 @@ export class Histogram {
   }
 
   observe(labels: Labels, value: number): void {
+    this.#add(this.#series.of(labels), value);
+  }
+
+  /** The same for one set of labels, which is looked up once, and shown from then on. */
+  of(labels: Labels): Observe {
     const spread = this.#series.of(labels);
+    return (value) => this.#add(spread, value);
+  }
+
+  #add(spread: Spread, value: number): void {
     const at = this.#bounds.findIndex((bound) => value <= bound);
     if (at >= 0) spread.counts[at] = (spread.counts[at] ?? 0) + 1;
     spread.count++;

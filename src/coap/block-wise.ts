@@ -19,7 +19,7 @@ import { type Block, blockOption, offsetOf, sizeOf, szxWithin } from './block.ts
 import type { BodyStore } from './body-store.ts';
 import { CoapError, Code, type Method } from './codes.ts';
 import type { Link, Links } from './link.ts';
-import { type Option, OptionNumber, optionOf, optionsOf, uintOf } from './options.ts';
+import { type Option, OptionNumber, optionOf, uintOf } from './options.ts';
 import type { CoapLimits, CoapParameters } from './parameters.ts';
 import { type BlockOptions, blocksOf } from './q-block.ts';
 import { QBlockAnswer } from './q-block-answer.ts';
@@ -28,7 +28,7 @@ import { RepeatedRequests, type RepeatRules } from './repeats.ts';
 import type { Reply } from './reply.ts';
 import type { CoapPeer, CoapRequest, CoapResponse, Handler, Soon } from './request.ts';
 import { type Collected, RequestBodies } from './request-bodies.ts';
-import { fingerprint, keysOf } from './request-key.ts';
+import { keysOf } from './request-key.ts';
 import { type Kept, ResponseBodies } from './response-bodies.ts';
 import {
   blockOfResponse,
@@ -169,7 +169,7 @@ export class BlockWise<P extends CoapPeer> {
     if (payload.length > size1) {
       throw new CoapError(Code.requestEntityTooLarge, 'body too large', { size1 });
     }
-    return { type: 'whole', options, body: payload.slice() };
+    return { type: 'whole', options, body: payload };
   }
 
   /** Blocks of an answer that is here. */
@@ -208,25 +208,27 @@ export class BlockWise<P extends CoapPeer> {
     const { peer, method } = message;
     const { body, options } = whole;
     if (this.#responses.has(peer)) this.#responses.abandon(peer, keysOf(method, options));
-    const failed = (error: unknown) => {
-      const answer = errorAnswer(error, this.#options.log);
-      const [asked] = blocks.qBlock2;
-      return withBlock1(asked === undefined ? answer : quickError(answer, asked.szx), blocks);
-    };
     try {
-      const request = requestOf(peer, method, options, body);
-      const response = this.#repeats.answer(() => fingerprint(method, options, body), request);
+      const request = new WholeRequest(peer, method, options, body);
+      const response = this.#repeats.answer(request, options);
       if (!(response instanceof Promise)) {
         const octets = response.body?.length ?? 0;
         if (octets <= leastBlock && isPlain(blocks)) return unblocked(response);
       }
       return this.#firstAnswer(message, whole, blocks, response).then(
         (answer) => withBlock1(answer, blocks),
-        failed,
+        (error: unknown) => this.#failed(error, blocks),
       );
     } catch (error) {
-      return failed(error);
+      return this.#failed(error, blocks);
     }
+  }
+
+  /** The answer that says what the handler ended with. */
+  #failed(error: unknown, blocks: BlockOptions): Answer {
+    const answer = errorAnswer(error, this.#options.log);
+    const [asked] = blocks.qBlock2;
+    return withBlock1(asked === undefined ? answer : quickError(answer, asked.szx), blocks);
   }
 
   /** The response whole where it fits one message, else its first block, with the rest kept. */
@@ -337,29 +339,54 @@ function asksSize({ options }: { readonly options: readonly Option[] }): boolean
   return optionOf(options, OptionNumber.size2) !== undefined;
 }
 
-function requestOf<P extends CoapPeer>(
-  peer: P,
-  method: Method,
-  options: readonly Option[],
-  body: Uint8Array,
-): CoapRequest<P> {
-  const contentFormat = uintOf(options, OptionNumber.contentFormat);
-  const accept = uintOf(options, OptionNumber.accept);
-  return {
-    peer,
-    method,
-    path: textsOf(options, OptionNumber.uriPath),
-    query: textsOf(options, OptionNumber.uriQuery),
-    ...(contentFormat === undefined ? {} : { contentFormat }),
-    ...(accept === undefined ? {} : { accept }),
-    body,
-  };
+/** A request as its handler sees it: an object of a class has room for what it may have or not. */
+class WholeRequest<P extends CoapPeer> implements CoapRequest<P> {
+  readonly peer: P;
+  readonly method: Method;
+  readonly path: readonly string[];
+  readonly query: readonly string[];
+  readonly contentFormat?: number;
+  readonly accept?: number;
+  readonly body: Uint8Array;
+
+  constructor(peer: P, method: Method, options: readonly Option[], body: Uint8Array) {
+    const contentFormat = uintOf(options, OptionNumber.contentFormat);
+    const accept = uintOf(options, OptionNumber.accept);
+    this.peer = peer;
+    this.method = method;
+    this.path = textsOf(options, OptionNumber.uriPath);
+    this.query = textsOf(options, OptionNumber.uriQuery);
+    if (contentFormat !== undefined) this.contentFormat = contentFormat;
+    if (accept !== undefined) this.accept = accept;
+    this.body = body;
+  }
 }
 
+const noTexts: readonly string[] = [];
+
 function textsOf(options: readonly Option[], number: number): readonly string[] {
+  const start = options.findIndex((option) => option.number === number);
+  if (start < 0) return noTexts;
+  let end = start + 1;
+  while (options[end]?.number === number) end++; // a message's options are ordered
   try {
-    return optionsOf(options, number).map(fromUtf8);
+    return options.slice(start, end).map(textOf);
   } catch (cause) {
     throw new CoapError(Code.badOption, `option ${number} is not UTF-8`, { cause });
   }
+}
+
+/** Characters that are put together in less time than a decoder takes to begin. */
+const fewCharacters = 12;
+
+/** Throws BytesError where it is not UTF-8. */
+function textOf({ value }: Option): string {
+  if (value.length > fewCharacters) return fromUtf8(value);
+  let text = '';
+  for (let at = 0; at < value.length; at++) {
+    const octet = value[at] ?? 0;
+    if (octet > 0x7f) return fromUtf8(value); // not ASCII
+    text += String.fromCharCode(octet);
+  }
+  return text;
 }

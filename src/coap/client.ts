@@ -178,7 +178,7 @@ function responseOf(message: Message): CoapResponse {
   const maxAge = uintOf(message.options, OptionNumber.maxAge);
   return {
     code: message.code,
-    body: message.payload.slice(),
+    body: message.payload,
     ...(contentFormat === undefined ? {} : { contentFormat }),
     ...(maxAge === undefined ? {} : { maxAge }),
   };

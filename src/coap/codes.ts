@@ -51,6 +51,26 @@ const methods: ReadonlyMap<string, Method> = new Map(
 /** The code of the Empty message: ping, empty ACK, RST (RFC 7252 section 4.1). */
 export const empty = '0.00';
 
+/** Each code as it is written, by its octet: class(3) detail(5). */
+const texts: readonly string[] = Array.from(
+  { length: 256 },
+  (_, octet) => `${octet >> 5}.${`${octet & 31}`.padStart(2, '0')}`,
+);
+
+/** A message's code, of its octet. */
+export function codeOf(octet: number): string {
+  return texts[octet] ?? empty;
+}
+
+/** A code's octet. */
+export function octetOf(code: string): number {
+  return (digitAt(code, 0) << 5) | (digitAt(code, 2) * 10 + digitAt(code, 3));
+}
+
+function digitAt(code: string, at: number): number {
+  return code.charCodeAt(at) - 0x30;
+}
+
 /** The method of a request code; undefined for methods nobody has defined (0.08 to 0.31). */
 export function methodOf(code: string): Method | undefined {
   return methods.get(code);
@@ -58,12 +78,13 @@ export function methodOf(code: string): Method | undefined {
 
 /** Whether a code is a request's (0.01 to 0.31). */
 export function isRequest(code: string): boolean {
-  return code.startsWith('0.') && code !== empty;
+  return digitAt(code, 0) === 0 && code !== empty;
 }
 
 /** Whether a code is a response's: class 2, 4 or 5; class 3 is nobody's, and never one of ours to understand. */
 export function isResponse(code: string): code is Code {
-  return /^[245]\./.test(code);
+  const ofClass = digitAt(code, 0);
+  return ofClass === 2 || ofClass === 4 || ofClass === 5;
 }
 
 /** What a CoapError's answer may carry besides its code and text. */

@@ -29,7 +29,7 @@ export class Download {
   add(message: Message, block: Block | undefined): void {
     checkBlock(block, this.#received, message.payload);
     checkSame(this.first, message);
-    this.#parts.push(message.payload.slice());
+    this.#parts.push(message.payload);
     this.#received += message.payload.length;
     this.#szx = block.szx;
   }

@@ -38,7 +38,7 @@ interface Format {
 }
 
 /** The options that we read in requests and responses. An option outside its format counts as one we do not know. */
-const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
+const known: ReadonlyMap<number, Format> = new Map<number, Format>([
   [OptionNumber.uriHost, { octets: [1, 255] }],
   [OptionNumber.etag, { octets: [1, 8], repeatable: true }],
   [OptionNumber.uriPort, { octets: [0, 2] }],
@@ -60,46 +60,73 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
   [OptionNumber.requestTag, { octets: [0, 8], repeatable: true }],
 ]);
 
+/** The same by number, for each option of each message asks. */
+const formats: readonly (Format | undefined)[] = Array.from(
+  { length: Math.max(...known.keys()) + 1 },
+  (_, number) => known.get(number),
+);
+
 /** Odd numbers: a message with an unknown one must be refused (RFC 7252 section 5.4.1). */
 function isCritical(number: number): boolean {
   return number % 2 === 1;
 }
 
-/** The options of RFC 9177, which an endpoint knows both or neither (section 4.1). */
-const quick: readonly number[] = [OptionNumber.qBlock1, OptionNumber.qBlock2];
+/** What a message's options come to. */
+export interface Recognised {
+  /** The options that count. */
+  readonly known: readonly Option[];
+  /** The critical ones among those that do not. */
+  readonly critical: readonly number[];
+}
+
+const nothing: readonly number[] = [];
 
 /**
  * The options that count, and the critical ones among those that do not: unknown, of a length outside their format,
- * or repeated though not repeatable (RFC 7252 section 5.4.3, 5.4.5). `qBlock`: whether those of RFC 9177 are known.
+ * or repeated though not repeatable (RFC 7252 section 5.4.3, 5.4.5). `qBlock`: whether those of RFC 9177 are known, which
+ * an endpoint knows both or neither (section 4.1).
  */
-export function recognise(
-  options: readonly Option[],
-  qBlock: boolean,
-): {
-  readonly known: readonly Option[];
-  readonly critical: readonly number[];
-} {
+export function recognise(options: readonly Option[], qBlock: boolean): Recognised {
+  for (let at = 0; at < options.length; at++) {
+    if (!counts(options, at, qBlock)) return sorted(options, qBlock);
+  }
+  return { known: options, critical: nothing }; // as a rule: nothing is made for it
+}
+
+function sorted(options: readonly Option[], qBlock: boolean): Recognised {
   const known: Option[] = [];
   const critical: number[] = [];
-  let last = -1;
-  for (const option of options) {
-    const format = formats.get(option.number);
-    const recognised =
-      format !== undefined &&
-      (qBlock || !quick.includes(option.number)) &&
-      option.value.length >= format.octets[0] &&
-      option.value.length <= format.octets[1] &&
-      (format.repeatable === true || option.number !== last);
-    if (recognised) known.push(option);
+  options.forEach((option, at) => {
+    if (counts(options, at, qBlock)) known.push(option);
     else if (isCritical(option.number)) critical.push(option.number);
-    last = option.number;
-  }
+  });
   return { known, critical };
+}
+
+/** Whether the option there is one that we know, as its format has it. */
+function counts(options: readonly Option[], at: number, qBlock: boolean): boolean {
+  const option = options[at];
+  if (option === undefined) return false;
+  const { number, value } = option;
+  const format = formats[number];
+  if (format === undefined || (!qBlock && isQuick(number))) return false;
+  const [least, most] = format.octets;
+  if (value.length < least || value.length > most) return false;
+  return format.repeatable === true || options[at - 1]?.number !== number;
+}
+
+/** Whether it is an option of RFC 9177. */
+function isQuick(number: number): boolean {
+  return number === OptionNumber.qBlock1 || number === OptionNumber.qBlock2;
 }
 
 /** The value of the first option of that number. */
 export function optionOf(options: readonly Option[], number: number): Uint8Array | undefined {
-  return options.find((option) => option.number === number)?.value;
+  for (let at = 0; at < options.length; at++) {
+    const option = options[at];
+    if (option?.number === number) return option.value;
+  }
+  return undefined;
 }
 
 /** The values of all options of that number, in their order. */
@@ -110,21 +137,32 @@ export function optionsOf(options: readonly Option[], number: number): readonly 
 /** The value of an option in the uint format (RFC 7252 section 3.2); undefined where there is no such option. */
 export function uintOf(options: readonly Option[], number: number): number | undefined {
   const value = optionOf(options, number);
-  if (value === undefined) return undefined;
+  return value === undefined ? undefined : uintIn(value);
+}
+
+/** The number in a value of the uint format. */
+export function uintIn(value: Uint8Array): number {
   let uint = 0;
-  for (const octet of value) uint = uint * 256 + octet;
+  for (let at = 0; at < value.length; at++) uint = uint * 256 + (value[at] ?? 0);
   return uint;
 }
 
-/** An option in the uint format: as few octets as the value needs, none for 0. */
+/** The values of at most one octet in the uint format, made once: content formats and the first blocks are such. */
+const singles: readonly Uint8Array[] = Array.from({ length: 256 }, (_, value) => octetsOf(value));
+
+/** An option in the uint format: as few octets as the value needs, none for 0. Its value is not to be changed. */
 export function uintOption(number: number, value: number): Option {
+  return { number, value: singles[value] ?? octetsOf(value) };
+}
+
+function octetsOf(value: number): Uint8Array {
   let length = 0;
   for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) length++;
   const octets = new Uint8Array(length);
   for (let at = length - 1, rest = value; at >= 0; at--, rest = Math.floor(rest / 256)) {
     octets[at] = rest % 256;
   }
-  return { number, value: octets };
+  return octets;
 }
 
 /** The same options in memory of their own: those of a message are views of its datagram. */

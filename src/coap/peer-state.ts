@@ -1,10 +1,18 @@
 /** What the message layer remembers of one peer: its latest requests, and what we send it on our own account. */
+import { equal } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Answer } from './answer.ts';
 import type { CoapClient } from './client.ts';
 import type { Exchange } from './exchange.ts';
 import type { Link } from './link.ts';
 import type { Message } from './message.ts';
 import type { Outbox } from './outbox.ts';
+import { longestPastAck, PastAcks } from './past-acks.ts';
+
+/** What a request gets that came before; undefined: nothing. */
+export interface Repeat {
+  readonly message: Uint8Array | undefined;
+}
 
 /** NON responses of ours that the peer may still reject. */
 const rejectable = 16;
@@ -22,14 +30,16 @@ export class PeerState {
   gone = false;
   /** What sends requests of ours to it (calls.ts), once there was one. */
   client: CoapClient | undefined;
-  /** By message ID, oldest first. */
-  readonly #exchanges = new Map<number, Exchange>();
-  /** What to do when the NON with that message ID is rejected, oldest first. */
-  readonly #rejections = new Map<number, () => void>();
+  /** What was answered at once, in few octets: nearly all. */
+  readonly #acks = new PastAcks();
+  /** All other requests by message ID, oldest first; absent until there is one. */
+  #exchanges: Map<number, Exchange> | undefined;
+  /** What to do when the NON with that message ID is rejected, oldest first; absent until there is one. */
+  #rejections: Map<number, () => void> | undefined;
   /** Ms since the epoch: when a message left that the peer is to react to. */
   #awaited: number | undefined;
-  /** Oldest first. */
-  #held: Set<Uint8Array> | undefined;
+  /** Each once, oldest first. */
+  #held: readonly Uint8Array[] | undefined;
   /** Ms since the epoch. */
   #pingsAgain = 0;
   /** What left last of that, and when in ms since the epoch. */
@@ -41,8 +51,8 @@ export class PeerState {
   }
 
   /** An answer has left: what comes next may tell how long the way there and back takes. */
-  answered(answer: Answer | undefined, now: number): void {
-    this.#awaited = answer?.goesOn === true ? now : undefined;
+  answered(answer: Answer | undefined, clock: Clock): void {
+    this.#awaited = answer?.goesOn === true ? clock.now() : undefined;
   }
 
   /** A new request is here. */
@@ -60,6 +70,7 @@ export class PeerState {
 
   /** Calls `rejected` should the peer answer that message of ours with RST. */
   watch(messageId: number, rejected: () => void): void {
+    this.#rejections ??= new Map();
     this.#rejections.set(messageId, rejected);
     const [oldest] = this.#rejections.keys();
     if (this.#rejections.size > rejectable && oldest !== undefined) {
@@ -69,19 +80,15 @@ export class PeerState {
 
   /** The peer rejected a message; false where it is none that is watched. */
   rejected(messageId: number): boolean {
-    const rejected = this.#rejections.get(messageId);
-    this.#rejections.delete(messageId);
+    const rejected = this.#rejections?.get(messageId);
+    this.#rejections?.delete(messageId);
     rejected?.();
     return rejected !== undefined;
   }
 
   /** Keeps a message that the peer may not be sent yet. */
   hold(message: Uint8Array): void {
-    this.#held ??= new Set();
-    this.#held.delete(message);
-    this.#held.add(message);
-    const [oldest] = this.#held;
-    if (this.#held.size > heldBack && oldest !== undefined) this.#held.delete(oldest);
+    this.#held = [...without(this.#held ?? [], message), message].slice(-heldBack);
   }
 
   get holds(): boolean {
@@ -89,11 +96,10 @@ export class PeerState {
   }
 
   /** What was kept, which is kept no longer; without one that leaves as it is. */
-  release(but?: Uint8Array): Iterable<Uint8Array> {
-    const held = this.#held;
+  release(but?: Uint8Array): readonly Uint8Array[] {
+    const held = this.#held ?? [];
     this.#held = undefined;
-    if (but !== undefined) held?.delete(but);
-    return held ?? [];
+    return but === undefined ? held : without(held, but);
   }
 
   /** A message that was kept leaves. */
@@ -107,8 +113,9 @@ export class PeerState {
    */
   crosses(answer: Uint8Array | undefined, now: number): boolean {
     const { mean } = this.link.roundTrip;
-    if (this.#late === undefined || this.#late.message !== answer) return false;
-    return mean !== undefined && now - this.#late.at < mean;
+    if (this.#late === undefined || answer === undefined) return false;
+    if (mean === undefined || now - this.#late.at >= mean) return false;
+    return equal(this.#late.message, answer);
   }
 
   /** What was released has left, unless it was held back again: the next time the peer is asked at once. */
@@ -123,35 +130,63 @@ export class PeerState {
     return true;
   }
 
-  /** The exchange that this request began, where it is a duplicate (RFC 7252 section 4.5). */
-  exchangeOf(request: Message, oldest: number): Exchange | undefined {
-    const exchange = this.#exchanges.get(request.messageId);
+  /** What this request gets where it is a duplicate (RFC 7252 section 4.5); undefined where it is none. */
+  repeatOf({ messageId, token }: Message, oldest: number): Repeat | undefined {
+    const ack = this.#acks.find(messageId, token, oldest);
+    if (ack !== undefined) return { message: ack };
+    const exchange = this.#exchanges?.get(messageId);
     if (exchange === undefined || exchange.began < oldest) return undefined;
-    return exchange.isRequest(request) ? exchange : undefined;
+    return exchange.isRequest(token) ? { message: exchange.duplicate() } : undefined;
   }
 
   /** Remembers an exchange and forgets those that began before `oldest`, and those beyond the ceiling. */
-  remember(messageId: number, exchange: Exchange, oldest: number, ceiling: number): void {
-    this.#exchanges.delete(messageId);
-    for (const [id, other] of this.#exchanges) {
-      if (other.began >= oldest && this.#exchanges.size < ceiling) break;
-      if (other.answered) this.#exchanges.delete(id);
+  remember(exchange: Exchange, oldest: number, ceiling: number): void {
+    const { messageId, piggybacked } = exchange;
+    this.#acks.drop(messageId);
+    while (this.#acks.oldest < oldest) this.#acks.dropOldest();
+    if (this.#exchanges !== undefined) {
+      this.#exchanges.delete(messageId);
+      this.#forgetExchanges(this.#exchanges, oldest, ceiling);
+      if (this.#exchanges.size === 0) this.#exchanges = undefined;
     }
-    this.#exchanges.set(messageId, exchange);
+    while (this.#acks.size > 0 && this.remembered >= ceiling) this.#acks.dropOldest();
+    if (piggybacked !== undefined && piggybacked.length <= longestPastAck) {
+      this.#acks.add(exchange.began, piggybacked);
+    } else {
+      this.#exchanges ??= new Map();
+      this.#exchanges.set(messageId, exchange);
+    }
+  }
+
+  /** Those that began before `oldest`, and those beyond the ceiling that began before what else is remembered. */
+  #forgetExchanges(exchanges: Map<number, Exchange>, oldest: number, ceiling: number): void {
+    for (const [id, { began, answered }] of exchanges) {
+      if (began >= oldest) {
+        while (this.remembered >= ceiling && this.#acks.oldest <= began) this.#acks.dropOldest();
+        if (this.remembered < ceiling) return;
+      }
+      if (answered) exchanges.delete(id);
+    }
   }
 
   /** How many message IDs are remembered. */
   get remembered(): number {
-    return this.#exchanges.size;
+    return this.#acks.size + (this.#exchanges?.size ?? 0);
   }
 
   close(): void {
     this.gone = true;
     this.client?.close();
     this.outbox.close();
-    this.#exchanges.clear();
-    this.#rejections.clear();
+    this.#acks.clear();
+    this.#exchanges = undefined;
+    this.#rejections = undefined;
     this.#held = undefined;
     this.#late = undefined;
   }
+}
+
+/** The others: those of other octets. */
+function without(messages: readonly Uint8Array[], message: Uint8Array): readonly Uint8Array[] {
+  return messages.filter((one) => !equal(one, message));
 }

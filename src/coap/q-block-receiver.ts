@@ -76,7 +76,7 @@ export class QBlockReceiver {
       this.#sayAgain(number);
       return 'again';
     }
-    this.#blocks.set(number, payload.slice());
+    this.#blocks.set(number, payload);
     this.#rounds = 0;
     this.#measure(number);
     this.#highest = Math.max(this.#highest, number);

@@ -1,8 +1,8 @@
 /** The words of RFC 9177: which blocks a request asks for, and the list of those that are missing. */
 import { BytesError, Reader } from '../base/bytes.ts';
-import { type Block, parseBlock, sizeOf } from './block.ts';
+import { type Block, blockOf, parseBlock, sizeOf } from './block.ts';
 import { CoapError, Code } from './codes.ts';
-import { type Option, OptionNumber, optionsOf, uintOf } from './options.ts';
+import { type Option, OptionNumber, optionsOf, uintIn } from './options.ts';
 
 /** application/missing-blocks+cbor-seq (RFC 9177 section 12.3). */
 export const missingBlocksFormat = 272;
@@ -15,22 +15,37 @@ export interface BlockOptions {
   readonly qBlock2: readonly Block[];
 }
 
+/** Of a message that has none. */
+const noBlocks: BlockOptions = {
+  block1: undefined,
+  block2: undefined,
+  qBlock1: undefined,
+  qBlock2: [],
+};
+
 /**
  * Throws CoapError: 4.00 for SZX 7 and for Q-Block2 options that do not ascend (section 4.4), 4.02 where options of
  * RFC 7959 and RFC 9177 are mixed (section 4.1).
  */
 export function blocksOf(options: readonly Option[]): BlockOptions {
-  const one = (number: number): Block | undefined => {
-    const value = uintOf(options, number);
-    return value === undefined ? undefined : parseBlock(value);
-  };
+  return options.some(isBlock) ? someBlocksOf(options) : noBlocks;
+}
+
+function isBlock({ number }: Option): boolean {
+  return (
+    number === OptionNumber.block1 ||
+    number === OptionNumber.block2 ||
+    number === OptionNumber.qBlock1 ||
+    number === OptionNumber.qBlock2
+  );
+}
+
+function someBlocksOf(options: readonly Option[]): BlockOptions {
   const blocks: BlockOptions = {
-    block1: one(OptionNumber.block1),
-    block2: one(OptionNumber.block2),
-    qBlock1: one(OptionNumber.qBlock1),
-    qBlock2: optionsOf(options, OptionNumber.qBlock2).map((value) =>
-      parseBlock(uintOf([{ number: 0, value }], 0) ?? 0),
-    ),
+    block1: blockOf(options, OptionNumber.block1),
+    block2: blockOf(options, OptionNumber.block2),
+    qBlock1: blockOf(options, OptionNumber.qBlock1),
+    qBlock2: optionsOf(options, OptionNumber.qBlock2).map((value) => parseBlock(uintIn(value))),
   };
   const quick = blocks.qBlock1 !== undefined || blocks.qBlock2.length > 0;
   if (quick && (blocks.block1 !== undefined || blocks.block2 !== undefined)) {

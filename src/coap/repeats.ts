@@ -7,8 +7,10 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Option } from './options.ts';
 import type { CoapLimits } from './parameters.ts';
 import type { CoapPeer, CoapRequest, CoapResponse, Handler, Soon } from './request.ts';
+import { fingerprint } from './request-key.ts';
 import { Shelf } from './shelf.ts';
 
 /** What the room above wants of requests that come again. */
@@ -60,21 +62,26 @@ export class RepeatedRequests<P extends CoapPeer> {
     return this.#shelf.octets;
   }
 
-  /** The answer to a request; `key` says which requests are the same. Throws or rejects as the handler does. */
-  answer(key: () => string, request: CoapRequest<P>): Soon<CoapResponse> {
+  /** The answer to a request, which came with these options. Throws or rejects as the handler does. */
+  answer(request: CoapRequest<P>, options: readonly Option[]): Soon<CoapResponse> {
     const { handle, rules } = this.#options;
     if (rules?.joins(request) !== true) return handle(request);
     const { peer } = request;
     if (this.#shelf.has(peer)) {
-      const first = this.#first(key(), request);
+      const first = this.#first(keyOf(request, options), request);
       if (first !== undefined) return first;
     }
     const response = handle(request);
-    if (response instanceof Promise) return this.#answerLater(key(), request, response);
+    if (response instanceof Promise) {
+      return this.#answerLater(keyOf(request, options), request, response);
+    }
     const keeps = this.#keeps(request, response);
     if (keeps > 0) {
-      const outcome = Promise.resolve(response);
-      this.#put(request, key(), { outcome, until: this.#options.clock.now() + keeps }, response);
+      const first = {
+        outcome: Promise.resolve(response),
+        until: this.#options.clock.now() + keeps,
+      };
+      this.#put(request, keyOf(request, options), first, response);
     }
     return response;
   }
@@ -129,4 +136,9 @@ export class RepeatedRequests<P extends CoapPeer> {
   #put({ peer }: CoapRequest<P>, key: string, first: First, { body }: CoapResponse): void {
     this.#shelf.put(peer, key, first, body?.length ?? 0);
   }
+}
+
+/** The same for the same requests. */
+function keyOf({ method, body }: CoapRequest, options: readonly Option[]): string {
+  return fingerprint(method, options, body);
 }

@@ -101,7 +101,7 @@ export class RequestBodies {
     if (received + payload.length > this.#limit) throw this.#tooLarge(peer, key);
     const writer = collecting?.writer ?? new Writer(payload.length);
     writer.bytes(payload);
-    const last = { block, payload: payload.slice() };
+    const last = { block, payload };
     const { loose } = keys;
     const options = collecting?.options ?? ownOptions(part.options);
     if (block.more) {

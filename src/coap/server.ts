@@ -23,7 +23,7 @@ import { Calls, type Patience } from './calls.ts';
 import type { ClientRequest, CoapClient } from './client.ts';
 import { CoapError, Code, empty, isRequest, isResponse, type Method, methodOf } from './codes.ts';
 import { EchoValues, type Freshness } from './echo.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type Outgoing } from './exchange.ts';
 import { Generations } from './generations.ts';
 import { Links } from './link.ts';
 import { decode, emptyMessage, encode, type Message, MessageFormatError } from './message.ts';
@@ -210,14 +210,10 @@ export class CoapServer<P extends CoapPeer> {
     const state = this.#stateOf(peer);
     const now = this.#clock.now();
     const oldest = now - this.#parameters.exchangeLifetime;
-    const before = state.exchangeOf(request, oldest);
-    if (before !== undefined) {
+    const repeat = state.repeatOf(request, oldest);
+    if (repeat !== undefined) {
       this.#log.drop('duplicate', { peer: peer.id, messageId: request.messageId });
-      const repeat = before.duplicate();
-      if (state.crosses(repeat, now)) return;
-      state.repeated(repeat);
-      this.#letGo(peer, repeat);
-      if (repeat !== undefined) this.#send(peer, repeat);
+      this.#repeat(peer, state, repeat.message, now);
       return;
     }
     if (this.#isQuiet && !goesOn(request)) {
@@ -226,15 +222,25 @@ export class CoapServer<P extends CoapPeer> {
     }
     state.requested(now);
     const exchange = new Exchange(request, now);
-    state.remember(request.messageId, exchange, oldest, this.#limits.messagesPerPeer);
     const answer = this.#respond(peer, state, exchange, request);
-    if (!(answer instanceof Promise)) {
-      this.#answer(peer, state, exchange, answer);
+    if (answer instanceof Promise) {
+      state.remember(exchange, oldest, this.#limits.messagesPerPeer);
+      this.#answerLater(peer, state, exchange, answer).catch((error: unknown) => {
+        this.#log.error('answer failed', { error: error instanceof Error ? error.stack : '' });
+      });
       return;
     }
-    this.#answerLater(peer, state, exchange, answer).catch((error: unknown) => {
-      this.#log.error('answer failed', { error: error instanceof Error ? error.stack : '' });
-    });
+    const outgoing = this.#outgoing(peer, exchange, answer);
+    state.remember(exchange, oldest, this.#limits.messagesPerPeer);
+    this.#deliver(peer, state, outgoing, answer);
+  }
+
+  /** What a request gets that came again. */
+  #repeat(peer: P, state: PeerState, answer: Uint8Array | undefined, now: number): void {
+    if (state.crosses(answer, now)) return;
+    state.repeated(answer);
+    this.#letGo(peer, answer);
+    if (answer !== undefined) this.#send(peer, answer);
   }
 
   /** Bridges the wait for the answer (section 5.2.2). */
@@ -254,28 +260,41 @@ export class CoapServer<P extends CoapPeer> {
     const answer = await coming;
     state.unanswered--;
     cancelAck?.();
-    if (!state.gone) this.#answer(peer, state, exchange, answer);
+    if (!state.gone) {
+      this.#deliver(peer, state, this.#outgoing(peer, exchange, answer), answer);
+    }
     this.#working--;
     if (this.#working === 0) this.#idle?.();
   }
 
-  /** Sends the answer (section 5.2.1 to 5.2.3). */
-  #answer(peer: P, state: PeerState, exchange: Exchange, answer: Answer | undefined): void {
-    const { outbox } = this.#stateOf(peer);
-    const outgoing = exchange.answer(answer, () => outbox.nextMessageId());
+  /** The answer as a message (section 5.2.1 to 5.2.3). */
+  #outgoing(peer: P, exchange: Exchange, answer: Answer | undefined): Outgoing | undefined {
+    return exchange.answer(answer, () => this.#stateOf(peer).outbox.nextMessageId());
+  }
+
+  #deliver(
+    peer: P,
+    state: PeerState,
+    outgoing: Outgoing | undefined,
+    answer: Answer | undefined,
+  ): void {
     if (outgoing === undefined) return;
     this.#peers.weigh(outgoing.message.length);
     if (outgoing.confirm === undefined) {
       this.#send(peer, outgoing.message);
-      state.answered(answer, this.#clock.now());
+      state.answered(answer, this.#clock);
       answer?.sent?.();
     } else {
-      const taken = outbox.confirm(outgoing.confirm, outgoing.message, (how) => {
-        if (how === 'acknowledged') answer?.sent?.();
-        else this.#log.info('separate response', { peer: peer.id, how });
-      });
-      if (!taken) this.#log.warn('too many separate responses wait', { peer: peer.id });
+      this.#confirm(peer, outgoing.confirm, outgoing.message, answer);
     }
+  }
+
+  #confirm(peer: P, messageId: number, message: Uint8Array, answer: Answer | undefined): void {
+    const taken = this.#stateOf(peer).outbox.confirm(messageId, message, (how) => {
+      if (how === 'acknowledged') answer?.sent?.();
+      else this.#log.info('separate response', { peer: peer.id, how });
+    });
+    if (!taken) this.#log.warn('too many separate responses wait', { peer: peer.id });
   }
 
   /** The answer; undefined where there is to be none. Neither throws nor rejects: errors become answers here. */
@@ -291,18 +310,19 @@ export class CoapServer<P extends CoapPeer> {
       return undefined;
     }
     const unwanted = uintOf(known, OptionNumber.noResponse);
-    const wanted = (answer: Answer | undefined) =>
-      answer !== undefined && isUnwanted(answer.code, unwanted) ? undefined : answer;
     try {
       const method = this.#accept(state, request, critical);
       if (!this.#isFresh(peer, known)) return this.#challenge(peer);
       const { payload } = request;
       const reply = this.#replyTo(peer, state, exchange);
       const answer = this.#blockWise.respond({ peer, method, options: known, payload, reply });
-      if (!(answer instanceof Promise)) return wanted(answer);
-      return answer.then(wanted, (error: unknown) => wanted(errorAnswer(error, this.#log)));
+      if (!(answer instanceof Promise)) return wanted(answer, unwanted);
+      return answer.then(
+        (later) => wanted(later, unwanted),
+        (error: unknown) => wanted(errorAnswer(error, this.#log), unwanted),
+      );
     } catch (error) {
-      return wanted(errorAnswer(error, this.#log));
+      return wanted(errorAnswer(error, this.#log), unwanted);
     }
   }
 
@@ -339,8 +359,10 @@ export class CoapServer<P extends CoapPeer> {
 
   /** The method of a request that may go on; throws CoapError. */
   #accept(state: PeerState, request: Message, critical: readonly number[]): Method {
-    if (critical.some(isProxying)) throw new CoapError(Code.proxyingNotSupported, 'not a proxy');
-    if (critical.length > 0) throw new CoapError(Code.badOption, `option ${critical[0]}`);
+    if (critical.length > 0) {
+      if (critical.some(isProxying)) throw new CoapError(Code.proxyingNotSupported, 'not a proxy');
+      throw new CoapError(Code.badOption, `option ${critical[0]}`);
+    }
     const method = methodOf(request.code);
     if (method === undefined) throw new CoapError(Code.methodNotAllowed, `method ${request.code}`);
     const { runningPerPeer, messagesPerPeer } = this.#limits;
@@ -451,11 +473,11 @@ function isProxying(option: number): boolean {
 }
 
 /**
- * No-Response (RFC 7967 section 2.1): a bit for each class of responses that the peer does not want to hear. A 2.31 is
- * no response to the request but asks for its rest.
+ * The answer, unless it is of a class that the peer does not want to hear: No-Response has a bit for each (RFC 7967
+ * section 2.1). A 2.31 is no response to the request but asks for its rest.
  */
-function isUnwanted(code: Code, noResponse = 0): boolean {
-  if (code === Code.continue) return false;
-  const bit = 2 ** (Number(code[0]) - 1);
-  return (noResponse & bit) !== 0;
+function wanted(answer: Answer | undefined, noResponse = 0): Answer | undefined {
+  if (answer === undefined || noResponse === 0 || answer.code === Code.continue) return answer;
+  const bit = 2 ** (Number(answer.code[0]) - 1);
+  return (noResponse & bit) === 0 ? answer : undefined;
 }

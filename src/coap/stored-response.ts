@@ -45,12 +45,9 @@ export function unblocked(response: CoapResponse): Answer {
 }
 
 function optionsOfResponse({ contentFormat, maxAge }: CoapResponse): readonly Option[] {
-  const options: Option[] = [];
-  if (contentFormat !== undefined) {
-    options.push(uintOption(OptionNumber.contentFormat, contentFormat));
-  }
-  if (maxAge !== undefined) options.push(uintOption(OptionNumber.maxAge, maxAge));
-  return options;
+  const format =
+    contentFormat === undefined ? [] : [uintOption(OptionNumber.contentFormat, contentFormat)];
+  return maxAge === undefined ? format : [...format, uintOption(OptionNumber.maxAge, maxAge)];
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Records under an AEAD cipher (RFC 5246 §6.2.3.3, RFC 6347 §4.1.2.1). */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import type { Ccm } from './ccm.ts';
 import type { AeadCipher } from './cipher-suites.ts';
 import type { DirectionKeys } from './key-schedule.ts';
 import { type DtlsRecord, type RecordHeader, setEpochAndSequence } from './record.ts';
@@ -23,16 +22,11 @@ export class AeadProtection implements RecordProtection {
   readonly overhead: number;
   readonly #cipher: AeadCipher;
   readonly #keys: DirectionKeys;
-  readonly #iv: Uint8Array;
   readonly #explicitLength: number;
-  readonly #ccm: Ccm | undefined;
 
-  /** With `ccm`, of the same key, that does what it can: it lives on from record to record. */
-  constructor(cipher: AeadCipher, keys: DirectionKeys, ccm?: Ccm) {
+  constructor(cipher: AeadCipher, keys: DirectionKeys) {
     this.#cipher = cipher;
     this.#keys = keys;
-    this.#iv = keys.iv;
-    this.#ccm = ccm;
     this.#explicitLength = nonceLength - cipher.fixedIvLength;
     this.overhead = overheadOf(cipher);
   }
@@ -43,14 +37,11 @@ export class AeadProtection implements RecordProtection {
     const fragment = new Uint8Array(before + this.overhead + plaintext.length);
     if (this.#explicitLength > 0) setEpochAndSequence(fragment, before, header);
     const at = before + this.#explicitLength;
-    if (this.#ccm !== undefined) this.#ccm.seal(nonce, data, plaintext, fragment, at);
-    else {
-      const sealing = this.#sealing(nonce);
-      sealing.setAAD(data, { plaintextLength: plaintext.length });
-      fragment.set(sealing.update(plaintext), at);
-      sealing.final();
-      fragment.set(sealing.getAuthTag(), at + plaintext.length);
-    }
+    const sealing = this.#sealing(nonce);
+    sealing.setAAD(data, { plaintextLength: plaintext.length });
+    fragment.set(sealing.update(plaintext), at);
+    sealing.final();
+    fragment.set(sealing.getAuthTag(), at + plaintext.length);
     return fragment;
   }
 
@@ -61,7 +52,6 @@ export class AeadProtection implements RecordProtection {
     if (length < 0) return undefined;
     const nonce = this.#nonce(record, fragment);
     const data = additionalData(record, length);
-    if (this.#ccm !== undefined) return this.#ccm.open(nonce, data, fragment.subarray(from));
     const opening = this.#opening(nonce);
     opening.setAuthTag(fragment.subarray(from + length));
     opening.setAAD(data, { plaintextLength: length });
@@ -81,7 +71,7 @@ export class AeadProtection implements RecordProtection {
     if (fragment === undefined || this.#explicitLength === 0) {
       setEpochAndSequence(nonce, before, header);
     } else for (let i = 0; i < numberLength; i++) nonce[before + i] = fragment[i] ?? 0;
-    const iv = this.#iv;
+    const { iv } = this.#keys;
     for (let i = 0; i < iv.length; i++) nonce[i] = (nonce[i] ?? 0) ^ (iv[i] ?? 0);
     return nonce;
   }

@@ -3,7 +3,8 @@
  * displaces no others.
  */
 import type { Address } from '../base/address.ts';
-import { concat, utf8, Writer } from '../base/bytes.ts';
+import { concat, toHex, utf8, Writer } from '../base/bytes.ts';
+import { isHexOf } from './connection-id.ts';
 import { addressOctets } from './ip.ts';
 import { type KeptConnection, packConnection, unpackConnection } from './kept-connection.ts';
 import { Slab } from './slab.ts';
@@ -66,9 +67,15 @@ export class Asleep {
 
 /** Under which a connection is found: by the first octet, a connection ID, an address or a session. */
 const kinds = { cid: 0x63, address: 0x61, session: 0x73 } as const;
+const cidPrefix = toHex(Uint8Array.of(kinds.cid));
 
 export function keyOfCid(cid: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(kinds.cid), cid);
+}
+
+/** Whether the key, in hex, was made of this connection ID. */
+export function isKeyOfCid(keyText: string, cid: Uint8Array): boolean {
+  return keyText.startsWith(cidPrefix) && isHexOf(keyText, cid, cidPrefix.length);
 }
 
 /** The connection ID of a key that was made of one. */

@@ -1,138 +1,153 @@
 /**
- * AES-CCM (RFC 3610; NIST SP 800-38C) on two ciphers that live on from record to record: one of single blocks for the
- * key stream, one that chains them for the MAC. node:crypto has CCM as an object for each message, which costs three
- * times as much to make as to use.
+ * AES-CCM (RFC 3610; NIST SP 800-38C), with nonces of 12 octets, on AES of our own (aes.ts): node:crypto has CCM as an
+ * object for each message, which costs several times as much to make as to use.
  *
  *   B_0 = flags(1) nonce(12) length(3)    MAC over B_0, the counted and padded additional data, the padded message
  *   A_i = 2(1)     nonce(12) i(3)         the key stream: E(A_0) for the tag, E(A_1) … for the message
  */
-import { type Cipher, createCipheriv, timingSafeEqual } from 'node:crypto';
+import { Aes, block } from './aes.ts';
 
-/** Octets of a block. */
-const block = 16;
 /** Octets of a nonce, and so three of a length. */
 const nonceLength = 12;
+/** Octets of the longest message and of the longest additional data: more than any record has. */
+const longest = 20_000;
+const longestData = 512;
 
-/** Octets that are held for messages and their additional data: what networks carry in a datagram. */
-const held = 2048;
-
-/** Where messages are put together; one for as many ciphers as one likes. No message outlives the call in it. */
-export class CcmBench {
-  readonly #whole = new Uint8Array(held);
-  /** The first octets of it, by how many: a view costs more to make than what it shows to encrypt. */
-  readonly #first = new Map<number, Uint8Array>();
-
-  /** So many octets, of any value. They are the next caller's when they are asked for again. */
-  room(length: number): Uint8Array {
-    const known = this.#first.get(length);
-    if (known !== undefined) return known;
-    if (length > held) return new Uint8Array(length);
-    const view = this.#whole.subarray(0, length);
-    this.#first.set(length, view);
-    return view;
-  }
+/** A key, in whatever it stands in, and how long its tags are. */
+export interface CcmKey {
+  readonly octets: Uint8Array;
+  readonly keyAt: number;
+  /** 16 or 32. */
+  readonly keyLength: number;
+  /** 4 to 16, an even number. */
+  readonly tagLength: number;
 }
 
+/**
+ * One for all keys: nothing of a message or a key is left in it from one call to the next. A message takes two calls,
+ * `begin` and one of `seal` and `open`; between them the caller writes the additional data to the `memory`.
+ */
 export class Ccm {
-  readonly #bench: CcmBench;
-  readonly #tagLength: number;
-  readonly #stream: Cipher;
-  readonly #chain: Cipher;
-  /** What `#chain` gave last, and so adds to the next block that it gets: added once more, it is gone. */
-  readonly #last = new Uint8Array(block);
+  readonly #aes: Aes;
+  readonly memory: Uint8Array;
+  /** For whoever calls: of the message that is begun next. */
+  readonly nonce = new Uint8Array(nonceLength);
+  /** Where the key stream is, the MAC, and the message in that. */
+  readonly #stream: number;
+  #mac = 0;
+  #text = 0;
+  #length = 0;
+  #tagLength = 0;
 
-  /** A key of 16 or 32 octets; a tag of 4 to 16, an even number. Additional data: less than 65,280 octets. */
-  constructor(key: Uint8Array, tagLength: number, bench: CcmBench) {
-    const bits = key.length * 8;
-    this.#bench = bench;
-    this.#tagLength = tagLength;
-    this.#stream = createCipheriv(`aes-${bits}-ecb`, key, null).setAutoPadding(false);
-    this.#chain = createCipheriv(`aes-${bits}-cbc`, key, this.#last).setAutoPadding(false);
+  private constructor(aes: Aes) {
+    this.#aes = aes;
+    this.memory = aes.memory;
+    this.#stream = aes.free;
   }
 
-  /** Writes ciphertext and tag to `sealed` from `at` on. */
-  seal(
-    nonce: Uint8Array,
-    data: Uint8Array,
-    message: Uint8Array,
-    sealed: Uint8Array,
-    at: number,
-  ): void {
-    const { length } = message;
-    const stream = this.#keyStream(nonce, length);
-    const mac = this.#mac(nonce, data, message);
+  /** Undefined where the machine cannot have our AES. */
+  static make(): Ccm | undefined {
+    const aes = Aes.make();
+    return aes && new Ccm(aes);
+  }
+
+  /**
+   * A message of so many octets, under `nonce`, beside so many octets of additional data; gives where in the `memory`
+   * those belong.
+   */
+  begin(key: CcmKey, length: number, dataLength: number): number {
+    if (length > longest || dataLength > longestData) {
+      throw new RangeError(`a message of ${length} octets beside ${dataLength}`);
+    }
+    const { memory } = this;
+    const stream = this.#stream;
+    const blocks = 1 + Math.ceil(length / block);
+    for (let i = 0, at = stream; i < blocks; i++, at += block) this.#putBlock(at, 2, i);
+    this.#aes.use(key.octets, key.keyAt, key.keyLength);
+    this.#aes.encrypt(stream, blocks);
+    const mac = stream + block * blocks;
+    const flags = (dataLength > 0 ? 0x40 : 0) + ((key.tagLength - 2) / 2) * 8 + 2;
+    this.#putBlock(mac, flags, length);
+    const data = mac + block + 2;
+    if (dataLength > 0) {
+      memory[data - 2] = dataLength >> 8;
+      memory[data - 1] = dataLength;
+    }
+    this.#mac = mac;
+    this.#text = dataLength === 0 ? mac + block : this.#pad(data + dataLength);
+    this.#length = length;
+    this.#tagLength = key.tagLength;
+    return data;
+  }
+
+  /** Writes ciphertext and tag of the message that was begun to `sealed` from `at` on. */
+  seal(message: Uint8Array, sealed: Uint8Array, at: number): void {
+    const { memory } = this;
+    const length = this.#length;
+    const text = this.#text;
+    const stream = this.#stream;
     for (let i = 0; i < length; i++) {
-      sealed[at + i] = (message[i] ?? 0) ^ (stream[block + i] ?? 0);
+      const octet = message[i] ?? 0;
+      memory[text + i] = octet;
+      sealed[at + i] = octet ^ (memory[stream + block + i] ?? 0);
     }
+    const end = this.#endMac();
+    const mac = this.#mac;
     for (let i = 0; i < this.#tagLength; i++) {
-      sealed[at + length + i] = (mac[i] ?? 0) ^ (stream[i] ?? 0);
+      sealed[at + length + i] = (memory[mac + i] ?? 0) ^ (memory[stream + i] ?? 0);
     }
+    this.#aes.clear(end);
   }
 
-  /** The message of ciphertext and tag; undefined where the tag is not that of the message. */
-  open(nonce: Uint8Array, data: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
-    const length = sealed.length - this.#tagLength;
-    if (length < 0) return undefined;
-    const stream = this.#keyStream(nonce, length);
+  /**
+   * The message that was begun, of the ciphertext and tag that stand from `at` on; undefined where the tag is not that of
+   * the message.
+   */
+  open(sealed: Uint8Array, at: number): Uint8Array | undefined {
+    const { memory } = this;
+    const length = this.#length;
+    const text = this.#text;
+    const stream = this.#stream;
     const message = new Uint8Array(length);
-    for (let i = 0; i < length; i++) message[i] = (sealed[i] ?? 0) ^ (stream[block + i] ?? 0);
-    const mac = this.#mac(nonce, data, message);
-    const tag = new Uint8Array(this.#tagLength);
-    for (let i = 0; i < tag.length; i++) tag[i] = (mac[i] ?? 0) ^ (stream[i] ?? 0);
-    if (timingSafeEqual(tag, sealed.subarray(length))) return message;
+    for (let i = 0; i < length; i++) {
+      const octet = (sealed[at + i] ?? 0) ^ (memory[stream + block + i] ?? 0);
+      memory[text + i] = octet;
+      message[i] = octet;
+    }
+    const end = this.#endMac();
+    const mac = this.#mac;
+    // All octets are looked at, whatever the first ones say: how long it takes tells nothing.
+    let difference = 0;
+    for (let i = 0; i < this.#tagLength; i++) {
+      const due = (memory[mac + i] ?? 0) ^ (memory[stream + i] ?? 0);
+      difference |= due ^ (sealed[at + length + i] ?? 0);
+    }
+    this.#aes.clear(end);
+    if (difference === 0) return message;
     message.fill(0); // nobody is to see what it would have been
     return undefined;
   }
 
-  /** E(A_0), E(A_1) … for a message of so many octets. */
-  #keyStream(nonce: Uint8Array, length: number): Uint8Array {
-    const counters = this.#bench.room(block + blocksOf(length));
-    for (let at = 0, i = 0; at < counters.length; at += block, i++) {
-      counters[at] = 2;
-      for (let n = 0; n < nonceLength; n++) counters[at + 1 + n] = nonce[n] ?? 0;
-      counters[at + 13] = i >> 16;
-      counters[at + 14] = i >> 8;
-      counters[at + 15] = i;
-    }
-    return this.#stream.update(counters);
+  #putBlock(at: number, flags: number, value: number): void {
+    const { memory, nonce } = this;
+    memory[at] = flags;
+    for (let n = 0; n < nonceLength; n++) memory[at + 1 + n] = nonce[n] ?? 0;
+    memory[at + 13] = value >> 16;
+    memory[at + 14] = value >> 8;
+    memory[at + 15] = value;
   }
 
-  /** The last block of the chain, of which the tag is made. */
-  #mac(nonce: Uint8Array, data: Uint8Array, message: Uint8Array): Uint8Array {
-    const counted = data.length === 0 ? 0 : 2 + data.length;
-    const blocks = this.#bench.room(block + blocksOf(counted) + blocksOf(message.length));
-    blocks[0] = (data.length > 0 ? 0x40 : 0) + ((this.#tagLength - 2) / 2) * 8 + 2;
-    for (let n = 0; n < nonceLength; n++) blocks[1 + n] = nonce[n] ?? 0;
-    blocks[13] = message.length >> 16;
-    blocks[14] = message.length >> 8;
-    blocks[15] = message.length;
-    for (let i = 0; i < block; i++) blocks[i] = (blocks[i] ?? 0) ^ (this.#last[i] ?? 0);
-    let end = block;
-    if (data.length > 0) {
-      blocks[end] = data.length >> 8;
-      blocks[end + 1] = data.length;
-      end = append(blocks, end + 2, data);
-    }
-    append(blocks, end, message);
-    const chained = this.#chain.update(blocks);
-    const from = chained.length - block;
-    for (let i = 0; i < block; i++) this.#last[i] = chained[from + i] ?? 0;
-    for (let i = 0; i < blocks.length; i++) blocks[i] = 0;
-    return this.#last;
+  /** Works out the MAC, to where it began; gives where its last block ends. */
+  #endMac(): number {
+    const end = this.#pad(this.#text + this.#length);
+    this.#aes.chain(this.#mac, (end - this.#mac) / block);
+    return end;
   }
-}
 
-/** So many octets in whole blocks. */
-function blocksOf(length: number): number {
-  return Math.ceil(length / block) * block;
-}
-
-/** Puts octets there, and zeros up to the next block; gives where those end. */
-function append(blocks: Uint8Array, from: number, octets: Uint8Array): number {
-  const { length } = octets;
-  // Octet by octet: for so few, `set` and `fill` take longer to begin than this takes.
-  for (let i = 0; i < length; i++) blocks[from + i] = octets[i] ?? 0;
-  let at = from + length;
-  for (; at % block !== 0; at++) blocks[at] = 0;
-  return at;
+  /** Zeros up to the next block; gives where those end. */
+  #pad(from: number): number {
+    let at = from;
+    for (; at % block !== 0; at++) this.memory[at] = 0;
+    return at;
+  }
 }

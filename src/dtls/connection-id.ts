@@ -167,3 +167,15 @@ export class TaggedCids implements Cids {
 function tagOf(key: Hmac, head: Uint8Array): Uint8Array {
   return key.cut(tagLength, head);
 }
+
+/** Whether the text, from there on, is the octets in upper-case hex: for each record, so without making any text. */
+export function isHexOf(text: string, octets: Uint8Array, from = 0): boolean {
+  if (text.length - from !== 2 * octets.length) return false;
+  for (let i = 0; i < octets.length; i++) {
+    const octet = octets[i] ?? 0;
+    if (text.charCodeAt(from + 2 * i) !== digits.charCodeAt(octet >> 4)) return false;
+    if (text.charCodeAt(from + 2 * i + 1) !== digits.charCodeAt(octet & 15)) return false;
+  }
+  return true;
+}
+const digits = '0123456789ABCDEF';

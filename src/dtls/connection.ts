@@ -14,8 +14,13 @@ import {
   encodeAlert,
   HandshakeError,
 } from './alert.ts';
-import type { CipherPool } from './cipher-pool.ts';
-import { type ConnectionIds, type DirectionCid, noConnectionIds } from './connection-id.ts';
+import type { Ccm } from './ccm.ts';
+import {
+  type ConnectionIds,
+  type DirectionCid,
+  isHexOf,
+  noConnectionIds,
+} from './connection-id.ts';
 import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
 import { type Flight, packFlight } from './flight.ts';
@@ -43,8 +48,8 @@ export interface ConnectionSettings {
   readonly mtu: number;
   readonly limits: ConnectionLimits;
   readonly times: ConnectionTimes;
-  /** Absent: a cipher is made for each record. */
-  readonly ciphers?: CipherPool;
+  /** For records under CCM. Absent: those of node:crypto. */
+  readonly ccm?: Ccm | undefined;
   /** Answer records of a handshake that do not open with decrypt_error. For laboratories. */
   readonly explain: boolean;
 }
@@ -279,8 +284,6 @@ export class Connection<Credential> {
     this.#deadline = undefined;
     this.#conversation = undefined;
     this.#last = undefined;
-    this.#writer?.release();
-    this.#reader?.release();
   }
 
   #restore({ keys, cids, longest, next, window }: ConnectionState): void {
@@ -424,14 +427,14 @@ export class Connection<Credential> {
     sequence = 0,
     window: ReplayWindow | undefined = undefined,
   ): void {
-    const { side, ciphers } = this.#settings;
+    const { side, ccm } = this.#settings;
     const theirs = side === 'client' ? 'server' : 'client';
     this.#keys = keys;
     this.#own = toHex(cids.own?.octets ?? new Uint8Array());
     this.#peersCid = cids.peers;
     this.#draftCids = cids.own?.draft === true;
-    this.#writer = new WriteEpoch(1, protect(keys, side, ciphers), { sequence, cid: cids.peers });
-    this.#reader = new ReadEpoch(protect(keys, theirs, ciphers), this.#covered, window);
+    this.#writer = new WriteEpoch(1, protect(keys, side, ccm), { sequence, cid: cids.peers });
+    this.#reader = new ReadEpoch(protect(keys, theirs, ccm), this.#covered, window);
   }
 
   /** How the records that we receive bear our connection ID. */
@@ -563,17 +566,6 @@ export class Connection<Credential> {
     else this.end('record numbers are used up');
   }
 }
-
-/** Whether the text is the octets in upper-case hex: for each record, so without making any text. */
-function isHexOf(text: string, octets: Uint8Array): boolean {
-  if (text.length !== 2 * octets.length) return false;
-  for (let i = 0; i < octets.length; i++) {
-    const octet = octets[i] ?? 0;
-    if (text[2 * i] !== digits[octet >> 4] || text[2 * i + 1] !== digits[octet & 15]) return false;
-  }
-  return true;
-}
-const digits = '0123456789ABCDEF';
 
 /** One for all: there are many connections. */
 const noKeys: readonly EpochKeys[] = [];

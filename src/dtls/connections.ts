@@ -2,6 +2,7 @@
 import type { Address } from '../base/address.ts';
 import { toHex } from '../base/bytes.ts';
 import { UseOrder } from '../base/use-order.ts';
+import { isKeyOfCid, keyOfCid } from './asleep.ts';
 import { addressGroup } from './ip.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
@@ -22,6 +23,8 @@ export class Connections {
   readonly #byAddress = new Map<string, ServerConnection>();
   /** By connection ID those about to be, too. */
   readonly #byKey = new Map<string, ServerConnection>();
+  /** Of those, by the mark of their connection IDs, some: to make a key's text takes longer than to find what it leads to. */
+  readonly #byMark = new Map<number, ServerConnection>();
   /** The established ones, the one unused for longest first. */
   readonly #established = new UseOrder<ServerConnection>();
   readonly #names = new AddressNames();
@@ -55,6 +58,15 @@ export class Connections {
   /** By what asleep.ts makes of a connection ID or an address. */
   withKey(key: Uint8Array): ServerConnection | undefined {
     return this.#byKey.get(toHex(key));
+  }
+
+  withCid(cid: Uint8Array): ServerConnection | undefined {
+    const mark = markOf(cid);
+    const marked = this.#byMark.get(mark);
+    if (marked !== undefined && isKeyOfCid(marked.keyText, cid)) return marked;
+    const found = this.withKey(keyOfCid(cid));
+    if (found !== undefined) this.#byMark.set(mark, found);
+    return found;
   }
 
   /** Of the established ones the one unused for longest. */
@@ -97,6 +109,9 @@ export class Connections {
 
   /** The records that lead to its key are this connection's. */
   claim(connection: ServerConnection): void {
+    const before = this.#byKey.get(connection.keyText);
+    if (before === connection) return;
+    if (before !== undefined) this.#forgetMark(before);
     this.#byKey.set(connection.keyText, connection);
   }
 
@@ -136,11 +151,20 @@ export class Connections {
     this.#established.delete(connection);
     this.#removeAddress(connection, connection.address);
     const key = connection.keyText;
-    if (this.#byKey.get(key) === connection) this.#byKey.delete(key);
+    if (this.#byKey.get(key) !== connection) return;
+    this.#byKey.delete(key);
+    this.#forgetMark(connection);
   }
 
   handshaking(): readonly ServerConnection[] {
     return [...this.#handshakes.values()];
+  }
+
+  #forgetMark(connection: ServerConnection): void {
+    const { cid } = connection;
+    if (cid === undefined) return;
+    const mark = markOf(cid);
+    if (this.#byMark.get(mark) === connection) this.#byMark.delete(mark);
   }
 
   #removeAddress(connection: ServerConnection, address: Address): void {
@@ -164,6 +188,15 @@ export class Connections {
     first.connection?.end('made way for another handshake', new Error('made way'));
     return true;
   }
+}
+
+/** Of the last octets, which differ from one connection ID to the next. Two may have the same mark. */
+function markOf(cid: Uint8Array): number {
+  let mark = 0;
+  for (let at = Math.max(0, cid.length - 4); at < cid.length; at++) {
+    mark = (mark << 8) | (cid[at] ?? 0);
+  }
+  return mark;
 }
 
 /** Texts that addresses are known by, made once for all that is asked of the same address in a row. */

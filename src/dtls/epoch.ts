@@ -74,11 +74,6 @@ export class WriteEpoch {
     return this.#encode(withCid(header, this.#cid), inner);
   }
 
-  /** Nothing is written any more. */
-  release(): void {
-    this.#protection?.release?.();
-  }
-
   #encode(header: RecordHeader, plaintext: Uint8Array): Uint8Array {
     if (this.#protection === undefined) return encodeRecord(header, plaintext);
     return setHead(this.#protection.seal(header, plaintext, headLengthOf(header)), header);
@@ -129,11 +124,6 @@ export class ReadEpoch {
     const type = plaintext[end] ?? 0;
     if (!isInnerType(type)) return undefined; // all padding, or none of our types
     return { type, plaintext: front(plaintext, end), newest };
-  }
-
-  /** Nothing is read any more. */
-  release(): void {
-    this.#protection.release?.();
   }
 }
 

@@ -23,6 +23,12 @@ export interface Numbers {
   readonly window: WindowState;
 }
 
+/** Numbers to be noted. */
+export interface NumbersDue extends Numbers {
+  /** Whether a power cut must not undo it: numbers of ours are taken that were free before. */
+  readonly lasting: boolean;
+}
+
 /** Rows of a run, and notes in each. */
 export const ring = 256;
 export const mostNotes = 256;
@@ -39,25 +45,63 @@ export function journalKey(run: Uint8Array, row: number): Uint8Array {
   return concat(beforeJournals, run, new Writer(2).uint16(row % ring).done());
 }
 
-/** A row, note by note. */
+/** A row, note by note; one after the other in the same memory. */
 export class JournalRow {
-  readonly #writer = new Writer(2048);
+  #octets: Uint8Array = new Uint8Array(4096);
+  #end = 0;
 
-  constructor(now: number) {
-    this.#writer.uint48(Math.floor(now));
+  /** Begins another row. */
+  begin(now: number): void {
+    this.#end = 0;
+    this.#uint48(Math.floor(now));
   }
 
-  add(key: Uint8Array, id: Uint8Array, { next, window }: Numbers): void {
-    this.#writer.uint8(key.length).bytes(key).bytes(id).uint48(next);
-    this.#writer
-      .uint48(window.right + 1)
-      .uint32(window.near)
-      .uint32(window.far);
+  /** Key and id in hex. */
+  add(key: string, id: string, { next, window }: Numbers): void {
+    const length = 1 + (key.length + id.length) / 2 + numbersLength;
+    while (this.#octets.length < this.#end + length) {
+      this.#octets = concat(this.#octets, new Uint8Array(this.#octets.length));
+    }
+    this.#octets[this.#end++] = key.length / 2;
+    this.#hex(key);
+    this.#hex(id);
+    this.#uint48(next);
+    this.#uint48(window.right + 1);
+    this.#uint32(window.near);
+    this.#uint32(window.far);
   }
 
-  done(): Uint8Array {
-    return this.#writer.done();
+  /** The row as it is, until the next is begun. */
+  get octets(): Uint8Array {
+    return this.#octets.subarray(0, this.#end);
   }
+
+  #hex(text: string): void {
+    for (let at = 0; at < text.length; at += 2) {
+      const high = digitOf(text.charCodeAt(at));
+      this.#octets[this.#end++] = high * 16 + digitOf(text.charCodeAt(at + 1));
+    }
+  }
+
+  #uint48(value: number): void {
+    this.#uint16(Math.floor(value / 2 ** 32));
+    this.#uint32(value % 2 ** 32);
+  }
+
+  #uint32(value: number): void {
+    this.#uint16(value >>> 16);
+    this.#uint16(value);
+  }
+
+  #uint16(value: number): void {
+    this.#octets[this.#end++] = value >> 8;
+    this.#octets[this.#end++] = value;
+  }
+}
+
+/** Of the code of an upper-case hex digit. */
+function digitOf(code: number): number {
+  return code < 0x40 ? code - 0x30 : code - 0x41 + 10;
 }
 
 /** Of `key length(1) key id(12)` and of what follows. */

@@ -18,6 +18,8 @@ export interface EpochKeys {
   readonly suite: CipherSuite;
   /** Of a suite with CBC: the order of the two (RFC 7366). */
   readonly encryptThenMac: boolean;
+  /** The key block, which the others are parts of (RFC 5246 §6.3). */
+  readonly octets: Uint8Array;
   readonly client: DirectionKeys;
   readonly server: DirectionKeys;
 }

@@ -8,8 +8,6 @@ export interface RecordProtection {
   seal(header: RecordHeader, plaintext: Uint8Array, before?: number): Uint8Array;
   /** The plaintext; undefined where the record is not authentic. */
   open(record: DtlsRecord): Uint8Array | undefined;
-  /** It is needed no more. */
-  release?(): void;
 }
 
 /**
@@ -24,39 +22,57 @@ export interface RecordProtection {
  *   epoch(2) sequence_number(6) 25 version(2) cid(n) n(1) length(2)
  */
 export function additionalData(header: RecordHeader, length: number): Uint8Array {
-  const { cid, draftMac } = header;
+  const data = new Uint8Array(additionalLength(header));
+  putAdditionalData(data, 0, header, length);
+  return data;
+}
+
+/** Octets of it. */
+export function additionalLength({ cid, draftMac }: RecordHeader): number {
+  if (cid === undefined) return 13;
+  return cid.length + (draftMac === true ? 14 : 23);
+}
+
+/** Writes it there; gives where it ends. */
+export function putAdditionalData(
+  bytes: Uint8Array,
+  at: number,
+  header: RecordHeader,
+  length: number,
+): number {
+  const { type, version, cid, draftMac } = header;
+  if (cid !== undefined && draftMac !== true) return putWithCid(bytes, at, header, cid, length);
+  setEpochAndSequence(bytes, at, header);
+  bytes[at + 8] = type;
+  setUint16(bytes, at + 9, version);
+  let end = at + 11;
   if (cid !== undefined) {
-    return draftMac === true
-      ? draftAdditionalData(header, cid, length)
-      : cidAdditionalData(header, cid, length);
+    end = putOctets(bytes, end, cid);
+    bytes[end++] = cid.length;
   }
-  const data = new Uint8Array(13);
-  setEpochAndSequence(data, 0, header);
-  data[8] = header.type;
-  setUint16(data, 9, header.version);
-  setUint16(data, 11, length);
-  return data;
+  setUint16(bytes, end, length);
+  return end + 2;
 }
 
-function cidAdditionalData(header: RecordHeader, cid: Uint8Array, length: number): Uint8Array {
-  const data = new Uint8Array(23 + cid.length).fill(0xff, 0, 8);
-  data[8] = header.type;
-  data[9] = cid.length;
-  data[10] = header.type;
-  setUint16(data, 11, header.version);
-  setEpochAndSequence(data, 13, header);
-  data.set(cid, 21);
-  setUint16(data, 21 + cid.length, length);
-  return data;
+function putWithCid(
+  bytes: Uint8Array,
+  at: number,
+  header: RecordHeader,
+  cid: Uint8Array,
+  length: number,
+): number {
+  for (let i = 0; i < 8; i++) bytes[at + i] = 0xff;
+  bytes[at + 8] = header.type;
+  bytes[at + 9] = cid.length;
+  bytes[at + 10] = header.type;
+  setUint16(bytes, at + 11, header.version);
+  setEpochAndSequence(bytes, at + 13, header);
+  const end = putOctets(bytes, at + 21, cid);
+  setUint16(bytes, end, length);
+  return end + 2;
 }
 
-function draftAdditionalData(header: RecordHeader, cid: Uint8Array, length: number): Uint8Array {
-  const data = new Uint8Array(14 + cid.length);
-  setEpochAndSequence(data, 0, header);
-  data[8] = header.type;
-  setUint16(data, 9, header.version);
-  data.set(cid, 11);
-  data[11 + cid.length] = cid.length;
-  setUint16(data, 12 + cid.length, length);
-  return data;
+function putOctets(bytes: Uint8Array, at: number, octets: Uint8Array): number {
+  for (let i = 0; i < octets.length; i++) bytes[at + i] = octets[i] ?? 0;
+  return at + octets.length;
 }

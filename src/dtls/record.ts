@@ -6,8 +6,6 @@
  *
  * Nothing in a record says how long its connection ID is: whoever receives it chose the length.
  */
-import { Reader } from '../base/bytes.ts';
-
 export const ContentType = {
   changeCipherSpec: 20,
   alert: 21,
@@ -39,6 +37,8 @@ export interface DtlsRecord extends RecordHeader {
 }
 
 export const recordHeaderLength = 13;
+/** Where a connection ID stands. */
+const cidOffset = 11;
 
 const noCid = new Uint8Array();
 
@@ -66,36 +66,56 @@ export function readRecords(
   cidLength = 0,
 ): readonly DtlsRecord[] {
   const records: DtlsRecord[] = [];
-  const cutShort = (reason: string) => {
-    drop(reason);
-    return records;
-  };
-  if (datagram.length === 0) return cutShort('empty datagram');
-  const reader = new Reader(datagram);
-  while (reader.left >= recordHeaderLength) {
-    const type = reader.uint8();
-    const version = reader.uint16();
-    const epoch = reader.uint16();
-    const sequence = reader.uint48();
-    const hasCid = type === ContentType.tls12Cid;
-    if (hasCid && cidLength === 0) return cutShort('connection ID where we have none');
-    if (hasCid && reader.left < cidLength + 2) return cutShort('record cut short');
-    const cid = hasCid ? reader.bytes(cidLength) : undefined;
-    const length = reader.uint16();
-    if (length > reader.left) return cutShort('record cut short');
-    const fragment = reader.bytes(length);
-    if (!isContentType(type)) drop('unknown content type');
-    else if (version >> 8 !== 0xfe) drop('no DTLS version');
-    else if (epoch > 1) drop('unknown epoch');
-    else if (hasCid && epoch === 0) drop('connection ID in epoch 0');
-    else if (epoch === 1 && version !== ProtocolVersion.dtls12) drop('version is not DTLS 1.2');
-    else if (sequence >= sequenceCeiling) drop('sequence number out of range');
-    else if (length === 0 || length > (epoch === 0 ? longestPlaintext : longestFragment)) {
-      drop('record length out of range');
-    } else if (cid === undefined) records.push({ type, version, epoch, sequence, fragment });
-    else records.push({ type, version, epoch, sequence, cid, fragment });
+  if (datagram.length === 0) drop('empty datagram');
+  for (let at = 0; at < datagram.length; ) {
+    const left = datagram.length - at;
+    const hasCid = datagram[at] === ContentType.tls12Cid;
+    const head = recordHeaderLength + (hasCid ? cidLength : 0);
+    if (hasCid && cidLength === 0 && left >= recordHeaderLength) {
+      drop('connection ID where we have none');
+      break;
+    }
+    const length = left < head ? 0 : uint16(datagram, at + head - 2);
+    if (left < head + length) {
+      drop('record cut short');
+      break;
+    }
+    const record = recordAt(datagram, at, head, length);
+    if (typeof record === 'string') drop(record);
+    else records.push(record);
+    at += head + length;
   }
-  return reader.left > 0 ? cutShort('record cut short') : records;
+  return records;
+}
+
+/** The record of so many octets of fragment behind a head of `head` octets; or why it is none of ours. */
+function recordAt(
+  datagram: Uint8Array,
+  at: number,
+  head: number,
+  length: number,
+): DtlsRecord | string {
+  const type = datagram[at] ?? 0;
+  const version = uint16(datagram, at + 1);
+  const epoch = uint16(datagram, at + 3);
+  const sequence =
+    uint16(datagram, at + 5) * 2 ** 32 +
+    uint16(datagram, at + 7) * 2 ** 16 +
+    uint16(datagram, at + 9);
+  const hasCid = type === ContentType.tls12Cid;
+  if (!isContentType(type)) return 'unknown content type';
+  if (version >> 8 !== 0xfe) return 'no DTLS version';
+  if (epoch > 1) return 'unknown epoch';
+  if (hasCid && epoch === 0) return 'connection ID in epoch 0';
+  if (epoch === 1 && version !== ProtocolVersion.dtls12) return 'version is not DTLS 1.2';
+  if (sequence >= sequenceCeiling) return 'sequence number out of range';
+  if (length === 0 || length > (epoch === 0 ? longestPlaintext : longestFragment)) {
+    return 'record length out of range';
+  }
+  const fragment = datagram.subarray(at + head, at + head + length);
+  if (!hasCid) return { type, version, epoch, sequence, fragment };
+  const cid = datagram.subarray(at + cidOffset, at + head - 2);
+  return { type, version, epoch, sequence, cid, fragment };
 }
 
 export function encodeRecord(header: RecordHeader, fragment: Uint8Array): Uint8Array {
@@ -116,8 +136,8 @@ export function setHead(record: Uint8Array, header: RecordHeader): Uint8Array {
   record[0] = header.type;
   setUint16(record, 1, header.version);
   setEpochAndSequence(record, 3, header);
-  record.set(cid, 11);
-  setUint16(record, 11 + cid.length, record.length - recordHeaderLength - cid.length);
+  for (let i = 0; i < cid.length; i++) record[cidOffset + i] = cid[i] ?? 0;
+  setUint16(record, cidOffset + cid.length, record.length - recordHeaderLength - cid.length);
   return record;
 }
 
@@ -128,6 +148,10 @@ export function setEpochAndSequence(bytes: Uint8Array, at: number, header: Recor
   setUint16(bytes, at + 2, Math.floor(sequence / 2 ** 32));
   setUint16(bytes, at + 4, sequence >>> 16);
   setUint16(bytes, at + 6, sequence);
+}
+
+function uint16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
 /** Two octets, without the DataView that would cost more than they do. */

@@ -144,8 +144,7 @@ export class Roster implements ConnectionHost {
    */
   find(cid: Uint8Array | undefined, address: Address): ServerConnection | undefined {
     if (cid !== undefined) {
-      const key = keyOfCid(cid);
-      return this.awake.withKey(key) ?? this.#restored(key);
+      return this.awake.withCid(cid) ?? this.#restored(keyOfCid(cid));
     }
     const awake = this.awake.establishedAt(address);
     if (awake !== undefined || this.#asleep.size === 0) return awake;
@@ -320,7 +319,7 @@ export class Roster implements ConnectionHost {
   }
 
   heard(connection: ServerConnection): void {
-    this.#strangers.touch(connection.keyText);
+    if (this.#strangers.size > 0) this.#strangers.touch(connection.keyText);
     if (this.#isAwake(connection)) this.awake.touch(connection);
     else this.#rouse(connection);
   }
@@ -363,7 +362,8 @@ export class Roster implements ConnectionHost {
   }
 
   saved(connection: ServerConnection): void {
-    if (!this.#tired.delete(connection) || this.#closed || !this.#isAwake(connection)) return;
+    if (this.#tired.size === 0 || !this.#tired.delete(connection)) return;
+    if (this.#closed || !this.#isAwake(connection)) return;
     // Unless it was heard of meanwhile.
     if (!connection.isQuiet || this.#options.vault?.isAhead(connection) === true) return;
     const { limits } = this.#options;

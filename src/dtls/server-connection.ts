@@ -5,8 +5,9 @@
  * at a new address, no more than three times what came from there goes there.
  *
  * Where connections are kept in a store, nothing happens that a restart could undo to the harm of anyone: data is
- * handed up when the store knows that its record was received, and a record leaves when the store knows that its
- * number is taken. Numbers are taken in strides, so that the second costs nothing as a rule.
+ * handed up when the store knows that its record was received, and a record leaves when the store knows, and a power cut
+ * would not make it forget, that its number is taken. Numbers are taken in strides, so that the second costs nothing as
+ * a rule; see docs/decisions.md for why a power cut may undo the first.
  */
 import type { Address } from '../base/address.ts';
 import { addressText } from '../base/address.ts';
@@ -16,12 +17,12 @@ import { cidOfKey } from './asleep.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
 import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
-import type { Numbers } from './journal.ts';
+import type { NumbersDue } from './journal.ts';
 import { type KeptConnection, packConnection } from './kept-connection.ts';
 import type { PskClaim } from './psk-failures.ts';
 import type { DtlsRecord } from './record.ts';
 import type { DtlsPeer } from './server.ts';
-import type { Notable, Packed } from './vault.ts';
+import type { Keepable, Notable, Packed } from './vault.ts';
 
 /** What a server does for its connections. */
 export interface ConnectionHost {
@@ -52,8 +53,9 @@ export interface From {
   counted: boolean;
 }
 
-/** Record numbers that are taken at a time. */
-const stride = 256;
+/** Record numbers that are taken at a time, which waits for the disk: some more before they are used up. */
+const stride = 1024;
+const fewLeft = stride / 2;
 /** What an address that is not confirmed may get, for each octet that came from there. */
 const amplification = 3;
 /** Data that waits for the store, in each direction. */
@@ -85,6 +87,8 @@ export class ServerConnection
   #address: Address;
   #credential: PeerCredential;
   #key = '';
+  /** Made once: whoever asks keeps it. */
+  #handle: string | undefined;
   #began: number;
   #lastContact: number;
   #unconfirmed: Unconfirmed | undefined;
@@ -103,6 +107,8 @@ export class ServerConnection
     | undefined;
   /** How often it changed since what the store has. */
   #unsaved = 0;
+  isToNote = false;
+  ahead: Keepable['ahead'];
   /** Data to hand up once the store knows of it; undefined, as a rule: none. */
   #data: Uint8Array[] | undefined;
   /** Data to send once the store has its numbers; likewise. */
@@ -191,6 +197,7 @@ export class ServerConnection
 
   set key(key: Uint8Array) {
     this.#key = toHex(key);
+    this.#handle = undefined;
   }
 
   /** The key in hex, which takes less room. */
@@ -199,7 +206,8 @@ export class ServerConnection
   }
 
   get handle(): string {
-    return `${this.#key}.${this.id}`;
+    this.#handle ??= `${this.#key}.${this.id}`;
+    return this.#handle;
   }
 
   /** Our connection ID, which its records bear; undefined where it has none. */
@@ -316,7 +324,7 @@ export class ServerConnection
     }
     this.#data ??= [];
     if (this.#data.length >= mostWaiting) this.#counts.drop(noRoom);
-    else this.#data.push(data.slice()); // its record was `heard`, so it is being saved
+    else this.#data.push(data); // its record was `heard`, so it is being saved
   }
 
   ended(reason: string, error?: Error): void {
@@ -326,30 +334,39 @@ export class ServerConnection
     this.#host.ended(this, reason, error);
   }
 
-  // Keepable
+  // Notable
+
+  get isOver(): boolean {
+    return this.#ended;
+  }
 
   pack(): Packed {
     if (this.#ended) return 'as it is'; // whoever ended it has seen to that
     const kept = this.keep();
     if (kept === undefined) return 'as it is'; // it sleeps, and went to sleep when the store knew all of it
-    const next = this.#reserve(kept.state.next);
+    const { next, lasting } = this.#take(kept.state.next);
     const octets = packConnection({ ...kept, state: { ...kept.state, next } });
-    return { octets, lastContact: this.#lastContact };
+    return { octets, lastContact: this.#lastContact, passing: !lasting };
   }
 
-  note(): Numbers | undefined {
+  note(): NumbersDue | undefined {
     const window = this.#connection?.received;
     if (this.#ended || window === undefined) return undefined;
-    return { next: this.#reserve(this.#connection?.next ?? 0), window };
+    return { ...this.#take(this.#connection?.next ?? 0), window };
   }
 
-  /** What goes to the store says that the numbers below this one are taken. */
-  #reserve(next: number): number {
-    const reserved = next + stride;
+  /**
+   * What goes to the store says that the numbers below `next` are taken. Where those are more than before, it has to
+   * outlast a power cut: under one key, no number comes twice.
+   */
+  #take(unused: number): { readonly next: number; readonly lasting: boolean } {
+    const isNew = this.#reserved === Number.POSITIVE_INFINITY;
+    const lasting = isNew || this.#reserved - unused < fewLeft;
+    const next = lasting ? unused + stride : this.#reserved;
     // From now on the store may know this number, so no higher one leaves before it knows a higher one.
-    if (this.#reserved === Number.POSITIVE_INFINITY) this.#reserved = reserved;
-    this.#packed = { reserved, data: this.#data?.length ?? 0, changes: this.#unsaved };
-    return reserved;
+    if (isNew) this.#reserved = next;
+    this.#packed = { reserved: next, data: this.#data?.length ?? 0, changes: this.#unsaved };
+    return { next, lasting };
   }
 
   packed(): void {

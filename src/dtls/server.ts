@@ -21,7 +21,7 @@ import type { ConnectionFacts } from '../base/connection-facts.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { AwaitedRecords, unknownConnection } from './awaited-records.ts';
-import { CipherPool } from './cipher-pool.ts';
+import { Ccm } from './ccm.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
 import { factsOf, notAuthentic } from './connection-facts.ts';
 import { type Cids, TaggedCids } from './connection-id.ts';
@@ -171,7 +171,7 @@ export class DtlsServer {
         mtu: options.mtu ?? defaultMtu,
         limits,
         times,
-        ciphers: new CipherPool(),
+        ccm: Ccm.make(),
         explain: options.explain ?? false,
       },
       limits,

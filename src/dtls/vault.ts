@@ -1,6 +1,7 @@
 /**
  * Writes connections and sessions to the store, encrypted, in batches: whatever changes while one batch is on its way
- * goes into the next, each once. Of connections that only took a record, a batch holds one row of notes (journal.ts).
+ * goes into the next, each once. Of connections that only took a record, a batch holds one row of notes (journal.ts). A
+ * batch of which everything may be undone by a power cut does not wait for the disk.
  *
  *   version(1) hour of last contact(3) run(8) number(6) ciphertext tag(16)
  *
@@ -9,10 +10,12 @@
  * that nobody can put one entry in another's place.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { BytesError, concat, equal, hex, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
+import { BytesError, concat, equal, Reader, toHex, utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { turnOfLoop } from '../base/turn.ts';
+import { type InOrder, UseOrder } from '../base/use-order.ts';
 import type { ConnectionStore, Kept } from './connection-store.ts';
 import {
   beforeJournals,
@@ -21,7 +24,7 @@ import {
   journalKey,
   mostNotes,
   Notes,
-  type Numbers,
+  type NumbersDue,
   ring,
 } from './journal.ts';
 import type { KeptConnection } from './kept-connection.ts';
@@ -49,7 +52,12 @@ export interface VaultOptions {
 
 /** What is to be written of something; or that it is to be deleted, or left as it is. */
 export type Packed =
-  | { readonly octets: Uint8Array; readonly lastContact: number }
+  | {
+      readonly octets: Uint8Array;
+      readonly lastContact: number;
+      /** A power cut may undo it, if nothing after it is lasting. */
+      readonly passing?: boolean;
+    }
   | 'gone'
   | 'as it is';
 
@@ -59,8 +67,16 @@ export interface Keepable {
   /** What the store has under the key until then may be loaded; otherwise whoever saves it holds it. */
   readonly loadable?: true;
   pack(): Packed;
-  /** What `pack` or `note` gave last is durable. */
+  /** What `pack` or `note` gave last is in the store. */
   packed(): void;
+  /** For the vault alone: its place among those that are ahead of their rows. */
+  ahead?: Ahead | undefined;
+}
+
+/** A connection that is ahead of its row: the row of the journal that has its last note. */
+interface Ahead extends InOrder<Ahead> {
+  readonly what: Notable;
+  row: number;
 }
 
 /** A connection that has its row, of which as a rule only numbers change. */
@@ -69,8 +85,12 @@ export interface Notable extends Keepable {
   readonly keyText: string;
   /** 12 octets, in hex. */
   readonly id: string;
+  /** Nothing will be noted of it any more. */
+  readonly isOver: boolean;
+  /** For the vault alone: whether it is to be noted with the next batch. */
+  isToNote: boolean;
   /** Undefined where there is nothing to note. */
-  note(): Numbers | undefined;
+  note(): NumbersDue | undefined;
 }
 
 /** Fewer connections than this are written whole: a row of notes would cost as much, and their rows later on. */
@@ -83,11 +103,12 @@ export class Vault {
   readonly #sealKey: Uint8Array;
   #number = 0;
   #due = new Map<string, Keepable>();
-  #toNote = new Set<Notable>();
-  /** Connections that are ahead of their rows, by the row of the journal that has the last note of each, the oldest first. */
-  readonly #ahead = new Map<Keepable, number>();
-  /** The journal's next row. */
+  #toNote: Notable[] = [];
+  /** Connections that are ahead of their rows, the one that was noted longest ago first. */
+  readonly #ahead = new UseOrder<Ahead>();
+  /** The journal's next row, and where it is put together. */
   #row = 0;
+  readonly #page = new JournalRow();
   #former: Promise<Notes> | undefined;
   /** While former runs' journals are worked in: what was saved or noted meanwhile. */
   #touched: Set<string> | undefined;
@@ -120,19 +141,35 @@ export class Vault {
       return;
     }
     this.#touched?.add(what.keyText);
-    this.#toNote.add(what);
+    if (!what.isToNote) {
+      what.isToNote = true;
+      this.#toNote.push(what);
+    }
     this.#writing ??= this.#write();
   }
 
   /** Whether its row is behind what was noted of it. */
   isAhead(what: Notable): boolean {
-    return this.#ahead.has(what);
+    return what.ahead !== undefined;
   }
 
   /** It has ended: nothing of it is written any more. */
   forget(what: Notable): void {
-    this.#toNote.delete(what);
-    this.#ahead.delete(what);
+    what.isToNote = false;
+    this.#caughtUp(what);
+  }
+
+  /** Its row says all of it. */
+  #caughtUp(what: Keepable): void {
+    if (what.ahead === undefined) return;
+    this.#ahead.delete(what.ahead);
+    what.ahead = undefined;
+  }
+
+  #noted(what: Notable, row: number): void {
+    what.ahead ??= { what, row, older: undefined, newer: undefined };
+    what.ahead.row = row;
+    this.#ahead.use(what.ahead);
   }
 
   /** What runs before this one noted. Rejects where the store cannot be read. */
@@ -240,7 +277,7 @@ export class Vault {
         .filter(({ key, octets }) => hourOf(octets) < oldest && !held(key) && !isNoted(key))
         .map(({ key }) => key);
       left += entries.length - gone.length;
-      if (gone.length > 0) await store.save([], gone);
+      if (gone.length > 0) await store.save([], gone, true);
       for (const key of gone) forgotten(key);
       after = found.at(-1)?.key;
       if (found.length < page) return left;
@@ -253,30 +290,32 @@ export class Vault {
   }
 
   async #write(): Promise<void> {
-    await null; // what changes in this turn goes together
-    while (this.#due.size > 0 || this.#toNote.size > 0) {
+    while (this.#due.size > 0 || this.#toNote.length > 0) {
+      await turnOfLoop(); // what comes in it goes together: a batch costs as much as some ten of its notes
       const row = this.#row;
       const { whole, noted } = this.#batch();
-      const kept: Kept[] = this.#journalOf(noted);
+      const journal = this.#journalOf(noted);
+      const { kept } = journal;
+      let { lasting } = journal;
       const gone: Uint8Array[] = [];
       for (const one of whole) {
         const packed = one.pack();
+        if (packed === 'as it is') continue;
         if (packed === 'gone') gone.push(one.key);
-        else if (packed !== 'as it is')
-          kept.push({ key: one.key, octets: this.#seal(one.key, packed) });
+        else kept.push({ key: one.key, octets: this.#seal(one.key, packed) });
+        lasting ||= packed === 'gone' || packed.passing !== true;
       }
       try {
-        if (kept.length + gone.length > 0) await this.#options.store.save(kept, gone);
+        if (kept.length + gone.length > 0) await this.#options.store.save(kept, gone, lasting);
         this.#written();
-        for (const one of whole) this.#ahead.delete(one);
+        for (const one of whole) this.#caughtUp(one);
         noted.forEach((one, at) => {
-          this.#ahead.delete(one); // to the end
-          this.#ahead.set(one, row + Math.floor(at / mostNotes));
+          if (!one.isOver) this.#noted(one, row + Math.floor(at / mostNotes));
         });
         for (const one of whole) one.packed();
         for (const one of noted) one.packed();
       } catch (error) {
-        // Nothing is believed durable that is not: whoever waits goes on waiting, until a later batch is written.
+        // Nothing is believed to be kept that is not: whoever waits goes on waiting, until a later batch is written.
         this.#unwritten(error);
         for (const one of [...whole, ...noted]) {
           const name = toHex(one.key);
@@ -291,45 +330,57 @@ export class Vault {
   /** What is due: to be written whole, and to be noted in the journal's next rows. */
   #batch(): { readonly whole: readonly Keepable[]; readonly noted: readonly Notable[] } {
     const due = this.#due;
-    const noted: Notable[] = [];
+    let noted: Notable[] = [];
     for (const one of this.#toNote) {
+      if (!one.isToNote) continue; // it has ended
+      one.isToNote = false;
       // What else is due under its key must not stand for it: it waits to hear that it is written.
-      if (due.has(one.keyText)) due.set(one.keyText, one);
+      if (due.size > 0 && due.has(one.keyText)) due.set(one.keyText, one);
       else noted.push(one);
     }
     this.#due = new Map();
-    this.#toNote = new Set();
+    this.#toNote = [];
     const whole = [...due.values()];
     if (noted.length < worthARow) {
       whole.push(...noted);
-      noted.length = 0;
+      noted = [];
     }
-    // Those whose last note is in a row that is now written over.
-    const rows = Math.ceil(noted.length / mostNotes);
-    if (this.#row + rows > ring) {
-      const again = new Set<Keepable>([...whole, ...noted]);
-      for (const [one, row] of this.#ahead) {
-        if (row >= this.#row + rows - ring) break;
-        if (!again.has(one)) whole.push(one);
-      }
-    }
+    whole.push(...this.#writtenOver(Math.ceil(noted.length / mostNotes), [...whole, ...noted]));
     return { whole, noted };
   }
 
+  /** Those whose last note is in a row that is now written over, but for those that are written anyway. */
+  #writtenOver(rows: number, anyway: readonly Keepable[]): readonly Notable[] {
+    const kept = this.#row + rows - ring;
+    const isWrittenOver = (ahead: Ahead | undefined) => ahead !== undefined && ahead.row < kept;
+    if (!isWrittenOver(this.#ahead.oldest)) return [];
+    const again = new Set(anyway);
+    const found: Notable[] = [];
+    for (const ahead of this.#ahead) {
+      if (!isWrittenOver(ahead)) break;
+      if (!again.has(ahead.what)) found.push(ahead.what);
+    }
+    return found;
+  }
+
   /** The journal's next rows. */
-  #journalOf(noted: readonly Notable[]): Kept[] {
-    const rows: Kept[] = [];
+  #journalOf(noted: readonly Notable[]): { readonly kept: Kept[]; readonly lasting: boolean } {
+    const kept: Kept[] = [];
+    let lasting = false;
     const now = this.#options.clock.now();
     for (let from = 0; from < noted.length; from += mostNotes) {
-      const row = new JournalRow(now);
+      this.#page.begin(now);
       for (const one of noted.slice(from, from + mostNotes)) {
         const numbers = one.note();
-        if (numbers !== undefined) row.add(hex(one.keyText), hex(one.id), numbers);
+        if (numbers === undefined) continue;
+        this.#page.add(one.keyText, one.id, numbers);
+        lasting ||= numbers.lasting;
       }
       const key = journalKey(this.#run, this.#row++);
-      rows.push({ key, octets: this.#seal(key, { octets: row.done(), lastContact: now }) });
+      const octets = this.#page.octets;
+      kept.push({ key, octets: this.#seal(key, { octets, lastContact: now }) });
     }
-    return rows;
+    return { kept, lasting };
   }
 
   async #readNotes(): Promise<Notes> {
@@ -376,8 +427,9 @@ export class Vault {
 
   #seal(
     key: Uint8Array,
-    { octets, lastContact }: { octets: Uint8Array; lastContact: number },
+    { octets, lastContact }: { readonly octets: Uint8Array; readonly lastContact: number },
   ): Uint8Array {
+    const sealed = new Uint8Array(headLength + octets.length + tagLength);
     const number = new Writer(numberLength).uint48(this.#number++).done();
     const head = new Writer(headLength)
       .uint8(version)
@@ -387,8 +439,11 @@ export class Vault {
       .done();
     const cipher = createCipheriv('aes-256-gcm', this.#sealKey, nonceOf(number));
     cipher.setAAD(concat(head, key));
-    const ciphertext = concat(cipher.update(octets), cipher.final());
-    return concat(head, ciphertext, cipher.getAuthTag());
+    sealed.set(head);
+    sealed.set(cipher.update(octets), headLength);
+    cipher.final(); // holds nothing: it is a stream
+    sealed.set(cipher.getAuthTag(), headLength + octets.length);
+    return sealed;
   }
 
   #open(key: Uint8Array, octets: Uint8Array): Uint8Array | undefined {

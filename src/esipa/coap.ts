@@ -23,7 +23,7 @@ export function handleEsipa<P extends CoapPeer>(
   caller: Caller,
   request: CoapRequest<P>,
 ): Soon<CoapResponse> {
-  if (!settings.paths.includes(request.path.join('/')))
+  if (!settings.paths.includes(pathOf(request)))
     throw new CoapError(Code.notFound, 'no such resource');
   if (request.method !== 'POST') throw new CoapError(Code.methodNotAllowed, 'POST only');
   const { contentFormat, accept } = request;
@@ -45,6 +45,11 @@ export function handleEsipa<P extends CoapPeer>(
   } catch (error) {
     return refuse(eim, error);
   }
+}
+
+function pathOf({ path }: Pick<CoapRequest, 'path'>): string {
+  const [first] = path;
+  return first !== undefined && path.length === 1 ? first : path.join('/');
 }
 
 function responseOf(body: Uint8Array, contentFormat: number | undefined): CoapResponse {

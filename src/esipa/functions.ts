@@ -10,9 +10,9 @@ import { DerError } from '../messages/tlv.ts';
 import { authenticateClient } from '../procedures/authenticate-client.ts';
 import { cancelSession } from '../procedures/cancel-session.ts';
 import { type Deviation, heard } from '../procedures/dialect.ts';
-import type { Caller, Eim } from '../procedures/eim.ts';
+import type { Caller, Eim, Timed } from '../procedures/eim.ts';
 import { getBoundProfilePackage } from '../procedures/get-bound-profile-package.ts';
-import { getEimPackage, nothingToDo } from '../procedures/get-eim-package.ts';
+import { getEimPackage, nothingToDo, nothingToDoForBare } from '../procedures/get-eim-package.ts';
 import { handleNotification } from '../procedures/handle-notification.ts';
 import { initiateAuthentication } from '../procedures/profile-download.ts';
 import { provideEimPackageResult } from '../procedures/provide-eim-package-result.ts';
@@ -33,29 +33,49 @@ export function callFunction(
   caller: Caller,
   request: Uint8Array,
 ): Uint8Array | Promise<Uint8Array> {
+  const { timed } = eim;
+  const began = timed?.now() ?? 0;
+  const nothing = nothingToDoForBare(eim, caller, request);
+  if (nothing !== undefined) {
+    timed?.took('getEimPackageRequest', 'answered', began);
+    return nothing;
+  }
   const read = readMessage(eim, request);
   if ('refusal' in read) return read.refusal;
   const { message, deviations } = read;
-  const answered = eim.timed?.(message.type);
+  const answer = answerTo(eim, caller, message, deviations);
+  if (!(answer instanceof Promise)) timed?.took(message.type, 'answered', began);
+  else if (timed !== undefined) return watched(answer, timed, message.type, began);
+  return answer;
+}
+
+function answerTo(
+  eim: Eim,
+  caller: Caller,
+  message: EsipaMessageFromIpaToEim,
+  deviations: readonly Deviation[],
+): Uint8Array | Promise<Uint8Array> {
   if (message.type === 'getEimPackageRequest' && deviations.length === 0) {
     const nothing = nothingToDo(eim, caller, message.value);
-    if (nothing !== undefined) {
-      answered?.('answered');
-      return nothing;
-    }
+    if (nothing !== undefined) return nothing;
   }
-  const answer = callWith(eim, caller, message, deviations);
-  if (answered === undefined) return answer;
-  return answer.then(
-    (octets) => {
-      answered('answered');
-      return octets;
-    },
-    (error: unknown) => {
-      answered('refused');
-      throw error;
-    },
-  );
+  return callWith(eim, caller, message, deviations);
+}
+
+async function watched(
+  answer: Promise<Uint8Array>,
+  timed: Timed,
+  name: string,
+  began: number,
+): Promise<Uint8Array> {
+  try {
+    const octets = await answer;
+    timed.took(name, 'answered', began);
+    return octets;
+  } catch (error) {
+    timed.took(name, 'refused', began);
+    throw error;
+  }
 }
 
 async function callWith(

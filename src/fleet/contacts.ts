@@ -6,7 +6,8 @@ import type { Cancel, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type InOrder, UseOrder } from '../base/use-order.ts';
 import type { Eid } from '../messages/ids.ts';
-import { afterPoll, atRest, type PollTimes } from './poll-times.ts';
+import { type PeerIdentity, peerText } from './device.ts';
+import { Calls, type PollTimes } from './poll-times.ts';
 
 export interface LastContact {
   /** Milliseconds since 1970. */
@@ -16,7 +17,15 @@ export interface LastContact {
   /** By which the transport finds the connection again. */
   readonly lastConnection?: string;
   /** How often it polls. */
-  readonly polls?: PollTimes;
+  readonly polls: PollTimes;
+}
+
+/** Who polls, as the transport knows it. */
+export interface Poller {
+  /** Absent where it proved nothing. */
+  readonly identity?: PeerIdentity;
+  /** By which the transport finds its connection again, the same as long as that stands and another for every other. */
+  readonly connection?: string;
 }
 
 export interface Unwritten {
@@ -39,7 +48,10 @@ const ceiling = 100_000;
 /** One for each eUICC that is changed in place: a poll makes as little as it can. */
 class Known implements InOrder<Known> {
   readonly eid: Eid;
-  contact: LastContact;
+  #lastContact: number;
+  #lastPeer: string;
+  #lastConnection: string | undefined;
+  #calls: Calls;
   /** What the store has is older. */
   isNew = false;
   /** What the store has; undefined where that is not known, as while something is being written. */
@@ -49,9 +61,43 @@ class Known implements InOrder<Known> {
   older: Known | undefined;
   newer: Known | undefined;
 
-  constructor(eid: Eid, contact: LastContact) {
+  constructor(eid: Eid, { lastContact, lastPeer, lastConnection, polls }: LastContact) {
     this.eid = eid;
-    this.contact = contact;
+    this.#lastContact = lastContact;
+    this.#lastPeer = lastPeer;
+    this.#lastConnection = lastConnection;
+    this.#calls = new Calls(polls);
+  }
+
+  /** As it is now. */
+  get contact(): LastContact {
+    const [lastContact, lastPeer] = [this.#lastContact, this.#lastPeer];
+    const [lastConnection, polls] = [this.#lastConnection, this.#calls.times];
+    if (lastConnection === undefined) return { lastContact, lastPeer, polls };
+    return { lastContact, lastPeer, lastConnection, polls };
+  }
+
+  set contact({ lastContact, lastPeer, lastConnection, polls }: LastContact) {
+    this.#lastContact = lastContact;
+    this.#lastPeer = lastPeer;
+    this.#lastConnection = lastConnection;
+    this.#calls = new Calls(polls);
+  }
+
+  polled({ identity, connection }: Poller, now: number): void {
+    this.#calls.polled(this.#lastContact, now);
+    this.#lastContact = now;
+    // Over one connection it is always the same peer.
+    if (connection !== undefined && connection === this.#lastConnection) return;
+    this.#lastConnection = connection;
+    this.#lastPeer = peerText(identity);
+  }
+
+  /** The device has heard that there is nothing more; says whether that is new. */
+  rest(): boolean {
+    if (this.#calls.rests) return false;
+    this.#calls.rest();
+    return true;
   }
 }
 
@@ -85,19 +131,14 @@ export class Contacts {
   }
 
   /**
-   * A contact that is to be written; `rests`: by it the device hears that there is nothing more. False where the eUICC is
-   * not remembered: its record may not be there.
+   * A contact now that is to be written; `rests`: by it the device hears that there is nothing more. False where the eUICC
+   * is not remembered: its record may not be there.
    */
-  heard(eid: Eid, { lastContact, lastPeer, lastConnection }: LastContact, rests = false): boolean {
+  heard(eid: Eid, by: Poller, rests = false): boolean {
     const known = this.#known.get(eid);
     if (known === undefined) return false;
-    const { contact } = known;
-    const begun = afterPoll(contact.polls, contact.lastContact, lastContact);
-    const polls = rests ? atRest(begun) : begun;
-    known.contact =
-      lastConnection === undefined
-        ? { lastContact, lastPeer, polls }
-        : { lastContact, lastPeer, lastConnection, polls };
+    known.polled(by, this.#options.clock.now());
+    if (rests) known.rest();
     this.#order.use(known);
     this.#isNew(known);
     return true;
@@ -106,9 +147,7 @@ export class Contacts {
   /** The device has heard that there is nothing more. */
   rests(eid: Eid): void {
     const known = this.#known.get(eid);
-    if (known?.contact.polls === undefined || known.contact.polls.rests) return;
-    known.contact = { ...known.contact, polls: atRest(known.contact.polls) };
-    this.#isNew(known);
+    if (known?.rest() === true) this.#isNew(known);
   }
 
   /** Writes what is not written yet; a failure is logged, and tried again. */

@@ -44,6 +44,17 @@ export interface PeerIdentity {
   readonly name: string;
 }
 
+/** The peer for people; undefined: one that proved nothing. */
+export function peerText(identity: PeerIdentity | undefined): string {
+  return identity === undefined ? 'anonymous peer' : `${kindTexts[identity.kind]} ${identity.name}`;
+}
+
+const kindTexts: { readonly [Kind in PeerIdentity['kind']]: string } = {
+  psk: 'PSK',
+  certificate: 'certificate of',
+  rawPublicKey: 'public key of',
+};
+
 /** What a device may prove itself with, besides a PSK. */
 export interface Pins {
   /** SHA-256 of certificates as DER, upper-case hex. */

@@ -315,8 +315,28 @@ export class Devices {
    * (milliseconds since 1970); without one, from just now, also where the clock was set back behind the device's addition.
    */
   stands({ kind, name }: PeerIdentity, since = Number.POSITIVE_INFINITY): boolean {
-    const byChain = kind === 'certificate' && this.#nameOf !== undefined;
+    return this.#stands(kind, name, this.#index.get(name), since);
+  }
+
+  /** The EIDs that this peer may speak for and is bound to; none: it is bound to none. */
+  eidsOf({ kind, name }: PeerIdentity): readonly Eid[] {
+    return this.#eidsOf(kind, name, this.#index.get(name));
+  }
+
+  /** The same; undefined where it may no longer speak. */
+  boundTo({ kind, name }: PeerIdentity): readonly Eid[] | undefined {
     const device = this.#index.get(name);
+    if (!this.#stands(kind, name, device, Number.POSITIVE_INFINITY)) return undefined;
+    return this.#eidsOf(kind, name, device);
+  }
+
+  #stands(
+    kind: PeerIdentity['kind'],
+    name: string,
+    device: Device | undefined,
+    since: number,
+  ): boolean {
+    const byChain = kind === 'certificate' && this.#nameOf !== undefined;
     if (device === undefined) return byChain && eidIn(name) !== undefined;
     if (device.revoked !== undefined || since < (device.since ?? device.added)) return false;
     switch (kind) {
@@ -329,9 +349,7 @@ export class Devices {
     }
   }
 
-  /** The EIDs that this peer may speak for and is bound to; none: it is bound to none. */
-  eidsOf({ kind, name }: PeerIdentity): readonly Eid[] {
-    const device = this.#index.get(name);
+  #eidsOf(kind: PeerIdentity['kind'], name: string, device: Device | undefined): readonly Eid[] {
     if (device?.revoked !== undefined) return [];
     const named = kind === 'certificate' && this.#nameOf !== undefined ? eidIn(name) : undefined;
     if (named === undefined) return device?.eids ?? [];

@@ -16,7 +16,8 @@ import type { Eid, Iccid } from '../messages/ids.ts';
 import { nameOf } from '../messages/primitives.ts';
 import type { RulesAuthorisationTable } from '../messages/psmo.ts';
 import { type Change, put, remove, type Store, table } from '../store/store.ts';
-import { Contacts, type LastContact } from './contacts.ts';
+import { Contacts, type LastContact, type Poller } from './contacts.ts';
+import { peerText } from './device.ts';
 import type { Doubt, Origin, Outstanding, Topic } from './knowledge.ts';
 import { afterPoll, type PollTimes } from './poll-times.ts';
 import { eidsOver, movedTo } from './polled-over.ts';
@@ -165,11 +166,7 @@ export const euiccDefaults: EuiccDefaults = {
 };
 
 /** A poll, as the transport saw it. */
-export interface Contact {
-  /** For people. */
-  readonly peer: string;
-  /** By which the transport finds its connection again. */
-  readonly connection?: string;
+export interface Contact extends Poller {
   /** stateChangeCause, where the poll tells of a change. */
   readonly stateChangeCause?: number;
 }
@@ -393,8 +390,8 @@ export class Euiccs {
    * tells nothing else (contacts.ts).
    */
   async contact(eid: Eid, contact: Contact): Promise<void> {
-    if (this.heard(eid, contact)) return;
     const { stateChangeCause } = contact;
+    if (stateChangeCause === undefined && this.heard(eid, contact)) return;
     const by = byOf(contact);
     await this.#serial.run(eid, async () => {
       const now = this.#clock.now();
@@ -433,7 +430,7 @@ export class Euiccs {
     const gone = lastConnection === undefined && !isKnown ? this.forget(eid, 'lastConnection') : [];
     const patch = {
       lastContact,
-      ...(polls !== undefined && { polls }),
+      polls,
       ...(stored?.lastPeer !== lastPeer && { lastPeer }),
       ...(lastConnection !== undefined && !isKnown && { lastConnection }),
     };
@@ -444,14 +441,8 @@ export class Euiccs {
    * Notes a poll that tells nothing else of an eUICC that is remembered; false, and nothing noted, for any other. `rests`:
    * the device hears that there is nothing more.
    */
-  heard(eid: Eid, { stateChangeCause, peer, connection }: Contact, rests = false): boolean {
-    if (stateChangeCause !== undefined) return false;
-    const lastContact = this.#clock.now();
-    if (connection === undefined) {
-      return this.#contacts.heard(eid, { lastContact, lastPeer: peer }, rests);
-    }
-    const contact = { lastContact, lastPeer: peer, lastConnection: connection };
-    return this.#contacts.heard(eid, contact, rests);
+  heard(eid: Eid, by: Poller, rests = false): boolean {
+    return this.#contacts.heard(eid, by, rests);
   }
 
   /** The eUICCs whose last poll came over this connection, as far as that was written: a kill costs the last seconds of it. */
@@ -521,13 +512,12 @@ function fact<F extends Fact>(eid: Eid, name: F, value: NonNullable<EuiccRecord[
   return put(euiccs, `${eid}/${name}`, value);
 }
 
-/** The name of a stateChangeCause; `undefined` (127) for numbers of later versions. */
-function byOf({ peer, connection }: Contact): Pick<LastContact, 'lastPeer' | 'lastConnection'> {
-  return connection === undefined
-    ? { lastPeer: peer }
-    : { lastPeer: peer, lastConnection: connection };
+function byOf({ identity, connection }: Poller): Pick<LastContact, 'lastPeer' | 'lastConnection'> {
+  const lastPeer = peerText(identity);
+  return connection === undefined ? { lastPeer } : { lastPeer, lastConnection: connection };
 }
 
+/** The name of a stateChangeCause; `undefined` (127) for numbers of later versions. */
 function causeName(cause: number): StateChangeCauseName {
   const name = nameOf(StateChangeCause, cause);
   return isCause(name) ? name : 'undefined';

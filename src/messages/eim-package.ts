@@ -3,6 +3,7 @@
 import { Octet16, TransactionId } from './basic.ts';
 import { EuiccPackageRequest, EuiccPackageResult } from './euicc-package.ts';
 import { eimPackageResultErrorAsV10, notificationListAsV10, rplmnAsV10 } from './field-shapes.ts';
+import { eidLength } from './ids.ts';
 import { IpaEuiccDataRequest, IpaEuiccDataResponse } from './ipa-euicc-data.ts';
 import { PendingNotificationList } from './notifications.ts';
 import { integer, nothing, octetString } from './primitives.ts';
@@ -47,6 +48,19 @@ export const GetEimPackageRequest = define(
   ),
 );
 export type GetEimPackageRequest = Infer<typeof GetEimPackageRequest>;
+
+/** A GetEimPackageRequest with nothing but an EID, up to that: what nearly every device says nearly always. */
+const barePoll = Uint8Array.of(0xbf, 0x4f, 0x12, 0x5a, 0x10);
+
+/** Where the EID begins in such a message. */
+export const eidInBarePoll = barePoll.length;
+
+/** Whether this is such a message, which needs no reading; of all others the declaration above is the judge. */
+export function isBarePoll(message: Uint8Array): boolean {
+  if (message.length !== barePoll.length + eidLength) return false;
+  for (let at = 0; at < barePoll.length; at++) if (message[at] !== barePoll[at]) return false;
+  return true;
+}
 
 export const EimPackageError = {
   noEimPackageAvailable: 1,

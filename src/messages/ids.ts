@@ -33,12 +33,28 @@ export function eidCheckDigitsFit(digits: string): boolean {
   return rest === 1;
 }
 
+/** Octets of an EID on the wire. */
+export const eidLength = 16;
+
 /** The EID of 16 octets from the wire, by shape alone (check digits are the maker's affair). Throws IdError. */
 export function eidOf(octets: Uint8Array): Eid {
   const text = toHex(octets);
   if (!/^[0-9]{32}$/.test(text)) throw new IdError('an EID is 16 octets of decimal digits');
   return text as Eid;
 }
+
+/** Whether `octets` have this EID from `at` on. */
+export function isEidAt(eid: Eid, octets: Uint8Array, at: number): boolean {
+  for (let i = 0; i < eidLength; i++) {
+    const octet = octets[at + i] ?? 0xff;
+    if (eid.charCodeAt(2 * i) !== zero + (octet >> 4)) return false;
+    if (eid.charCodeAt(2 * i + 1) !== zero + (octet & 15)) return false;
+  }
+  return true;
+}
+
+/** The code of the digit 0. */
+const zero = 0x30;
 
 /** The 16 octets of an EID: its digits as BCD, in order (tag `5A 10`). */
 export function eidOctets(value: Eid): Uint8Array {

@@ -6,7 +6,7 @@ import type { Random } from '../base/random.ts';
 import type { Serial } from '../base/serial.ts';
 import type { Es9Client } from '../es9/client.ts';
 import type { Es11Client } from '../es11/client.ts';
-import type { PeerIdentity } from '../fleet/device.ts';
+import { type PeerIdentity, peerText } from '../fleet/device.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Euiccs } from '../fleet/euiccs.ts';
 import type { ProtocolLevel } from '../fleet/protocol-level.ts';
@@ -59,12 +59,17 @@ export interface Eim {
   readonly polls: BoundedMap<string, Eid>;
   /** One procedure at a time for each EID. */
   readonly serial: Serial;
-  /** Told of each ESipa function as it begins; absent: nobody is. */
+  /** Absent: nobody watches. */
   readonly timed?: Timed;
 }
 
-/** Takes the name of an ESipa function, and gives what is called when it has answered. */
-export type Timed = (name: string) => (result: 'answered' | 'refused') => void;
+/** Who watches how long ESipa functions take. */
+export interface Timed {
+  /** Milliseconds, on a clock that nobody sets. */
+  now(): number;
+  /** A function, by its name, that began at that time has ended. */
+  took(name: string, result: 'answered' | 'refused', began: number): void;
+}
 
 export interface ProcedureSettings {
   /**
@@ -108,14 +113,8 @@ export interface Caller {
 
 /** The caller for a log line. */
 export function callerText({ identity }: Caller): string {
-  return identity === undefined ? 'anonymous peer' : `${kindTexts[identity.kind]} ${identity.name}`;
+  return peerText(identity);
 }
-
-const kindTexts: { readonly [Kind in PeerIdentity['kind']]: string } = {
-  psk: 'PSK',
-  certificate: 'certificate of',
-  rawPublicKey: 'public key of',
-};
 
 /**
  * Whether this caller may speak for this EID: a device bound to EIDs speaks for those alone, and an EID bound to
@@ -123,12 +122,14 @@ const kindTexts: { readonly [Kind in PeerIdentity['kind']]: string } = {
  * though its connection may stand.
  */
 export function maySpeakFor(eim: Eim, { identity }: Caller, eid: Eid): boolean {
-  if (identity !== undefined && !eim.devices.stands(identity)) return false;
-  const bound = identity === undefined ? [] : eim.devices.eidsOf(identity);
+  const bound = identity === undefined ? none : eim.devices.boundTo(identity);
+  if (bound === undefined) return false;
   if (bound.includes(eid)) return true;
   if (bound.length > 0) return false;
   return eim.settings.boundEidsOpen || !eim.devices.anyCovers(eid);
 }
+
+const none: readonly Eid[] = [];
 
 /** An EID is known by a device that covers it, by its record (made with its first order), or by an open order. */
 export async function isKnown(eim: Eim, eid: Eid): Promise<boolean> {

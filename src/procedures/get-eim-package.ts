@@ -4,15 +4,17 @@
  * a device that polls again without having reported gets the same bytes.
  */
 import { BytesError, toHex } from '../base/bytes.ts';
-import { type Contact, CounterError } from '../fleet/euiccs.ts';
+import { CounterError } from '../fleet/euiccs.ts';
 import { levelOf } from '../fleet/protocol-level.ts';
 import { ActivationCodeError } from '../messages/activation-code.ts';
 import {
   EimPackageError,
+  eidInBarePoll,
   type GetEimPackageRequest,
   GetEimPackageResponse,
+  isBarePoll,
 } from '../messages/eim-package.ts';
-import { type Eid, eidOf, IdError } from '../messages/ids.ts';
+import { type Eid, eidLength, eidOf, IdError, isEidAt } from '../messages/ids.ts';
 import { DerError, tlv } from '../messages/tlv.ts';
 import { beyondLevel } from '../orders/levels.ts';
 import { BadOrderError, isPackageRequest } from '../orders/operations.ts';
@@ -42,14 +44,36 @@ export function nothingToDo(
   caller: Caller,
   request: GetEimPackageRequest,
 ): Uint8Array | undefined {
-  const eid = eidIn(request);
-  if (eid === undefined || tellsOfChange(request)) return undefined;
+  return tellsOfChange(request) ? undefined : nothingFor(eim, caller, request.eidValue, 0);
+}
+
+/** The same for a message that nobody has read: undefined, too, where it is no poll with nothing but an EID. */
+export function nothingToDoForBare(
+  eim: Eim,
+  caller: Caller,
+  message: Uint8Array,
+): Uint8Array | undefined {
+  return isBarePoll(message) ? nothingFor(eim, caller, message, eidInBarePoll) : undefined;
+}
+
+/** @param at where the EID's octets begin */
+function nothingFor(
+  eim: Eim,
+  caller: Caller,
+  octets: Uint8Array,
+  at: number,
+): Uint8Array | undefined {
+  // A peer polls for the same EID again and again: its text need not be made anew, which maps would have to hash.
+  const last = eim.polls.get(caller.peerId);
+  const same = last !== undefined && isEidAt(last, octets, at);
+  const eid = same ? last : eidIn(octets.subarray(at, at + eidLength));
+  if (eid === undefined) return undefined;
   if (!eim.orders.isIdle(eid) || eim.serial.isBusy(eid)) return undefined;
   if (!eim.euiccs.hasNothingToAsk(eid)) return undefined;
   if (eim.smdsSchedule?.rests(eid) === false) return undefined;
   if (!eim.devices.anyCovers(eid) || !maySpeakFor(eim, caller, eid)) return undefined;
-  if (!eim.euiccs.heard(eid, contactOf(caller), true)) return undefined;
-  eim.polls.set(caller.peerId, eid);
+  if (!eim.euiccs.heard(eid, caller, true)) return undefined;
+  if (!same) eim.polls.set(caller.peerId, eid);
   return nothingAvailable;
 }
 
@@ -59,7 +83,7 @@ export async function getEimPackage(
   caller: Caller,
   request: GetEimPackageRequest,
 ): Promise<Uint8Array> {
-  const eid = eidIn(request);
+  const eid = eidIn(request.eidValue);
   if (eid === undefined) {
     eim.log.warn('poll with an invalid EID', {
       eid: toHex(request.eidValue),
@@ -88,7 +112,7 @@ async function next(
   request: GetEimPackageRequest,
 ): Promise<Uint8Array> {
   eim.polls.set(caller.peerId, eid);
-  await eim.euiccs.contact(eid, { ...contactOf(caller), ...stateChange(request) });
+  await eim.euiccs.contact(eid, { ...caller, ...stateChange(request) });
   if (tellsOfChange(request)) await stateChanged(eim, eid);
   let due = await nextEimPackage(eim, eid);
   if (due === undefined && (await settle(eim, eid))) due = await nextEimPackage(eim, eid);
@@ -103,19 +127,13 @@ async function next(
 }
 
 /** Undefined where the octets are no EID. */
-function eidIn({ eidValue }: GetEimPackageRequest): Eid | undefined {
+function eidIn(octets: Uint8Array): Eid | undefined {
   try {
-    return eidOf(eidValue);
+    return eidOf(octets);
   } catch (error) {
     if (error instanceof IdError) return undefined;
     throw error;
   }
-}
-
-function contactOf(caller: Caller): Contact {
-  const { connection } = caller;
-  const peer = callerText(caller);
-  return connection === undefined ? { peer } : { peer, connection };
 }
 
 /** An eIM package that may leave: what it is, and the order that it is for, are durable. */

@@ -1,4 +1,5 @@
 /** /v1/orders and /v1/events: orders, one by one and by the hundred, and what happens to them. */
+import { turnOfLoop } from '../base/turn.ts';
 import { takesInjection } from '../fleet/ipa-capabilities.ts';
 import type { Eid } from '../messages/ids.ts';
 import type { NumberedChange } from '../orders/events.ts';
@@ -260,7 +261,7 @@ async function placeAll(
   for (let from = 0; from < orders.length; from += atOnce) {
     const some = orders.slice(from, from + atOnce);
     results.push(...(await Promise.all(some.map((posted, i) => one(posted, from + i)))));
-    await new Promise((resolve) => setImmediate(resolve));
+    await turnOfLoop();
   }
   return results;
 }

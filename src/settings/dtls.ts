@@ -161,7 +161,8 @@ export const dtls = {
     flag,
     true,
     'Connections outlive a restart: they are in the store, encrypted, and what a device asks is looked at when the store',
-    'has its record. false: each restart costs every device a handshake, and what is in the store is deleted.',
+    'has its record: no kill has one taken twice, though a power cut may where somebody kept one of the last second.',
+    'false: each restart costs every device a handshake, and what is in the store is deleted.',
   ),
   cidLength: setting(
     z

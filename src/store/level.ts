@@ -12,6 +12,9 @@
  *
  * Group commit: commits that come while the disk is busy gather, and go out as one synced batch when it is free. So
  * each is durable when its promise resolves, and a thousand at once cost a few turns of the disk, not a thousand.
+ * A batch in which nobody asks for it (`synced: false`) is not synced; it is by the next that is, and where none comes
+ * within a second, by one of our own. (Where LevelDB begins another log in that second, the end of the former is only
+ * safe once LevelDB has written its rows to a table, which it begins at once.)
  *
  * A write that failed, on a full disk say, may have left half a record at the end of LevelDB's log, and what is written
  * behind that is acknowledged and not found again by the next start. So nothing is: the database is opened anew first,
@@ -22,8 +25,16 @@ import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { concat, fromUtf8, utf8 } from '../base/bytes.ts';
+import { type Cancel, type Clock, systemClock } from '../base/clock.ts';
 import { checkKey, decodeRow, encodeRow } from './rows.ts';
-import { type Change, type ListOptions, type Store, StoreError, type Table } from './store.ts';
+import {
+  type Change,
+  type CommitOptions,
+  type ListOptions,
+  type Store,
+  StoreError,
+  type Table,
+} from './store.ts';
 
 /**
  * The layout of keys and rows. A change that older readers would misread takes the next number, which the store gets as
@@ -38,13 +49,23 @@ const levelFile = /^(CURRENT|LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(log|ldb|sst|db
 /** Octets that opening anew takes beside the rows of the log. */
 const openingRoom = 64 * 1024;
 
+/** How long what was not synced may stay so, in milliseconds. */
+const longestUnsynced = 1000;
+
 type Operation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: string }
   | { readonly type: 'del'; readonly key: Uint8Array };
 
+const layoutOperation: Operation = {
+  type: 'put',
+  key: layoutKey,
+  value: JSON.stringify({ layout }),
+};
+
 /** A commit on its way to the disk. */
 interface Waiting {
   readonly operations: readonly Operation[];
+  readonly synced: boolean;
   readonly resolve: () => void;
   readonly reject: (why: StoreError) => void;
 }
@@ -52,27 +73,33 @@ interface Waiting {
 export class LevelStore implements Store {
   readonly #folder: string;
   readonly #database: Level<Uint8Array, string>;
+  readonly #clock: Clock;
   #waiting: Waiting[] = [];
   /** The turn of the disk under way, if any. */
   #writing: Promise<void> | undefined;
   /** The last write failed: see above. */
   #torn = false;
+  /** Something written has not been synced. */
+  #unsynced = false;
+  /** Set while `#sync` is to come. */
+  #syncing: Cancel | undefined;
   /** The database is being opened anew; reads wait for it. */
   #opening: Promise<void> | undefined;
   #reads = 0;
   #lastRead: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
-  private constructor(folder: string, database: Level<Uint8Array, string>) {
+  private constructor(folder: string, database: Level<Uint8Array, string>, clock: Clock) {
     this.#folder = folder;
     this.#database = database;
+    this.#clock = clock;
   }
 
   /**
    * Opens the store in a folder, which is made (for its owner alone, mode 0700: it holds keys) where it is missing.
    * Throws StoreError where it cannot: in use, not a store, damaged, written by a newer layout, no right to it.
    */
-  static async open(folder: string): Promise<LevelStore> {
+  static async open(folder: string, clock: Clock = systemClock): Promise<LevelStore> {
     makeFolder(folder);
     const database = new Level<Uint8Array, string>(folder, {
       keyEncoding: 'view',
@@ -89,7 +116,7 @@ export class LevelStore implements Store {
       await database.close();
       throw error;
     }
-    return new LevelStore(folder, database);
+    return new LevelStore(folder, database, clock);
   }
 
   async get<Row>(table: Table<Row>, key: string): Promise<Row | undefined> {
@@ -125,15 +152,11 @@ export class LevelStore implements Store {
     });
   }
 
-  async commit(changes: readonly Change[]): Promise<void> {
+  async commit(changes: readonly Change[], options?: CommitOptions): Promise<void> {
     this.#check();
     // Encoded now, so that the rows are those of this moment and a row that cannot be kept harms nobody else.
     const operations = changes.map(operationOf);
-    if (operations.length === 0) return;
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ operations, resolve, reject });
-      this.#writing ??= this.#write();
-    });
+    if (operations.length > 0) await this.#queue(operations, options?.synced ?? true);
   }
 
   async scrub(): Promise<void> {
@@ -157,7 +180,16 @@ export class LevelStore implements Store {
 
   async #close(): Promise<void> {
     await this.#writing;
+    this.#syncing?.();
+    await this.#sync();
     await this.#database.close();
+  }
+
+  #queue(operations: readonly Operation[], synced: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ operations, synced, resolve, reject });
+      this.#writing ??= this.#write();
+    });
   }
 
   /** Turns the disk until nobody waits; never rejects. */
@@ -169,12 +201,15 @@ export class LevelStore implements Store {
       this.#waiting = [];
       try {
         if (this.#torn) await this.#openAnew();
+        const sync = turn.some((commit) => commit.synced);
         // The types of `level` are also those of browsers and lack `sync`; classic-level, which it is in Node, has it.
-        const options: object = { sync: true };
+        const options: object = { sync };
         await this.#database.batch(
-          turn.flatMap((commit) => [...commit.operations]),
+          turn.flatMap((commit) => commit.operations),
           options,
         );
+        this.#unsynced = !sync;
+        if (!sync) this.#syncLater();
         for (const commit of turn) commit.resolve();
       } catch (cause) {
         this.#torn = true;
@@ -189,6 +224,25 @@ export class LevelStore implements Store {
       }
     }
     this.#writing = undefined;
+  }
+
+  /** An alarm that is set stands, whatever is synced meanwhile: it then finds nothing to do, or comes early. */
+  #syncLater(): void {
+    this.#syncing ??= this.#clock.after(longestUnsynced, () => {
+      this.#syncing = undefined;
+      if (this.#closed === undefined) void this.#sync();
+    });
+  }
+
+  /** Syncs what was written, by a row as it stands: LevelDB does it with a batch only, and not with an empty one. */
+  async #sync(): Promise<void> {
+    if (!this.#unsynced) return;
+    try {
+      await this.#queue([layoutOperation], true);
+    } catch {
+      // Nobody waits for it. The next commit has the complaint, and this is tried again.
+      if (this.#closed === undefined) this.#syncLater();
+    }
   }
 
   /** Throws where there is no room for it yet: a database that cannot be opened could not be read either. */
@@ -290,7 +344,7 @@ async function checkLayout(folder: string, database: Level<Uint8Array, string>):
 
 async function putLayout(database: Level<Uint8Array, string>): Promise<void> {
   const options: object = { sync: true };
-  await database.put(layoutKey, JSON.stringify({ layout }), options);
+  await database.batch([layoutOperation], options);
 }
 
 function layoutOf(text: string): number | undefined {

@@ -49,6 +49,15 @@ export interface ListOptions {
   readonly reverse?: boolean;
 }
 
+export interface CommitOptions {
+  /**
+   * `false`: whoever commits does not wait for the disk. When the promise resolves the changes are with the operating
+   * system: kill -9 does not undo them. A power cut may, for a second or so, and may spare what was committed behind
+   * them. Absent: `true`.
+   */
+  readonly synced?: boolean;
+}
+
 export interface Store {
   get<Row>(table: Table<Row>, key: string): Promise<Row | undefined>;
   /** Rows in the order of their keys' UTF-8 octets. */
@@ -58,9 +67,10 @@ export interface Store {
   ): Promise<readonly (readonly [key: string, row: Row])[]>;
   /**
    * Makes all changes or none. When the promise resolves they are durable: on disk, kill -9 and power loss
-   * included. Concurrent commits share one synced batch (group commit).
+   * included, or what `options` say. Concurrent commits, of either kind, share one batch in their order (group commit),
+   * which is synced where one of them asks for it.
    */
-  commit(changes: readonly Change[]): Promise<void>;
+  commit(changes: readonly Change[], options?: CommitOptions): Promise<void>;
   /**
    * Merges what is on the disk: of a row that was written anew since the last call, nothing older is left there. Takes
    * as long as a copy of the whole store; for what should never have been written (device-rows.ts).

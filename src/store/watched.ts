@@ -3,7 +3,7 @@
  * else than the store that it stands before.
  */
 import type { Clock } from '../base/clock.ts';
-import type { Change, ListOptions, Store, Table } from './store.ts';
+import type { Change, CommitOptions, ListOptions, Store, Table } from './store.ts';
 
 /** Told of each commit: how long it took, in milliseconds, and whether it failed. */
 export type CommitWatcher = (took: number, failed: boolean) => void;
@@ -48,11 +48,11 @@ export class WatchedStore implements Store {
     return this.#options.store.list(table, options);
   }
 
-  async commit(changes: readonly Change[]): Promise<void> {
+  async commit(changes: readonly Change[], options?: CommitOptions): Promise<void> {
     const { store, clock, elapsed, watcher } = this.#options;
     const began = elapsed();
     try {
-      await store.commit(changes);
+      await store.commit(changes, options);
       this.#succeeded = clock.now();
       this.#complaint = undefined;
     } catch (error) {

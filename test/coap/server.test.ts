@@ -424,6 +424,47 @@ describe('CoAP server: duplicates (RFC 7252 section 4.5)', () => {
     assert.equal(count, 51);
   });
 
+  for (const kind of ['CON', 'NON'] as const) {
+    it(`C11 gives a Message ID of a ${kind} that comes with another token to the new request`, async () => {
+      const { peer, server, requests } = conversation();
+      for (const token of ['01', '02', '02', '01']) {
+        peer.says({ ...POST, type: kind, token });
+        await settled();
+      }
+      assert.equal(requests.length, 3);
+      assert.equal(server.held.messages, 1);
+    });
+  }
+
+  // Answers of a few octets and of many, at once and late, of CONs and NONs are kept in different ways.
+  it('C11 forgets the oldest of a peer first, whatever its answer was', async () => {
+    const bodies = [0, 300, 10, 0, 900, 20, 0, 0];
+    const { peer, server, clock, requests } = conversation({
+      handle: ({ query: [index] }) => {
+        const response = {
+          code: '2.05',
+          body: new Uint8Array(bodies[Number(index)] ?? 0),
+        } as const;
+        return Number(index) % 3 === 0 ? Promise.resolve(response) : response;
+      },
+      limits: { messagesPerPeer: 4 },
+    });
+    const says = async (mid: number) => {
+      const options = [{ number: 15, value: utf8(`${mid % bodies.length}`) }];
+      peer.says({ ...GET, type: mid % 5 === 0 ? 'NON' : 'CON', mid, options });
+      await clock.turn(10);
+    };
+    for (let mid = 1; mid <= 40; mid++) {
+      await says(mid);
+      assert.equal(server.held.messages, Math.min(4, mid));
+      const before = requests.length;
+      for (let latest = Math.max(1, mid - 3); latest <= mid; latest++) await says(latest);
+      assert.equal(requests.length, before);
+    }
+    await says(36);
+    assert.equal(requests.length, 41);
+  });
+
   it('C20 sets one timer for ten thousand requests', async () => {
     const { newPeer, clock, requests } = conversation();
     for (let i = 0; i < 10_000; i++) newPeer(`peer ${i}`).says(POST);

@@ -117,6 +117,19 @@ describe('the journal of connections', () => {
     }
   });
 
+  it('may be lost with the power: no number of ours comes twice all the same', async () => {
+    const village = await Village.of(crowd);
+    const numbered = 600; // more than are taken at a time, so that some are taken while the others are in use
+    for (let n = 0; n < numbered; n++) await village.say(`text ${n}`);
+    assert.ok(village.disk.cutPower() > 0, 'nothing was lost');
+    village.restart();
+    for (let n = 0; n < 3; n++) await village.say(`after ${n}`);
+    for (const device of village.devices) {
+      assert.equal(device.texts.at(-1), 're after 2');
+      assert.equal(new Set(numbers(device)).size, numbers(device).length);
+    }
+  });
+
   it('is what that rests on: without it the rows alone would take a record again', async () => {
     const village = await Village.of(crowd);
     await village.say('text');

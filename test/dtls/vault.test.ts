@@ -18,6 +18,8 @@ function vault(store: Disk, seed: number): Vault {
 class Live implements Notable {
   readonly keyText: string;
   readonly id = '00'.repeat(12);
+  readonly isOver = false;
+  isToNote = false;
   written = 0;
 
   constructor(n: number) {
@@ -33,7 +35,7 @@ class Live implements Notable {
   }
 
   note() {
-    return { next: 256, window: { right: 1, near: 0, far: 0 } };
+    return { next: 256, window: { right: 1, near: 0, far: 0 }, lasting: false };
   }
 
   packed(): void {

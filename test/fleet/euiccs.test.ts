@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type LogLine, makeLog } from '../../src/base/log.ts';
+import type { PeerIdentity } from '../../src/fleet/device.ts';
 import {
   counterReserve,
   counterWarning,
@@ -19,6 +20,8 @@ import { HandClock } from '../support/hand-clock.ts';
 const eid = parseEid('89882119900000000000000000000005');
 /** SGP.26's test eUICC. */
 const otherEid = parseEid('89049032123451234512345678901235');
+
+const psk = (name: string): PeerIdentity => ({ kind: 'psk', name });
 
 function fleet(store: Store = new MemoryStore(), defaults: Partial<EuiccDefaults> = {}) {
   const clock = new HandClock();
@@ -168,7 +171,7 @@ describe('the record of an eUICC', () => {
     await euiccs.ensure(eid);
     await Promise.all([
       ...Object.entries(patch).map(([name, value]) => euiccs.update(eid, { [name]: value })),
-      euiccs.contact(eid, { peer: 'x' }),
+      euiccs.contact(eid, {}),
     ]);
     const record = await euiccs.get(eid);
     for (const [name, value] of Object.entries(patch)) {
@@ -178,7 +181,7 @@ describe('the record of an eUICC', () => {
         name,
       );
     }
-    assert.equal(record?.lastPeer, 'x');
+    assert.equal(record?.lastPeer, 'anonymous peer');
   });
 
   it('changes with the commit of another room, or not at all', async () => {
@@ -194,11 +197,11 @@ describe('the record of an eUICC', () => {
   it('tells of first and last contact and each cause of change once', async () => {
     const { euiccs, clock } = fleet();
     const first = clock.now();
-    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    await euiccs.contact(eid, { identity: psk('meter-1') });
     await clock.turn(5000);
-    await euiccs.contact(eid, { peer: 'PSK meter-2', stateChangeCause: 6 });
-    await euiccs.contact(eid, { peer: 'PSK meter-2', stateChangeCause: 6 });
-    await euiccs.contact(eid, { peer: 'PSK meter-2', stateChangeCause: 99 });
+    await euiccs.contact(eid, { identity: psk('meter-2'), stateChangeCause: 6 });
+    await euiccs.contact(eid, { identity: psk('meter-2'), stateChangeCause: 6 });
+    await euiccs.contact(eid, { identity: psk('meter-2'), stateChangeCause: 99 });
     const record = await euiccs.get(eid);
     assert.equal(record?.added, first);
     assert.equal(record?.firstContact, first);
@@ -211,8 +214,8 @@ describe('the record of an eUICC', () => {
     const { euiccs, store, clock } = fleet();
     const shown = async (of = euiccs) => (await of.get(eid))?.lastConnection;
     const onDisk = () => shown(fleet(store).euiccs);
-    const overDtls = { peer: 'PSK meter-1', connection: 'c1' };
-    const overHttps = { peer: 'certificate of meter-1' };
+    const overDtls = { identity: psk('meter-1'), connection: 'c1' };
+    const overHttps = { identity: { kind: 'certificate', name: 'meter-1' } } as const;
     await euiccs.contact(eid, overDtls);
     assert.deepEqual([await shown(), await onDisk()], ['c1', 'c1']);
     await euiccs.contact(eid, overHttps);
@@ -228,7 +231,7 @@ describe('the record of an eUICC', () => {
   it('writes of a poll only what is new, and all of it where it cannot know that', async () => {
     const { store, written, holds, lets } = slowStore();
     const { euiccs, clock } = fleet(store);
-    const overDtls = { peer: 'PSK meter-1', connection: 'c1' };
+    const overDtls = { identity: psk('meter-1'), connection: 'c1' };
     await euiccs.contact(eid, overDtls);
     const polled = async (contact: typeof overDtls) => {
       written.length = 0;
@@ -255,7 +258,7 @@ describe('the record of an eUICC', () => {
 
   it('tells after a start who polled last over a connection, and nobody who polls elsewhere', async () => {
     const { euiccs, clock, store } = fleet();
-    const over = (connection: string) => ({ peer: 'PSK meter-1', connection });
+    const over = (connection: string) => ({ identity: psk('meter-1'), connection });
     const found = (connection: string, of = fleet(store).euiccs) => of.polledOver(connection);
     await euiccs.contact(eid, over('c1'));
     await euiccs.contact(otherEid, over('c1'));
@@ -265,7 +268,7 @@ describe('the record of an eUICC', () => {
     await clock.turn(10_000);
     assert.deepEqual([await found('c1'), await found('c2')], [[otherEid], [eid]]);
     await euiccs.contact(eid, { ...over('c3'), stateChangeCause: 6 });
-    await euiccs.contact(otherEid, { peer: 'over HTTPS', stateChangeCause: 6 });
+    await euiccs.contact(otherEid, { stateChangeCause: 6 });
     assert.deepEqual([await found('c1'), await found('c2'), await found('c3')], [[], [], [eid]]);
     assert.deepEqual(
       (await store.list(table('euicc-over'))).map(([key]) => key),
@@ -276,15 +279,15 @@ describe('the record of an eUICC', () => {
   it('shows polls at once, and writes those that tell nothing else within seconds, or when it is closed', async () => {
     const { euiccs, clock, store } = fleet();
     const first = clock.now();
-    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    await euiccs.contact(eid, { identity: psk('meter-1') });
     await clock.turn(1000);
-    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    await euiccs.contact(eid, { identity: psk('meter-1') });
     assert.equal((await euiccs.get(eid))?.lastContact, first + 1000);
     const onDisk = async () => (await fleet(store).euiccs.get(eid))?.lastContact;
     assert.equal(await onDisk(), first);
     await clock.turn(10_000);
     assert.equal(await onDisk(), first + 1000);
-    await euiccs.contact(eid, { peer: 'PSK meter-1' });
+    await euiccs.contact(eid, { identity: psk('meter-1') });
     await euiccs.close();
     assert.equal(await onDisk(), first + 11_000);
   });

@@ -1,7 +1,7 @@
 /** The interval of a device's polls, learned from them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { afterPoll, type PollTimes, pollInterval } from '../../src/fleet/poll-times.ts';
+import { afterPoll, Calls, type PollTimes, pollInterval } from '../../src/fleet/poll-times.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -37,6 +37,19 @@ describe('the interval of polls', () => {
   it('is the usual one, whatever one night was like', () => {
     const times = called([0, hour, 2 * hour, 30 * hour, 31 * hour, 32 * hour]);
     assert.equal(pollInterval(times), hour);
+  });
+
+  it('is counted on in place, and what was given out before stays as it was', () => {
+    const calls = new Calls(called([0]));
+    const given = calls.times;
+    for (const n of [1, 2, 3, 4, 5, 6]) {
+      calls.polled((n - 1) * hour, n * hour);
+      calls.polled(n * hour, n * hour + minute);
+      assert.equal(calls.rests, false);
+      calls.rest();
+    }
+    assert.deepEqual(given, { began: 0, rests: true, periods: [] });
+    assert.deepEqual(calls.times, called([0, 1, 2, 3, 4, 5, 6].map((n) => n * hour)));
   });
 
   it('follows a device that changes its ways', () => {

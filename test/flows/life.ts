@@ -1,6 +1,6 @@
 /** A process that can be killed: what it holds stays as it is, and what it began goes on without effect. */
 import type { Cancel, Clock } from '../../src/base/clock.ts';
-import type { Change, ListOptions, Store, Table } from '../../src/store/store.ts';
+import type { ListOptions, Store, Table } from '../../src/store/store.ts';
 
 /** When a process dies: just before its n-th commit (from 0) reaches the disk, or just after. */
 export interface Death {
@@ -60,17 +60,17 @@ export class Life {
       get: <Row>(table: Table<Row>, key: string) => this.hears(store.get(table, key)),
       list: <Row>(table: Table<Row>, options?: ListOptions) =>
         this.hears(store.list(table, options)),
-      commit: (changes: readonly Change[]) => this.#commit(store, changes),
+      commit: (changes, options) => this.#commit(() => store.commit(changes, options)),
       scrub: () => this.hears(store.scrub()),
       close: async () => {},
     };
   }
 
-  #commit(store: Store, changes: readonly Change[]): Promise<void> {
+  #commit(commit: () => Promise<void>): Promise<void> {
     const due = this.#alive && this.#death?.commit === this.#commits++;
     if (due && this.#death?.when === 'before') this.#die();
     if (!this.#alive) return new Promise<never>(() => {});
-    const committed = store.commit(changes);
+    const committed = commit();
     if (due) this.#die();
     return this.hears(committed);
   }

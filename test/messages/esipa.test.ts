@@ -1,7 +1,9 @@
 /** Messages of ESipa as values, both directions: what the fields of the vectors are. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hex } from '../../src/base/bytes.ts';
+import fc from 'fast-check';
+import { concat, hex } from '../../src/base/bytes.ts';
+import { eidInBarePoll, isBarePoll } from '../../src/messages/eim-package.ts';
 import { EsipaMessageFromEimToIpa, EsipaMessageFromIpaToEim } from '../../src/messages/esipa.ts';
 import {
   EuiccPackageErrorDataSigned,
@@ -9,6 +11,7 @@ import {
   EuiccPackageResultDataSigned,
   EuiccPackageSigned,
 } from '../../src/messages/euicc-package.ts';
+import { eidOf, isEidAt } from '../../src/messages/ids.ts';
 import {
   NotificationMetadata,
   ProfileInstallationResultData,
@@ -16,6 +19,7 @@ import {
 import { EnableProfileResult } from '../../src/messages/psmo.ts';
 import { ProfileState } from '../../src/messages/rsp.ts';
 import { signedOf } from '../../src/messages/schema.ts';
+import { tlv } from '../../src/messages/tlv.ts';
 import { messageVector } from '../vectors/messages.ts';
 
 const eidValue = hex('89882119900000000000000000000005');
@@ -421,5 +425,47 @@ describe('EuiccPackageResult', () => {
       name: 'DerError',
       path: 'euiccPackageErrorUnsigned.eimId',
     });
+  });
+});
+
+describe('a poll with nothing but an EID', () => {
+  const bare = tlv(0xbf4f, tlv(0x5a, eidValue));
+
+  it('is read without the decoder as the decoder reads it', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (octets) => {
+        const message = tlv(0xbf4f, tlv(0x5a, octets));
+        assert.ok(isBarePoll(message));
+        const value = { eidValue: message.slice(eidInBarePoll) };
+        const read = EsipaMessageFromIpaToEim.decode(message, { strict: true });
+        assert.deepEqual(read, { type: 'getEimPackageRequest', value });
+      }),
+    );
+  });
+
+  it('is no message that differs in length or in an octet before the EID', () => {
+    const longer = tlv(0xbf4f, tlv(0x5a, eidValue), tlv(0x80));
+    for (const other of [longer, bare.slice(0, -1), concat(bare, hex('00')), new Uint8Array()]) {
+      assert.equal(isBarePoll(other), false);
+    }
+    for (let at = 0; at < eidInBarePoll; at++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const other = bare.slice();
+        other[at] = (other[at] ?? 0) ^ (1 << bit);
+        assert.equal(isBarePoll(other), false);
+      }
+    }
+  });
+
+  it('is known by its octets as of the EID that they are, and of no other', () => {
+    assert.ok(isEidAt(eidOf(eidValue), bare, eidInBarePoll));
+    fc.assert(
+      fc.property(fc.nat(15), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const other = eidValue.slice();
+        other[at] = (other[at] ?? 0) ^ change;
+        assert.equal(isEidAt(eidOf(eidValue), other, 0), false);
+      }),
+    );
+    assert.equal(isEidAt(eidOf(eidValue), bare, eidInBarePoll + 1), false);
   });
 });

@@ -30,7 +30,7 @@ async function submitForever(eid: Eid): Promise<never> {
 
 async function pollForever(eid: Eid): Promise<never> {
   for (;;) {
-    await euiccs.contact(eid, { peer: 'test' });
+    await euiccs.contact(eid, {});
     const order = await orders.next(eid);
     if (order === undefined) {
       await new Promise((resolve) => setImmediate(resolve));

@@ -59,7 +59,7 @@ describe('the notification of a direct download after a start', () => {
   it('is that of the one that signed it, where several polled over this connection', async () => {
     const { rig, order } = await triggered(kept);
     const other = eidOfNumber(3);
-    await rig.eim.euiccs.contact(other, { peer: 'anonymous peer', connection: 'C1.A1' });
+    await rig.eim.euiccs.contact(other, { connection: 'C1.A1' });
     await rig.notify(rig.euicc.installation(transactionId), kept);
     assert.equal((await rig.end(order)).success, true);
     assert.equal((await rig.eim.euiccs.get(other))?.profiles, undefined);

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hex, toHex } from '../../src/base/bytes.ts';
+import { callFunction } from '../../src/esipa/functions.ts';
 import { Devices } from '../../src/fleet/devices.ts';
 import { largestCounter } from '../../src/fleet/euiccs.ts';
 import type { GetEimPackageRequest } from '../../src/messages/eim-package.ts';
-import { eidOctets, parseEid } from '../../src/messages/ids.ts';
+import { type Eid, eidOctets, parseEid } from '../../src/messages/ids.ts';
+import { tlv } from '../../src/messages/tlv.ts';
 import type { OrderRequest } from '../../src/orders/order.ts';
 import { type Caller, maySpeakFor } from '../../src/procedures/eim.ts';
 import { testBox } from '../support/box.ts';
@@ -17,6 +19,7 @@ import { activationCode, caller, Rig, stranger } from './rig.ts';
 /** Made up; nobody here knows it. */
 const otherEid = parseEid('89033023427000000000000000000123');
 const nothing = { type: 'eimPackageError', value: 1 };
+const notFound = { type: 'eimPackageError', value: 2 };
 const device = { identity: 'dev1', key: new Uint8Array(16).fill(1), eids: [eid] };
 const dev1 = { peerId: 'connection 3', identity: { kind: 'psk' as const, name: 'dev1' } };
 
@@ -317,5 +320,71 @@ describe('getEimPackage, when the power goes', () => {
     await assert.rejects(rig.poll(), { name: 'StoreError' });
     store.left = Number.POSITIVE_INFINITY;
     assert.equal((await rig.fetchPackage()).counterValue, 3);
+  });
+});
+
+describe('a poll that memory alone answers', () => {
+  const gateway = { identity: 'gateway', key: new Uint8Array(16).fill(2), eids: [eid, otherEid] };
+  const by: Caller = {
+    peerId: 'connection 4',
+    connection: 'c4',
+    identity: { kind: 'psk', name: 'gateway' },
+  };
+  const bare = (of: Eid) => tlv(0xbf4f, tlv(0x5a, eidOctets(of)));
+
+  /** A gateway that has polled for both of its eUICCs. */
+  async function polled(): Promise<Rig> {
+    const rig = await Rig.with();
+    await rig.eim.devices.add(gateway);
+    for (const of of [eid, otherEid]) assert.deepEqual(await rig.poll(by, of), nothing);
+    return rig;
+  }
+
+  it('is answered at once, with or without rPLMN, and noted for the EID that it names', async () => {
+    const rig = await polled();
+    const withPlmn = (of: Eid) =>
+      tlv(0xbf4f, tlv(0x5a, eidOctets(of)), tlv(0x82, Uint8Array.of(0x62, 0xf2, 0x10)));
+    for (const message of [bare, withPlmn]) {
+      for (const of of [eid, otherEid, otherEid, eid]) {
+        await rig.clock.turn(1000);
+        const answer = callFunction(rig.eim, by, message(of));
+        assert.ok(answer instanceof Uint8Array);
+        assert.equal(toHex(answer), 'BF4F03020101');
+        assert.equal((await rig.eim.euiccs.get(of))?.lastContact, rig.clock.now());
+        assert.equal(rig.eim.polls.get(by.peerId), of);
+      }
+    }
+  });
+
+  it('is looked up again for the one EID that has an order now', async () => {
+    const rig = await polled();
+    await rig.enable();
+    assert.ok(callFunction(rig.eim, by, bare(otherEid)) instanceof Uint8Array);
+    assert.equal((await rig.poll(by)).type, 'euiccPackageRequest');
+  });
+
+  it('is refused a device that was revoked, and an EID that is not its own', async () => {
+    const rig = await polled();
+    const foreign = parseEid('89882119900000000000000000000102');
+    for (const _ of [1, 2]) assert.deepEqual(await rig.poll(by, foreign), notFound);
+    assert.deepEqual(await rig.poll({ ...by, identity: { kind: 'psk', name: 'x' } }), notFound);
+    await rig.eim.devices.revoke('gateway');
+    assert.deepEqual(await rig.poll(by), notFound);
+  });
+
+  it('is watched as any other', async () => {
+    const rig = await polled();
+    const told: unknown[] = [];
+    const timed = { now: () => 7, took: (...what: readonly unknown[]) => void told.push(what) };
+    const eim = { ...rig.eim, timed };
+    await callFunction(eim, by, bare(eid));
+    await rig.enable();
+    await callFunction(eim, by, bare(eid));
+    await assert.rejects(async () => callFunction(eim, by, hex('BF4E020500')));
+    assert.deepEqual(told, [
+      ['getEimPackageRequest', 'answered', 7],
+      ['getEimPackageRequest', 'answered', 7],
+      ['transferEimPackageResponse', 'refused', 7],
+    ]);
   });
 });

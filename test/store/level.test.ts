@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { Level } from 'level';
+import type { Clock } from '../../src/base/clock.ts';
 import { LevelStore } from '../../src/store/level.ts';
 import { put, StoreError, table } from '../../src/store/store.ts';
 import { storeSuite } from '../suites/store.ts';
 import { newFolder } from '../support/folders.ts';
+import { HandClock } from '../support/hand-clock.ts';
 import { killedAfter } from '../support/killed.ts';
 import { seededNumbers } from '../support/seeded.ts';
 
@@ -248,17 +250,129 @@ describe('group commit', () => {
   });
 });
 
-describe('LevelStore killed with SIGKILL (seed 7)', () => {
+describe('commits that do not wait for the disk', () => {
+  const unsynced = { sync: false };
+  const forced = { sync: true };
+
+  /** A store on a disk that can be broken, and whether each batch that it wrote or tried to was synced. */
+  async function watched(test: TestContext, clock: Clock = new HandClock()) {
+    const store = await LevelStore.open(newFolder(), clock);
+    const synced: unknown[] = [];
+    const disk = { broken: false };
+    const { batch } = Level.prototype;
+    test.mock.method(Level.prototype, 'batch', async function (this: Level, ...call: unknown[]) {
+      const [, options] = call;
+      synced.push(options);
+      if (disk.broken) throw new Error('input/output error');
+      await Reflect.apply(batch, this, call);
+    });
+    const note = (key: string) => store.commit([put(rows, key, 1)], { synced: false });
+    return { store, disk, synced, note };
+  }
+
+  it('are not synced, each with those of its time', async (t) => {
+    const { store, synced, note } = await watched(t);
+    await Promise.all(['a', 'b', 'c'].map(note));
+    await note('d');
+    assert.deepEqual(synced, [unsynced, unsynced]);
+    assert.equal((await store.list(rows)).length, 4);
+    await store.close();
+  });
+
+  it('are synced with one that waits', async (t) => {
+    const { store, synced, note } = await watched(t);
+    await Promise.all([note('a'), store.commit([put(rows, 'b', 1)]), note('c')]);
+    assert.deepEqual(synced, [forced]);
+    await store.close();
+    assert.deepEqual(synced, [forced], 'nothing is left to sync');
+  });
+
+  it('are synced a second after the first of them, once', async (t) => {
+    const clock = new HandClock();
+    const { store, synced, note } = await watched(t, clock);
+    await note('a');
+    await clock.turn(999);
+    await note('b');
+    assert.deepEqual(synced, [unsynced, unsynced]);
+    await clock.turn(1);
+    await store.get(rows, 'a');
+    assert.deepEqual(synced, [unsynced, unsynced, forced]);
+    await clock.turn(10_000);
+    assert.deepEqual([synced.length, clock.pending], [3, 0], 'no more while nobody commits');
+    await store.close();
+    assert.equal(synced.length, 3);
+  });
+
+  it('need no sync of their own behind one that waited', async (t) => {
+    const clock = new HandClock();
+    const { store, synced, note } = await watched(t, clock);
+    await note('a');
+    await store.commit([put(rows, 'b', 1)]);
+    await clock.turn(10_000);
+    assert.deepEqual([synced, clock.pending], [[unsynced, forced], 0]);
+    await store.close();
+  });
+
+  it('are synced by a close', async (t) => {
+    const clock = new HandClock();
+    const { store, synced, note } = await watched(t, clock);
+    await note('a');
+    await store.close();
+    assert.deepEqual([synced, clock.pending], [[unsynced, forced], 0]);
+  });
+
+  it('are synced when the disk lets them, until the store is closed', async (t) => {
+    const clock = new HandClock();
+    const { store, disk, synced, note } = await watched(t, clock);
+    await note('a');
+    disk.broken = true;
+    await clock.turn(1000);
+    assert.deepEqual([synced, clock.pending], [[unsynced, forced], 1]);
+    await clock.turn(1000);
+    await assert.rejects(note('b'));
+    assert.deepEqual([synced, clock.pending], [[unsynced, forced, forced, unsynced], 1]);
+    disk.broken = false;
+    await clock.turn(1000);
+    await store.commit([put(rows, 'b', 1)]);
+    assert.deepEqual([synced.slice(4), clock.pending], [[forced, forced], 0]);
+    await note('c');
+    disk.broken = true;
+    await store.close();
+    assert.deepEqual([synced.slice(6), clock.pending], [[unsynced, forced], 0]);
+  });
+
+  it('are refused where they cannot be written', async (t) => {
+    const { store, disk, note } = await watched(t);
+    disk.broken = true;
+    await assert.rejects(note('a'), /input\/output error/);
+    disk.broken = false;
+    await note('b');
+    assert.deepEqual(await store.list(rows), [['b', 1]]);
+    await store.close();
+  });
+});
+
+for (const [seed, waiting] of [
+  [7, 'all'],
+  [8, 'none'],
+  [9, 'some'],
+] as const) {
+  describe(`LevelStore killed with SIGKILL where ${waiting} commits wait for the disk (seed ${seed})`, () => {
+    killed(seed, waiting);
+  });
+}
+
+function killed(seed: number, waiting: 'all' | 'none' | 'some'): void {
   it('has every row whose commit was acknowledged, and no half of a commit', async () => {
     const folder = join(newFolder(), 'store');
     mkdirSync(folder);
-    const chance = seededNumbers(7);
+    const chance = seededNumbers(seed);
     const acknowledged: string[] = [];
     for (let round = 0; round < 4; round++) {
       const lines = 1 + Math.floor(chance() * 60);
       const printed = await killedAfter(
         new URL('commit-child.ts', import.meta.url),
-        [folder, `${round * 1_000_000}`],
+        [folder, `${round * 1_000_000}`, waiting],
         { lines, grace: Math.floor(chance() * 40) },
       );
       assert.ok(printed.length >= lines);
@@ -272,4 +386,4 @@ describe('LevelStore killed with SIGKILL (seed 7)', () => {
         assert.ok(kept.has(`b${key.slice(1)}`) && kept.has(`a${key.slice(1)}`));
     }
   });
-});
+}

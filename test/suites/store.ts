@@ -155,6 +155,19 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
         assert.equal(await store.get(things, 'last'), 199);
       });
 
+      it('that do not wait for the disk are in their order among those that do', async () => {
+        const numbers = Array.from({ length: 20 }, (_, i) => i);
+        await Promise.all(
+          numbers.map((i) =>
+            store.commit([put(things, `k${i}`, i), put(things, 'last', i)], { synced: i % 3 > 0 }),
+          ),
+        );
+        assert.equal((await store.list(things, { prefix: 'k' })).length, 20);
+        assert.equal(await store.get(things, 'last'), 19);
+        await store.commit([put(things, 'last', 'later')], { synced: false });
+        assert.equal(await store.get(things, 'last'), 'later');
+      });
+
       it('at the same time do not fail for another', async () => {
         const ends = await Promise.allSettled([
           store.commit([put(things, 'a', 1)]),
@@ -275,6 +288,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       await assert.rejects(store.get(things, 'a'), StoreError);
       await assert.rejects(store.list(things), StoreError);
       await assert.rejects(store.commit([put(things, 'b', 1)]), StoreError);
+      await assert.rejects(store.commit([put(things, 'b', 1)], { synced: false }), StoreError);
     });
   });
 }

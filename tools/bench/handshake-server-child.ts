@@ -1,10 +1,8 @@
 /**
  * A server alone in a process of its own, so that its CPU can be told: ours, or with `echo` one that says each
- * datagram back and does nothing else, or with `ciphers` one that enciphers besides what CCM takes for a poll and its
- * answer, or with the name of a primitive one that does besides what a handshake takes of it. Says its port; ends with its
- * standard input.
+ * datagram back and does nothing else, or with the name of a primitive one that does besides what a handshake takes of
+ * it. Says its port; ends with its standard input.
  */
-import { createCipheriv } from 'node:crypto';
 import { built } from './built.ts';
 import { psk, serverCredential } from './handshake-kinds.ts';
 import { primitive, primitiveNames } from './handshake-primitives.ts';
@@ -19,28 +17,9 @@ const identity = Buffer.from(psk.identity);
 
 const options = { host: '127.0.0.1', port: 0, log: silentLog() };
 
-/** Key stream and MAC of a record of some 60 octets with a connection ID, by ciphers that live on as ours do. */
-function recordCiphers(): () => void {
-  const key = new Uint8Array(16).fill(1);
-  const stream = createCipheriv('aes-128-ecb', key, null);
-  const chain = createCipheriv('aes-128-cbc', key, new Uint8Array(16));
-  const [counters, blocks] = [new Uint8Array(64), new Uint8Array(112)];
-  return () => {
-    stream.update(counters);
-    chain.update(blocks);
-  };
-}
-
 /** What is done for a datagram before it is said back; undefined: it is not said back. */
 function workOf(what: string | undefined): (() => void) | undefined {
   if (what === 'echo') return () => {};
-  if (what === 'ciphers') {
-    const work = recordCiphers();
-    return () => {
-      work(); // to open it
-      work(); // to seal the answer
-    };
-  }
   const name = primitiveNames.find((known) => known === what);
   return name === undefined ? undefined : primitive(name);
 }

@@ -21,10 +21,8 @@ export interface ServerUnderTest {
 
 const child = fileURLToPath(new URL('handshake-server-child.ts', import.meta.url));
 
-/** Ours, or one that only says back; `ciphers`: with the ciphers of a poll; or with a primitive of a handshake. */
-export async function startChild(
-  what: 'ours' | 'echo' | 'ciphers' | PrimitiveName,
-): Promise<ServerUnderTest> {
+/** Ours, or one that only says back, or with a primitive of a handshake. */
+export async function startChild(what: 'ours' | 'echo' | PrimitiveName): Promise<ServerUnderTest> {
   const process_ = spawn(process.execPath, ['--import', 'tsx', child, what], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -17,7 +17,7 @@ import { type PollingDevice, PollingDevices, type Question } from './polls-devic
 
 /** A server, and the devices that are connected to it. */
 export interface Polled {
-  readonly name: 'eIM' | 'echo' | 'ciphers' | 'libcoap';
+  readonly name: 'eIM' | 'echo' | 'libcoap';
   readonly pid: number;
   readonly devices: PollingDevices;
   stop(): Promise<void>;
@@ -54,20 +54,13 @@ export async function startPolledEim(count: number): Promise<Polled> {
   };
 }
 
-/**
- * Raw UDP: what the devices send comes back as it is, with `ciphers` after four calls of node:crypto that no poll does
- * without. The datagrams are as long as those of a poll.
- */
-export async function startPolledEcho(
-  count: number,
-  octets: number,
-  name: 'echo' | 'ciphers' = 'echo',
-): Promise<Polled> {
-  const server = await startChild(name);
+/** Raw UDP: what the devices send comes back as it is. The datagrams are as long as those of a poll. */
+export async function startPolledEcho(count: number, octets: number): Promise<Polled> {
+  const server = await startChild('echo');
   const request = { ...get, payload: new Uint8Array(Math.max(1, octets - echoHead)).fill(1) };
   const question = { request, response: nothing205() };
   const devices = await PollingDevices.open(asking(count, question), server.port, { plain: true });
-  return { name, pid: server.pid, devices, stop: stopping(devices, server) };
+  return { name: 'echo', pid: server.pid, devices, stop: stopping(devices, server) };
 }
 
 /** coap-server-openssl, which has as many octets to give as the eIM; undefined where it is not installed. */

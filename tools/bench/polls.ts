@@ -80,7 +80,6 @@ export async function measurePolls(options: PollsOptions): Promise<PollsResult> 
     };
     const eim = await enter(await startPolledEim(options.devices));
     await enter(await startPolledEcho(options.devices, eim.octets.request));
-    await enter(await startPolledEcho(options.devices, eim.octets.request, 'ciphers'));
     const libcoap = await startPolledLibcoap(options.devices);
     if (libcoap !== undefined) await enter(libcoap);
     for (let round = 0; round < options.rounds; round++) {
@@ -146,7 +145,6 @@ function judge(rows: readonly PollsRow[]): readonly Judged[] {
 const titles: Readonly<Record<Polled['name'], string>> = {
   eIM: 'eIM, empty poll',
   echo: 'raw UDP echo in Node',
-  ciphers: 'raw UDP echo with its ciphers',
   libcoap: 'coap-server-openssl, GET',
 };
 

@@ -4,6 +4,8 @@ import type { ConnectionStore, Kept } from '../../../src/dtls/connection-store.t
 
 export class Disk implements ConnectionStore {
   readonly entries = new Map<string, Kept>();
+  /** What a power cut brings back: how entries were before the first write that was not made to last. */
+  readonly #before = new Map<string, Kept | undefined>();
   /** How often something was saved, and looked up. */
   saves = 0;
   loads = 0;
@@ -11,12 +13,13 @@ export class Disk implements ConnectionStore {
   busy: Promise<void> = Promise.resolve();
   broken = false;
 
-  async save(kept: readonly Kept[], gone: readonly Uint8Array[]): Promise<void> {
+  async save(kept: readonly Kept[], gone: readonly Uint8Array[], lasting: boolean): Promise<void> {
     await this.busy;
     if (this.broken) throw new Error('no space left');
     this.saves++;
-    for (const one of kept) this.entries.set(toHex(one.key), one);
-    for (const key of gone) this.entries.delete(toHex(key));
+    for (const one of kept) this.#set(toHex(one.key), one);
+    for (const key of gone) this.#set(toHex(key), undefined);
+    if (lasting) this.#before.clear();
   }
 
   async load(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -43,6 +46,21 @@ export class Disk implements ConnectionStore {
   copy(): Disk {
     const copy = new Disk();
     for (const [key, one] of this.entries) copy.entries.set(key, one);
+    for (const [key, one] of this.#before) copy.#before.set(key, one);
     return copy;
+  }
+
+  /** What was not made to last is undone; gives of how many entries. */
+  cutPower(): number {
+    const undone = this.#before.size;
+    for (const [key, one] of this.#before) this.#set(key, one);
+    this.#before.clear();
+    return undone;
+  }
+
+  #set(key: string, one: Kept | undefined): void {
+    if (!this.#before.has(key)) this.#before.set(key, this.entries.get(key));
+    if (one === undefined) this.entries.delete(key);
+    else this.entries.set(key, one);
   }
 }

@@ -1,0 +1,121 @@
+/**
+ * AES (FIPS 197) in WebAssembly, for blocks in a memory of its own. node:crypto makes an object and a buffer for each
+ * call, which for the few blocks of a record costs several times what they cost here; see docs/decisions.md.
+ */
+import { aesModule, layout } from './aes-module.ts';
+
+/** Octets of a block. */
+export const block = 16;
+
+export class Aes {
+  /** Its memory; callers use it from `free` on. Nothing in it outlives a caller's turn. */
+  readonly memory: Uint8Array;
+  readonly free = layout.free;
+  readonly #encrypt: (at: number, blocks: number) => void;
+  readonly #chain: (at: number, blocks: number) => void;
+  readonly #expand: (words: number) => void;
+
+  private constructor({ memory, encrypt, chain, expand }: Exports) {
+    this.memory = new Uint8Array(memory.buffer);
+    this.memory.set(sbox(), layout.sbox);
+    this.#encrypt = encrypt;
+    this.#chain = chain;
+    this.#expand = expand;
+  }
+
+  /** Undefined where the machine or Node's flags have no WebAssembly of vectors, or no room for it. */
+  static make(): Aes | undefined {
+    const assembly: unknown = Reflect.get(globalThis, 'WebAssembly');
+    if (!isAssembly(assembly)) return undefined;
+    const module = aesModule();
+    if (!assembly.validate(module)) return undefined;
+    const exports = instantiate(assembly, module);
+    return exports && new Aes(exports);
+  }
+
+  /** What follows is done with the key of so many octets, 16 or 32, that stands there. */
+  use(octets: Uint8Array, at: number, length: number): void {
+    const { memory } = this;
+    for (let i = 0; i < length; i++) memory[layout.keys + i] = octets[at + i] ?? 0;
+    this.#expand(length / 4);
+  }
+
+  /** Encrypts so many blocks, at least one, each where it stands. */
+  encrypt(at: number, blocks: number): void {
+    this.#encrypt(at, blocks);
+  }
+
+  /** Encrypts so many blocks, at least one, each xor the one before; the last is left where the first stood. */
+  chain(at: number, blocks: number): void {
+    this.#chain(at, blocks);
+  }
+
+  /** Leaves nothing of the key, nor of what callers had up to there. */
+  clear(end: number): void {
+    this.memory.fill(0, layout.keys, end);
+  }
+}
+
+/** What is used of WebAssembly, which TypeScript knows in browsers alone. */
+interface Assembly {
+  validate(module: Uint8Array): boolean;
+  readonly Module: new (module: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: object };
+}
+
+function isAssembly(value: unknown): value is Assembly {
+  return typeof value === 'object' && value !== null && 'validate' in value && 'Instance' in value;
+}
+
+function instantiate(assembly: Assembly, module: Uint8Array): Exports | undefined {
+  try {
+    const { exports } = new assembly.Instance(new assembly.Module(module));
+    return isExports(exports) ? exports : undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined; // it reserves much of the address space, which ulimit may bound
+    throw error;
+  }
+}
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly encrypt: (at: number, blocks: number) => void;
+  readonly chain: (at: number, blocks: number) => void;
+  readonly expand: (words: number) => void;
+}
+
+function isExports(value: object): value is Exports {
+  return ['memory', 'encrypt', 'chain', 'expand'].every((name) => name in value);
+}
+
+/** SubBytes of each octet: its inverse in GF(2^8), and the affine map of FIPS 197 section 5.1.1. */
+function sbox(): Uint8Array {
+  const octets = new Uint8Array(256);
+  // Powers of 3, which are all but 0, beside those of its inverse.
+  for (let power = 1, inverse = 1, n = 0; n < 255; n++) {
+    octets[power] = affine(inverse);
+    power = times3(power);
+    inverse = by3(inverse);
+  }
+  octets[0] = affine(0);
+  return octets;
+}
+
+function times3(a: number): number {
+  return a ^ ((a << 1) ^ (a & 0x80 ? 0x11b : 0));
+}
+
+/** Times 0xf6, the inverse of 3. */
+function by3(a: number): number {
+  let product = 0;
+  for (let bit = 7; bit >= 0; bit--) {
+    product = (product << 1) ^ (product & 0x80 ? 0x11b : 0);
+    if ((0xf6 >> bit) & 1) product ^= a;
+  }
+  return product;
+}
+
+function affine(a: number): number {
+  const turned = (by: number) => ((a << by) | (a >> (8 - by))) & 0xff;
+  return a ^ turned(1) ^ turned(2) ^ turned(3) ^ turned(4) ^ 0x63;
+}
