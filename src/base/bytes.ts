@@ -43,17 +43,18 @@ function anyHex(text: string): Uint8Array {
  */
 const few = 32;
 const hexDigits = utf8('0123456789ABCDEF');
+/** Where the digits of few octets are put, to be made a text at once: one made piece by piece keeps its pieces. */
+const hexRoom = Buffer.allocUnsafeSlow(2 * few);
 
 /** Upper-case hex, as SGP.22 writes it in JSON. */
 export function toHex(bytes: Uint8Array): string {
   if (bytes.length > few) return view(bytes).toString('hex').toUpperCase();
-  // Made at once: a text that is put together piece by piece keeps its pieces, several times its size.
-  const codes: number[] = [];
   for (let at = 0; at < bytes.length; at++) {
     const octet = bytes[at] ?? 0;
-    codes.push(hexDigits[octet >> 4] ?? 0, hexDigits[octet & 15] ?? 0);
+    hexRoom[2 * at] = hexDigits[octet >> 4] ?? 0;
+    hexRoom[2 * at + 1] = hexDigits[octet & 15] ?? 0;
   }
-  return String.fromCharCode(...codes);
+  return hexRoom.toString('latin1', 0, 2 * bytes.length);
 }
 
 export function base64(bytes: Uint8Array): string {
@@ -125,20 +126,32 @@ function view(bytes: Uint8Array): Buffer {
 /** Reads big-endian values one after the other and never past the end (BytesError). */
 export class Reader {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  readonly #from: number;
+  readonly #end: number;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
+  /** Of the octets from `from` to before `end`: all of them. */
+  constructor(bytes: Uint8Array, from = 0, end = bytes.length) {
     this.#bytes = bytes;
+    this.#from = from;
+    this.#end = end;
+    this.#at = from;
   }
 
   /** Octets not yet read. */
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   /** Octets read so far. */
   get offset(): number {
-    return this.#at;
+    return this.#at - this.#from;
+  }
+
+  /** A reader of the next `length` octets alone. */
+  part(length: number): Reader {
+    const start = this.#pass(length);
+    return new Reader(this.#bytes, start, this.#at);
   }
 
   /** The next `length` octets, as a view of the same memory. */

@@ -17,15 +17,19 @@ const longest = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(milliseconds, run) {
-    let timer: NodeJS.Timeout;
-    const wait = (left: number): void => {
-      timer = setTimeout(
-        () => (left > longest ? wait(left - longest) : run()),
-        Math.min(left, longest),
-      );
-      timer.unref();
-    };
-    wait(milliseconds);
+    if (milliseconds > longest) return afterLong(milliseconds, run);
+    const timer = setTimeout(run, milliseconds).unref();
     return () => clearTimeout(timer);
   },
 };
+
+/** With as many timers, one after the other, as it takes. */
+function afterLong(milliseconds: number, run: () => void): Cancel {
+  let timer: NodeJS.Timeout;
+  const wait = (left: number): void => {
+    const next = () => (left > longest ? wait(left - longest) : run());
+    timer = setTimeout(next, Math.min(left, longest)).unref();
+  };
+  wait(milliseconds);
+  return () => clearTimeout(timer);
+}

@@ -1,6 +1,6 @@
 /** Who is connected and who is about to be, awake: found by address or connection ID, with ceilings and lifetimes. */
 import type { Address } from '../base/address.ts';
-import { fromUtf8, toHex, utf8 } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import { UseOrder } from '../base/use-order.ts';
 import { isKeyOfCid, keyOfCid } from './asleep.ts';
 import { addressGroup } from './ip.ts';
@@ -122,7 +122,7 @@ export class Connections {
     this.claim(connection);
     const key = this.#names.of(connection.address);
     const before = this.#byAddress.get(key);
-    this.#byAddress.set(alone(key), connection);
+    this.#byAddress.set(key, connection);
     return before;
   }
 
@@ -138,7 +138,7 @@ export class Connections {
     // One that is found by that address alone keeps it.
     const there = this.#byAddress.get(this.#names.of(connection.address));
     if (there === undefined || there.cid !== undefined) {
-      this.#byAddress.set(alone(this.#names.of(connection.address)), connection);
+      this.#byAddress.set(this.#names.of(connection.address), connection);
     }
   }
 
@@ -222,11 +222,7 @@ class AddressNames {
     if (address !== this.#address) this.#group = addressGroup(address);
     this.#address = address;
     this.#port = port;
-    this.#name = `${address}|${port}`;
+    // Joined, it is in memory of its own: a text put together by a template keeps what it was made of.
+    this.#name = [address, port].join('|');
   }
-}
-
-/** The same text in memory of its own: one put together of others keeps what it was made of. */
-function alone(text: string): string {
-  return fromUtf8(utf8(text));
 }

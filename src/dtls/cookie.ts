@@ -1,5 +1,4 @@
 /** The stateless cookie: a client shows that it is where it says it is (RFC 6347 §4.2.1). */
-import { timingSafeEqual } from 'node:crypto';
 import type { Address } from '../base/address.ts';
 import { utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -7,6 +6,7 @@ import type { Random } from '../base/random.ts';
 import { Hmac } from './hmac.ts';
 import { addressOctets } from './ip.ts';
 import type { ClientHello } from './messages/client-hello.ts';
+import { sameSecret } from './same-secret.ts';
 
 /** Makes cookies and knows them again. Several servers behind one address share one. */
 export interface Cookies {
@@ -57,8 +57,8 @@ export class HmacCookies implements Cookies {
     this.#rotate();
     const covered = this.#coveredOctets(address, hello);
     return (
-      timingSafeEqual(hello.cookie, cookieOf(this.#current, covered)) ||
-      timingSafeEqual(hello.cookie, cookieOf(this.#previous, covered))
+      sameSecret(hello.cookie, cookieOf(this.#current, covered)) ||
+      sameSecret(hello.cookie, cookieOf(this.#previous, covered))
     );
   }
 

@@ -40,13 +40,15 @@ export class DoneHellos {
   add(clientRandom: Uint8Array, from: Address): void {
     this.#turn();
     if (this.#younger.size >= this.#options.ceiling) this.#next(this.#options.clock.now());
-    this.#younger.add(this.#entryOf(clientRandom, from));
+    const entry = this.#entryOf(clientRandom, from);
+    this.#younger.add(entry, hashOf(entry, 0, this.#options.seed));
   }
 
   has(clientRandom: Uint8Array, from: Address): boolean {
     this.#turn();
     const entry = this.#entryOf(clientRandom, from);
-    return this.#younger.has(entry) || this.#older?.has(entry) === true;
+    const hash = hashOf(entry, 0, this.#options.seed);
+    return this.#younger.has(entry, hash) || this.#older?.has(entry, hash) === true;
   }
 
   /** Another generation, where it is time for one. */
@@ -87,7 +89,7 @@ class Generation {
 
   constructor(most: number, seed: number) {
     this.#most = most;
-    this.#seed = seed | 0;
+    this.#seed = seed;
     const first = Math.min(most, firstRoom);
     this.#entries = new Uint8Array(first * entryLength);
     this.#table = new Uint32Array(2 * powerOfTwo(first));
@@ -97,13 +99,13 @@ class Generation {
     return this.#size;
   }
 
-  has(entry: Uint8Array): boolean {
-    return this.#table[this.#placeOf(entry)] !== 0;
+  has(entry: Uint8Array, hash: number): boolean {
+    return this.#table[this.#placeOf(entry, hash)] !== 0;
   }
 
-  add(entry: Uint8Array): void {
+  add(entry: Uint8Array, hash: number): void {
     if ((this.#size + 1) * entryLength > this.#entries.length) this.#grow();
-    const place = this.#placeOf(entry);
+    const place = this.#placeOf(entry, hash);
     if (this.#table[place] !== 0) return;
     const at = this.#size++ * entryLength;
     for (let i = 0; i < entryLength; i++) this.#entries[at + i] = entry[i] ?? 0;
@@ -111,9 +113,9 @@ class Generation {
   }
 
   /** Where in the table the entry's number stands, or would stand. */
-  #placeOf(entry: Uint8Array): number {
+  #placeOf(entry: Uint8Array, hash: number): number {
     const mask = this.#table.length - 1;
-    for (let place = this.#homeOf(entry, 0) & mask; ; place = (place + 1) & mask) {
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
       const number = this.#table[place] ?? 0;
       if (number === 0 || this.#isAt((number - 1) * entryLength, entry)) return place;
     }
@@ -124,16 +126,6 @@ class Generation {
     return true;
   }
 
-  #homeOf(octets: Uint8Array, from: number): number {
-    let hash = this.#seed;
-    for (let i = 0; i < entryLength; i++) {
-      hash = Math.imul(hash ^ (octets[from + i] ?? 0), 0x01000193);
-      hash ^= hash >>> 15;
-    }
-    hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-    return hash ^ (hash >>> 15);
-  }
-
   #grow(): void {
     const room = Math.min(this.#most, 2 * (this.#entries.length / entryLength));
     const entries = new Uint8Array(room * entryLength);
@@ -142,11 +134,22 @@ class Generation {
     this.#table = new Uint32Array(2 * powerOfTwo(room));
     const mask = this.#table.length - 1;
     for (let number = 1; number <= this.#size; number++) {
-      let place = this.#homeOf(entries, (number - 1) * entryLength) & mask;
+      let place = hashOf(entries, (number - 1) * entryLength, this.#seed) & mask;
       while (this.#table[place] !== 0) place = (place + 1) & mask;
       this.#table[place] = number;
     }
   }
+}
+
+/** Of the entry that begins there. */
+function hashOf(octets: Uint8Array, from: number, seed: number): number {
+  let hash = seed | 0;
+  for (let i = 0; i < entryLength; i++) {
+    hash = Math.imul(hash ^ (octets[from + i] ?? 0), 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  return hash ^ (hash >>> 15);
 }
 
 /** Entries that a generation has room for at first. */

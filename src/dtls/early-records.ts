@@ -8,6 +8,9 @@ export interface EarlyRecordLimits {
   readonly earlyOctets: number;
 }
 
+/** As a rule. */
+const none: readonly DtlsRecord[] = [];
+
 export class EarlyRecords {
   readonly #limits: EarlyRecordLimits;
   #records: DtlsRecord[] = [];
@@ -32,6 +35,7 @@ export class EarlyRecords {
   /** Gives all back, in the order they came. */
   take(): readonly DtlsRecord[] {
     const records = this.#records;
+    if (records.length === 0) return none;
     this.#records = [];
     this.#octets = 0;
     return records;

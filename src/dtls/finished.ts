@@ -1,14 +1,10 @@
 /** Whether a Finished is the one due (RFC 5246 §7.4.9). */
-import { timingSafeEqual } from 'node:crypto';
 import { AlertDescription, HandshakeError } from './alert.ts';
+import { sameSecret } from './same-secret.ts';
 
 /** Throws HandshakeError(decryptError) where the peer's Finished is not the one due. */
 export function checkVerifyData(finished: Uint8Array, due: Uint8Array): void {
-  if (!sameVerifyData(finished, due)) throw notFinished();
-}
-
-export function sameVerifyData(finished: Uint8Array, due: Uint8Array): boolean {
-  return finished.length === due.length && timingSafeEqual(finished, due);
+  if (!sameSecret(finished, due)) throw notFinished();
 }
 
 export function notFinished(): HandshakeError {

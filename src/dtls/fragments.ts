@@ -16,7 +16,9 @@ export function readFragments(record: Uint8Array): readonly Fragment[] | undefin
 }
 
 function readFragment(reader: Reader): Fragment {
-  const [type, length, sequence] = [reader.uint8(), reader.uint24(), reader.uint16()];
+  const type = reader.uint8();
+  const length = reader.uint24();
+  const sequence = reader.uint16();
   const offset = reader.uint24();
   return { type, length, sequence, offset, body: reader.bytes(reader.uint24()) };
 }

@@ -10,7 +10,7 @@ import {
 import type { ConnectionIds } from './connection-id.ts';
 import type { PeerCredential } from './credentials.ts';
 import { type Extensions, extension } from './extensions.ts';
-import { notFinished, sameVerifyData } from './finished.ts';
+import { notFinished } from './finished.ts';
 import type { Flight } from './flight.ts';
 import type { FragmentLimits } from './fragment-limits.ts';
 import {
@@ -33,6 +33,7 @@ import {
 } from './negotiation.ts';
 import { ProtocolVersion } from './record.ts';
 import { type Resumption, resumedHandshake } from './resumed-handshake.ts';
+import { sameSecret } from './same-secret.ts';
 import { type ExchangeContext, type Psk, serverExchange } from './server-exchange.ts';
 import { type Session, serverNameDigest } from './session.ts';
 import { encode } from './struct.ts';
@@ -104,21 +105,17 @@ export function* serverHandshake(
   // Flight 4.
   const sessionId =
     sessions === undefined || session === undefined || givesTicket
-      ? new Uint8Array()
+      ? noOctets
       : sessions.idOf(session);
-  const sayIf = (type: HandshakeType, body: Uint8Array | undefined) =>
-    body === undefined ? [] : [transcript.send(type, body)];
-  const request = clientCertificate === undefined ? undefined : certificateRequest();
-  const flight4 = [
-    transcript.send(
-      HandshakeType.serverHello,
-      serverHello(agreement, randoms, sessionId, givesTicket),
-    ),
-    ...sayIf(HandshakeType.certificate, exchange.certificate),
-    ...sayIf(HandshakeType.serverKeyExchange, exchange.parameters),
-    ...sayIf(HandshakeType.certificateRequest, request),
-    transcript.send(HandshakeType.serverHelloDone, new Uint8Array()),
-  ];
+  const flight4: HandshakeMessage[] = [];
+  const say = (type: HandshakeType, body: Uint8Array | undefined) => {
+    if (body !== undefined) flight4.push(transcript.send(type, body));
+  };
+  say(HandshakeType.serverHello, serverHello(agreement, randoms, sessionId, givesTicket));
+  say(HandshakeType.certificate, exchange.certificate);
+  say(HandshakeType.serverKeyExchange, exchange.parameters);
+  if (clientCertificate !== undefined) say(HandshakeType.certificateRequest, certificateRequest());
+  say(HandshakeType.serverHelloDone, noOctets);
 
   // Flight 5. Change cipher spec is no handshake message, and none waits for it: what it says stands in the epoch of
   // the record of Finished.
@@ -176,6 +173,8 @@ export function* serverHandshake(
   };
 }
 
+const noOctets = new Uint8Array();
+
 /** What decides whether a session is resumed, and what a full handshake agrees on. */
 export type Terms = Pick<ServerContext, 'credentials' | 'suites' | 'groups' | 'resumption'>;
 
@@ -220,9 +219,10 @@ function finishedUnder(
   masters: readonly Uint8Array[],
   psk: Psk | undefined,
 ): readonly [master: Uint8Array, key: Uint8Array | undefined] {
-  for (const [i, master] of masters.entries()) {
+  for (let i = 0; i < masters.length; i++) {
+    const master = masters[i] ?? noOctets;
     const due = verifyData(hash, master, 'client', digest);
-    if (sameVerifyData(finished, due)) return [master, psk?.keys[i]];
+    if (sameSecret(finished, due)) return [master, psk?.keys[i]];
   }
   throw notFinished();
 }

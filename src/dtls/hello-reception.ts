@@ -52,6 +52,9 @@ export interface HelloReceptionOptions {
 /** A client counts its messages from 0, and few need more than two hellos. */
 const mostHellos = 256;
 
+/** Octets of a HelloVerifyRequest before its cookie. */
+const cookieHeadLength = 3;
+
 /** Where so many connection IDs in a row are taken, few are left: with two octets of chance there are 65,536. */
 const mostCidTries = 32;
 
@@ -172,7 +175,8 @@ export class HelloReception {
     // DTLS 1.0 here whatever is agreed on later (RFC 6347 §4.2.1).
     const version = ProtocolVersion.dtls10;
     const cookie = this.#cookies.make(address, hello);
-    const body = encode(HelloVerifyRequest, { serverVersion: version, cookie });
+    const octets = cookieHeadLength + cookie.length;
+    const body = encode(HelloVerifyRequest, { serverVersion: version, cookie }, octets);
     const message = { type: HandshakeType.helloVerifyRequest, sequence, body };
     const header = { ...record, version };
     const fragment = encodeFragment(fragmentOf(message, 0, body.length));

@@ -97,9 +97,10 @@ export function negotiate(
     fragments: limits,
     extensions,
   };
-  for (const extension of [...answer(hello, offered, agreement), granted]) {
+  for (const extension of answer(hello, offered, agreement)) {
     if (extension !== undefined) extensions.push(extension);
   }
+  if (granted !== undefined) extensions.push(granted);
   return agreement;
 }
 

@@ -8,7 +8,6 @@
  *
  * The tag tells at once an ID that is made up, so that strangers cannot have us look into the store.
  */
-import { timingSafeEqual } from 'node:crypto';
 import { BoundedMap } from '../base/bounded-map.ts';
 import { BytesError, concat, hex, toHex, utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -24,6 +23,7 @@ import { Hmac } from './hmac.ts';
 import { addressGroup } from './ip.ts';
 import type { ClientHello } from './messages/client-hello.ts';
 import { NewSessionTicket } from './messages/new-session-ticket.ts';
+import { sameSecret } from './same-secret.ts';
 import {
   packSession,
   type Session,
@@ -239,7 +239,7 @@ export class Sessions {
     if (id.length !== sessionIdLength) return undefined;
     const name = id.subarray(0, sessionNameLength);
     const tag = id.subarray(sessionNameLength);
-    const isOurs = this.#knownTags.some((key) => timingSafeEqual(tagOf(key, name), tag));
+    const isOurs = this.#knownTags.some((key) => sameSecret(tagOf(key, name), tag));
     return isOurs ? name : undefined;
   }
 }

@@ -7,7 +7,6 @@
  * A value that does not fit its slot stands beside. Keys are found by a table of slot numbers (linear probing), and
  * each entry is in one of the lists, in the order in which entries were put there.
  */
-import { equal } from '../base/bytes.ts';
 
 /** Slots of one buffer. */
 const chunkSlots = 1024;
@@ -66,7 +65,8 @@ export class Slab {
 
   /** Puts an entry at the end of a list, in place of one with the same key. A key has at most 255 octets. */
   put(key: Uint8Array, value: Uint8Array, list = 0): void {
-    this.delete(key);
+    const known = this.#find(key);
+    if (known !== none) this.#leave(known);
     if ((this.#size + 1) * 2 > this.#table.length) this.#grow();
     const slot = this.#take();
     const octets = this.#octetsOf(slot);
@@ -103,6 +103,12 @@ export class Slab {
   delete(key: Uint8Array): boolean {
     const place = this.#find(key);
     if (place === none) return false;
+    this.#leave(place);
+    return true;
+  }
+
+  /** Has the entry at that place of the table leave. */
+  #leave(place: number): void {
     const slot = (this.#table[place] ?? 0) - 1;
     this.#remove(place);
     this.#unlink(slot);
@@ -111,7 +117,6 @@ export class Slab {
     this.#next[slot] = this.#free;
     this.#free = slot;
     this.#size--;
-    return true;
   }
 
   /** The key of the entry that is in the list for longest. */
@@ -196,8 +201,18 @@ export class Slab {
     for (let place = this.#home(key); ; place = (place + 1) & mask) {
       const entry = this.#table[place] ?? 0;
       if (entry === 0) return none;
-      if (equal(this.#keyOf(entry - 1), key)) return place;
+      if (this.#hasKey(entry - 1, key)) return place;
     }
+  }
+
+  /** Octet by octet: to show its key apart would take longer. */
+  #hasKey(slot: number, key: Uint8Array): boolean {
+    const octets = this.#chunks[Math.floor(slot / chunkSlots)];
+    const at = (slot % chunkSlots) * this.#slot;
+    if (octets === undefined || octets[at] !== key.length) return false;
+    const from = at + headLength;
+    for (let i = 0; i < key.length; i++) if (octets[from + i] !== key[i]) return false;
+    return true;
   }
 
   #insert(slot: number, key: Uint8Array): void {
@@ -231,8 +246,8 @@ export class Slab {
 
   #home(key: Uint8Array): number {
     let hash = this.#seed;
-    for (const octet of key) {
-      hash = Math.imul(hash ^ octet, 0x01000193);
+    for (let i = 0; i < key.length; i++) {
+      hash = Math.imul(hash ^ (key[i] ?? 0), 0x01000193);
       hash ^= hash >>> 15;
     }
     hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);

@@ -53,11 +53,12 @@ export function vector(least: number, most: number): Struct<Uint8Array> {
 
 /** `T name<least..most>`; the bounds count octets, as in the standard. */
 export function list<T>(item: Struct<T>, least: number, most: number): Struct<readonly T[]> {
-  const octets = vector(least, most);
   const width = widthOf(most);
   return {
     read(reader) {
-      const inner = new Reader(octets.read(reader));
+      const length = reader.uint(width);
+      const inner = reader.part(length);
+      checkSize(length, least, most);
       const values: T[] = [];
       while (inner.left > 0) values.push(item.read(inner));
       return values;
