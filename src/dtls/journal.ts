@@ -23,12 +23,6 @@ export interface Numbers {
   readonly window: WindowState;
 }
 
-/** Numbers to be noted. */
-export interface NumbersDue extends Numbers {
-  /** Whether a power cut must not undo it: numbers of ours are taken that were free before. */
-  readonly lasting: boolean;
-}
-
 /** Rows of a run, and notes in each. */
 export const ring = 256;
 export const mostNotes = 256;

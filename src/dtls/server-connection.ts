@@ -17,7 +17,7 @@ import { cidOfKey } from './asleep.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
 import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
-import type { NumbersDue } from './journal.ts';
+import type { Numbers } from './journal.ts';
 import { type KeptConnection, packConnection } from './kept-connection.ts';
 import type { PskClaim } from './psk-failures.ts';
 import type { DtlsRecord } from './record.ts';
@@ -344,29 +344,31 @@ export class ServerConnection
     if (this.#ended) return 'as it is'; // whoever ended it has seen to that
     const kept = this.keep();
     if (kept === undefined) return 'as it is'; // it sleeps, and went to sleep when the store knew all of it
-    const { next, lasting } = this.#take(kept.state.next);
+    const passing = !this.takesNumbers;
+    const next = passing ? this.#reserved : kept.state.next + stride;
+    this.#goes(next);
     const octets = packConnection({ ...kept, state: { ...kept.state, next } });
-    return { octets, lastContact: this.#lastContact, passing: !lasting };
+    return { octets, lastContact: this.#lastContact, passing };
   }
 
-  note(): NumbersDue | undefined {
+  note(): Numbers | undefined {
     const window = this.#connection?.received;
     if (this.#ended || window === undefined) return undefined;
-    return { ...this.#take(this.#connection?.next ?? 0), window };
+    this.#goes(this.#reserved);
+    return { next: this.#reserved, window };
   }
 
-  /**
-   * What goes to the store says that the numbers below `next` are taken. Where those are more than before, it has to
-   * outlast a power cut: under one key, no number comes twice.
-   */
-  #take(unused: number): { readonly next: number; readonly lasting: boolean } {
-    const isNew = this.#reserved === Number.POSITIVE_INFINITY;
-    const lasting = isNew || this.#reserved - unused < fewLeft;
-    const next = lasting ? unused + stride : this.#reserved;
+  /** Some are left, as a rule, so that nothing waits when more are taken. */
+  get takesNumbers(): boolean {
+    const left = this.#reserved - (this.#connection?.next ?? 0);
+    return left < fewLeft || left === Number.POSITIVE_INFINITY;
+  }
+
+  /** What goes to the store says that the numbers below this one are taken. */
+  #goes(reserved: number): void {
     // From now on the store may know this number, so no higher one leaves before it knows a higher one.
-    if (isNew) this.#reserved = next;
-    this.#packed = { reserved: next, data: this.#data?.length ?? 0, changes: this.#unsaved };
-    return { next, lasting };
+    if (this.#reserved === Number.POSITIVE_INFINITY) this.#reserved = reserved;
+    this.#packed = { reserved, data: this.#data?.length ?? 0, changes: this.#unsaved };
   }
 
   packed(): void {

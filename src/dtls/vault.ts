@@ -24,7 +24,7 @@ import {
   journalKey,
   mostNotes,
   Notes,
-  type NumbersDue,
+  type Numbers,
   ring,
 } from './journal.ts';
 import type { KeptConnection } from './kept-connection.ts';
@@ -87,10 +87,12 @@ export interface Notable extends Keepable {
   readonly id: string;
   /** Nothing will be noted of it any more. */
   readonly isOver: boolean;
+  /** Numbers of its records are to be taken: it is written whole, for notes may be undone by a power cut. */
+  readonly takesNumbers: boolean;
   /** For the vault alone: whether it is to be noted with the next batch. */
   isToNote: boolean;
   /** Undefined where there is nothing to note. */
-  note(): NumbersDue | undefined;
+  note(): Numbers | undefined;
 }
 
 /** Fewer connections than this are written whole: a row of notes would cost as much, and their rows later on. */
@@ -294,10 +296,9 @@ export class Vault {
       await turnOfLoop(); // what comes in it goes together: a batch costs as much as some ten of its notes
       const row = this.#row;
       const { whole, noted } = this.#batch();
-      const journal = this.#journalOf(noted);
-      const { kept } = journal;
-      let { lasting } = journal;
+      const kept = this.#journalOf(noted);
       const gone: Uint8Array[] = [];
+      let lasting = false;
       for (const one of whole) {
         const packed = one.pack();
         if (packed === 'as it is') continue;
@@ -336,6 +337,7 @@ export class Vault {
       one.isToNote = false;
       // What else is due under its key must not stand for it: it waits to hear that it is written.
       if (due.size > 0 && due.has(one.keyText)) due.set(one.keyText, one);
+      else if (one.takesNumbers) due.set(one.keyText, one);
       else noted.push(one);
     }
     this.#due = new Map();
@@ -364,23 +366,20 @@ export class Vault {
   }
 
   /** The journal's next rows. */
-  #journalOf(noted: readonly Notable[]): { readonly kept: Kept[]; readonly lasting: boolean } {
+  #journalOf(noted: readonly Notable[]): Kept[] {
     const kept: Kept[] = [];
-    let lasting = false;
     const now = this.#options.clock.now();
     for (let from = 0; from < noted.length; from += mostNotes) {
       this.#page.begin(now);
       for (const one of noted.slice(from, from + mostNotes)) {
         const numbers = one.note();
-        if (numbers === undefined) continue;
-        this.#page.add(one.keyText, one.id, numbers);
-        lasting ||= numbers.lasting;
+        if (numbers !== undefined) this.#page.add(one.keyText, one.id, numbers);
       }
       const key = journalKey(this.#run, this.#row++);
-      const octets = this.#page.octets;
+      const { octets } = this.#page;
       kept.push({ key, octets: this.#seal(key, { octets, lastContact: now }) });
     }
-    return { kept, lasting };
+    return kept;
   }
 
   async #readNotes(): Promise<Notes> {

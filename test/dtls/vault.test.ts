@@ -19,6 +19,7 @@ class Live implements Notable {
   readonly keyText: string;
   readonly id = '00'.repeat(12);
   readonly isOver = false;
+  readonly takesNumbers = false;
   isToNote = false;
   written = 0;
 
@@ -35,7 +36,7 @@ class Live implements Notable {
   }
 
   note() {
-    return { next: 256, window: { right: 1, near: 0, far: 0 }, lasting: false };
+    return { next: 256, window: { right: 1, near: 0, far: 0 } };
   }
 
   packed(): void {
