@@ -20,6 +20,8 @@ export class FuzzFailure extends Error {
 
 export interface FuzzedRound {
   readonly datagrams: number;
+  /** What they were and whence: the same for the same seed, though keys and signatures are not. */
+  readonly thrown: readonly string[];
   readonly drops: Readonly<Record<string, number>>;
 }
 
@@ -76,9 +78,11 @@ export async function fuzzDtls(
   const connections = world.opened.length;
   const ours = new Set(world.opened.slice(0, -1).map(({ id }) => id));
 
+  const thrown: string[] = [];
   for (let step = 0; step < throws; step++) {
     meddle(world, step);
     const { octets, from, what } = next(round);
+    thrown.push(`${what} from ${from.address} port ${from.port}`);
     const hold = (held: boolean, complaint: string) => {
       if (held) return;
       throw new FuzzFailure(
@@ -99,7 +103,7 @@ export async function fuzzDtls(
 
   checkAlive(world, round, seed);
   await checkNothingLeft(world, alarms, seed);
-  return { datagrams: throws, drops: world.drops.all() };
+  return { datagrams: throws, thrown, drops: world.drops.all() };
 }
 
 /** Each live connection carries data both ways. */
