@@ -105,6 +105,8 @@ export class Vault {
   readonly #sealKey: Uint8Array;
   #number = 0;
   #due = new Map<string, Keepable>();
+  /** What was due when the batch on its way left, until that is written. */
+  #leaving: ReadonlyMap<string, Keepable> = new Map();
   #toNote: Notable[] = [];
   /** Connections that are ahead of their rows, the one that was noted longest ago first. */
   readonly #ahead = new UseOrder<Ahead>();
@@ -236,8 +238,10 @@ export class Vault {
 
   /** What is kept under the key; undefined where there is nothing that opens, or too many ask. */
   async load(key: Uint8Array): Promise<Uint8Array | undefined> {
-    // What is to be written is still held by whoever had it saved; what is to be deleted is no more.
-    const due = this.#due.get(toHex(key));
+    // What is to be written is still held by whoever had it saved; what is to be deleted is no more. The store does not
+    // have it so until it is written: a connection that has ended would come back with numbers of before.
+    const name = toHex(key);
+    const due = this.#due.get(name) ?? this.#leaving.get(name);
     if (due !== undefined && due.loadable !== true) return undefined;
     if (this.#lookups >= this.#options.lookups) {
       this.#options.log.drop('too many look into the store');
@@ -322,9 +326,11 @@ export class Vault {
           const name = toHex(one.key);
           if (!this.#due.has(name)) this.#due.set(name, one);
         }
+        this.#leaving = new Map();
         await this.#rest();
       }
     }
+    this.#leaving = new Map();
     this.#writing = undefined;
   }
 
@@ -340,6 +346,7 @@ export class Vault {
       else if (one.takesNumbers) due.set(one.keyText, one);
       else noted.push(one);
     }
+    this.#leaving = due;
     this.#due = new Map();
     this.#toNote = [];
     const whole = [...due.values()];
