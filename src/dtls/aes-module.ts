@@ -8,89 +8,34 @@
  *   encrypt(at, blocks)   encrypts each block where it stands
  *   chain(at, blocks)     encrypts each block xor the one before, and leaves the last where the first stood
  *   expand(words)         makes the round keys of a key of 4 or 8 words that stands at `layout.keys`
- *
- * WebAssembly core specification 2.0: sections 5.4 (instructions) and 5.5 (modules).
  */
+import {
+  body,
+  type Code,
+  code,
+  get,
+  load,
+  loadAt,
+  moduleOf,
+  named,
+  number,
+  op,
+  repeat,
+  section,
+  set,
+  signature,
+  splat,
+  tee,
+  type,
+  unsigned,
+} from './wasm-assembler.ts';
 
 /** Octets from the start of the memory: S-box, round keys, and what is for callers. Pages of 64 KiB. */
 export const layout = { sbox: 0, keys: 256, free: 512, pages: 2 } as const;
 
-const type = { i32: 0x7f, v128: 0x7b } as const;
-
-/** Instructions, without what stands behind them. */
-const op = {
-  block: [0x02, 0x40],
-  loop: [0x03, 0x40],
-  if: [0x04, 0x40],
-  else: [0x05],
-  end: [0x0b],
-  brIf: [0x0d],
-  call: [0x10],
-  get: [0x20],
-  set: [0x21],
-  tee: [0x22],
-  load32: [0x28, 2],
-  store32: [0x36, 2],
-  const32: [0x41],
-  eqz: [0x45],
-  eq: [0x46],
-  less: [0x48],
-  add: [0x6a],
-  sub: [0x6b],
-  mul: [0x6c],
-  remainder: [0x70],
-  and: [0x71],
-  xor: [0x73],
-  shl: [0x74],
-  shr: [0x76],
-  rotateRight: [0x78],
-  // Sixteen octets at once.
-  load: [0xfd, 0x00, 0],
-  store: [0xfd, 0x0b, 0],
-  shuffle: [0xfd, 0x0d],
-  swizzle: [0xfd, 0x0e],
-  splat8: [0xfd, 0x0f],
-  splat32: [0xfd, 0x11],
-  lane0: [0xfd, 0x1b, 0],
-  less8: [0xfd, 0x25],
-  and128: [0xfd, 0x4e],
-  or128: [0xfd, 0x50],
-  xor128: [0xfd, 0x51],
-  add8: [0xfd, 0x6e],
-  sub8: [0xfd, 0x71],
-} as const;
-
-type Code = readonly number[];
-
-/** Some code after other, flat. */
-function code(...parts: readonly Code[]): Code {
-  return parts.flat();
-}
-
-/** LEB128 of a number that is not negative. */
-function unsigned(value: number): Code {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
-}
-
-/** LEB128 of a number whose last octet must not look negative. */
-function signed(value: number): Code {
-  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signed(value >>> 7)];
-}
-
-const get = (local: number): Code => [...op.get, local];
-const set = (local: number): Code => [...op.set, local];
-const tee = (local: number): Code => [...op.tee, local];
-const number = (value: number): Code => [...op.const32, ...signed(value)];
-const splat = (octet: number): Code => code(number(octet), op.splat8);
-/** From an address that is known, or behind one that was pushed. */
-const load = (offset: number): Code => [...op.load, ...unsigned(offset)];
-const loadAt = (offset: number): Code => code(number(0), load(offset));
 /** The octets of a local, in another order. */
 const shuffled = (local: number, lanes: Code): Code =>
   code(get(local), get(local), op.shuffle, lanes);
-const repeat = (times: number, part: (n: number) => Code): Code =>
-  Array.from({ length: times }, (_, n) => part(n)).flat();
-
 /** Of each column of four octets, those from `by` further on. */
 const rotated = (local: number, by: number): Code =>
   shuffled(
@@ -230,74 +175,48 @@ function expandFunction(): Code {
 const lastKey = layout.keys + 15 * 16;
 const functions = { encrypt: 0, chain: 1, expand: 2, block: 3, word: 4 } as const;
 
-function vector(items: readonly Code[]): Code {
-  return code(unsigned(items.length), ...items);
-}
-
-function section(id: number, items: readonly Code[]): Code {
-  const content = vector(items);
-  return code([id], unsigned(content.length), content);
-}
-
-function named(name: string, kind: number, index: number): Code {
-  return code(vector([...new TextEncoder().encode(name)].map((octet) => [octet])), [kind, index]);
-}
-
-/** A function's locals, so many of each type, and its code. */
-function body(locals: readonly (readonly [count: number, of: number])[], instructions: Code): Code {
-  const content = code(vector(locals.map(([count, of]) => [count, of])), instructions, op.end);
-  return code(unsigned(content.length), content);
-}
-
-function signature(takes: Code, gives: Code): Code {
-  return code([0x60], unsigned(takes.length), takes, unsigned(gives.length), gives);
-}
-
 /** The octets of the module. */
 export function aesModule(): Uint8Array<ArrayBuffer> {
   const { i32, v128 } = type;
-  return Uint8Array.from(
-    code(
-      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version
-      section(1, [
-        signature([i32, i32], []),
-        signature([i32], []),
-        signature([v128, i32], [v128]),
-        signature([i32], [i32]),
-      ]),
-      section(3, [[0], [0], [1], [2], [3]]),
-      section(5, [[0x00, layout.pages]]),
-      section(7, [
-        named('memory', 2, 0),
-        named('encrypt', 0, functions.encrypt),
-        named('chain', 0, functions.chain),
-        named('expand', 0, functions.expand),
-      ]),
-      section(10, [
-        body(
-          [
-            [2, i32],
-            [1, v128],
-          ],
-          blocksFunction(false),
-        ),
-        body(
-          [
-            [2, i32],
-            [1, v128],
-          ],
-          blocksFunction(true),
-        ),
-        body([[4, i32]], expandFunction()),
-        body(
-          [
-            [4, v128],
-            [1, i32],
-          ],
-          blockFunction(),
-        ),
-        body([[5, v128]], wordFunction()),
-      ]),
-    ),
+  return moduleOf(
+    section(1, [
+      signature([i32, i32], []),
+      signature([i32], []),
+      signature([v128, i32], [v128]),
+      signature([i32], [i32]),
+    ]),
+    section(3, [[0], [0], [1], [2], [3]]),
+    section(5, [[0x00, layout.pages]]),
+    section(7, [
+      named('memory', 2, 0),
+      named('encrypt', 0, functions.encrypt),
+      named('chain', 0, functions.chain),
+      named('expand', 0, functions.expand),
+    ]),
+    section(10, [
+      body(
+        [
+          [2, i32],
+          [1, v128],
+        ],
+        blocksFunction(false),
+      ),
+      body(
+        [
+          [2, i32],
+          [1, v128],
+        ],
+        blocksFunction(true),
+      ),
+      body([[4, i32]], expandFunction()),
+      body(
+        [
+          [4, v128],
+          [1, i32],
+        ],
+        blockFunction(),
+      ),
+      body([[5, v128]], wordFunction()),
+    ]),
   );
 }

@@ -3,6 +3,7 @@
  * call, which for the few blocks of a record costs several times what they cost here; see docs/decisions.md.
  */
 import { aesModule, layout } from './aes-module.ts';
+import { instantiate } from './wasm-instance.ts';
 
 /** Octets of a block. */
 export const block = 16;
@@ -25,12 +26,8 @@ export class Aes {
 
   /** Undefined where the machine or Node's flags have no WebAssembly of vectors, or no room for it. */
   static make(): Aes | undefined {
-    const assembly: unknown = Reflect.get(globalThis, 'WebAssembly');
-    if (!isAssembly(assembly)) return undefined;
-    const module = aesModule();
-    if (!assembly.validate(module)) return undefined;
-    const exports = instantiate(assembly, module);
-    return exports && new Aes(exports);
+    const exports = instantiate(aesModule);
+    return exports && isExports(exports) ? new Aes(exports) : undefined;
   }
 
   /** What follows is done with the key of so many octets, 16 or 32, that stands there. */
@@ -53,27 +50,6 @@ export class Aes {
   /** Leaves nothing of the key, nor of what callers had up to there. */
   clear(end: number): void {
     this.memory.fill(0, layout.keys, end);
-  }
-}
-
-/** What is used of WebAssembly, which TypeScript knows in browsers alone. */
-interface Assembly {
-  validate(module: Uint8Array): boolean;
-  readonly Module: new (module: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: object };
-}
-
-function isAssembly(value: unknown): value is Assembly {
-  return typeof value === 'object' && value !== null && 'validate' in value && 'Instance' in value;
-}
-
-function instantiate(assembly: Assembly, module: Uint8Array): Exports | undefined {
-  try {
-    const { exports } = new assembly.Instance(new assembly.Module(module));
-    return isExports(exports) ? exports : undefined;
-  } catch (error) {
-    if (error instanceof RangeError) return undefined; // it reserves much of the address space, which ulimit may bound
-    throw error;
   }
 }
 

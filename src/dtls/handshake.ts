@@ -13,6 +13,7 @@ import { type Extensions, extension } from './extensions.ts';
 import { notFinished } from './finished.ts';
 import type { Flight } from './flight.ts';
 import type { FragmentLimits } from './fragment-limits.ts';
+import { Hmac } from './hmac.ts';
 import {
   type EpochKeys,
   epochKeys,
@@ -133,7 +134,8 @@ export function* serverHandshake(
   const masters = premasters.map((premaster) =>
     masterSecret(hash, premaster, randoms, sessionHash),
   );
-  const keys = masters.map((master) => epochKeys(choice.suite, master, randoms, encryptThenMac));
+  const secrets = masters.map((master) => new Hmac(hash, master));
+  const keys = secrets.map((secret) => epochKeys(choice.suite, secret, randoms, encryptThenMac));
   message = yield { send: [], keys, cids };
   if (claim !== undefined) {
     const signed = transcript.octets;
@@ -143,7 +145,12 @@ export function* serverHandshake(
   }
   const digest = transcript.digest(hash);
   const finished = transcript.receive(HandshakeType.finished, message);
-  const [master, key] = finishedUnder(finished, digest, hash, masters, psk);
+  const which = finishedUnder(finished, digest, hash, secrets);
+  const [master = noOctets, secret = master, key] = [
+    masters[which],
+    secrets[which],
+    psk?.keys[which],
+  ];
 
   // Flight 6.
   const credential = proved(claim, psk);
@@ -163,7 +170,7 @@ export function* serverHandshake(
     } else sessions.remember(made, cids.own === undefined);
   }
   context.keyLog?.(randoms.client, master);
-  const own = verifyData(hash, master, 'server', transcript.digest(hash));
+  const own = verifyData(hash, secret, 'server', transcript.digest(hash));
   const last = transcript.send(HandshakeType.finished, own);
   if (psk !== undefined && key !== undefined) context.credentials.pskUsed?.(psk.identity, key);
   return {
@@ -211,20 +218,18 @@ export function fullHandshake(hello: ClientHello, terms: Terms): Foreseen | unde
   }
 }
 
-/** The master secret under which the client's Finished is the one due, and the key that it is made of. */
+/** Under which of the master secrets the client's Finished is the one due. */
 function finishedUnder(
   finished: Uint8Array,
   digest: Uint8Array,
   hash: CipherSuite['hash'],
-  masters: readonly Uint8Array[],
-  psk: Psk | undefined,
-): readonly [master: Uint8Array, key: Uint8Array | undefined] {
-  for (let i = 0; i < masters.length; i++) {
-    const master = masters[i] ?? noOctets;
-    const due = verifyData(hash, master, 'client', digest);
-    if (sameSecret(finished, due)) return [master, psk?.keys[i]];
-  }
-  throw notFinished();
+  secrets: readonly Hmac[],
+): number {
+  const which = secrets.findIndex((secret) =>
+    sameSecret(finished, verifyData(hash, secret, 'client', digest)),
+  );
+  if (which < 0) throw notFinished();
+  return which;
 }
 
 function proved(claim: Claim | undefined, psk: Psk | undefined): PeerCredential {

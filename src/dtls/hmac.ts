@@ -1,9 +1,11 @@
 /**
- * HMAC (RFC 2104) made of two one-shot hashes: for messages as short as a handshake's, the Hmac objects of node:crypto
- * cost more than what they compute. So does every array that is made on the way, so there is none: digests come as text of
- * one octet a character, of all their forms the one that node:crypto makes fastest, and go on to where they are due.
+ * HMAC (RFC 2104). With SHA-256 it is that of sha256.ts, where there is one. Else it is made of two one-shot hashes: for
+ * messages as short as a handshake's, the Hmac objects of node:crypto cost more than what they compute. So does every
+ * array that is made on the way, so there is none: digests come as text of one octet a character, of all their forms the
+ * one that node:crypto makes fastest, and go on to where they are due.
  */
 import { createHash, hash as hashOf } from 'node:crypto';
+import { Sha256 } from './sha256.ts';
 
 export type HashName = 'sha256' | 'sha384';
 
@@ -27,6 +29,7 @@ function bench(): readonly Uint8Array[] {
 
 const inner = bench();
 const outer = bench();
+const sha256 = Sha256.make();
 
 function room(views: readonly Uint8Array[], length: number): Uint8Array {
   return views[length] ?? new Uint8Array(length);
@@ -41,21 +44,26 @@ function firstOf(within: Uint8Array, length: number): Uint8Array {
 export class Hmac {
   readonly #hash: HashName;
   readonly #key: Uint8Array;
+  /** The key as `sha256` takes it. */
+  readonly #midstates: Uint32Array | undefined;
 
   /** The key must not change. */
   constructor(hash: HashName, key: Uint8Array) {
     const { block } = sizes[hash];
     this.#hash = hash;
     this.#key = key.length > block ? createHash(hash).update(key).digest() : key;
+    this.#midstates = hash === 'sha256' ? sha256?.midstates(this.#key) : undefined;
   }
 
   /** Of the parts, one behind the other. */
   of(...parts: readonly Uint8Array[]): Uint8Array {
-    return octetsOf(this.#text(parts), sizes[this.#hash].digest);
+    return this.cut(sizes[this.#hash].digest, ...parts);
   }
 
   /** The first octets of the same. */
   cut(length: number, ...parts: readonly Uint8Array[]): Uint8Array {
+    const key = this.#midstates;
+    if (key !== undefined && sha256?.takes(parts)) return sha256.mac(key, length, parts);
     return octetsOf(this.#text(parts), length);
   }
 
@@ -75,6 +83,12 @@ export class Hmac {
 
   /** P_hash(key, seed), cut to `length` octets (RFC 5246 §5); the seed is the parts, one behind the other. */
   expand(length: number, ...parts: readonly Uint8Array[]): Uint8Array {
+    const key = this.#midstates;
+    if (key !== undefined && sha256?.takes(parts)) return sha256.expand(key, length, parts);
+    return this.#expandText(length, parts);
+  }
+
+  #expandText(length: number, parts: readonly Uint8Array[]): Uint8Array {
     const { block, digest } = sizes[this.#hash];
     const output = new Uint8Array(length);
     let seed = 0;

@@ -41,14 +41,18 @@ const labels = {
   finished: { client: utf8('client finished'), server: utf8('server finished') },
 } as const;
 
+/** A secret, or the HMAC under it with the hash that is meant: that is made once for all uses. */
+type Secret = Uint8Array | Hmac;
+
 /** P_hash(secret, label + seed), cut to `length` octets (RFC 5246 §5); the parts are label and seed. */
 export function prf(
   hash: CipherSuite['hash'],
-  secret: Uint8Array,
+  secret: Secret,
   length: number,
   ...parts: readonly Uint8Array[]
 ): Uint8Array {
-  return new Hmac(hash, secret).expand(length, ...parts);
+  const keyed = secret instanceof Hmac ? secret : new Hmac(hash, secret);
+  return keyed.expand(length, ...parts);
 }
 
 /**
@@ -85,7 +89,7 @@ export function masterSecret(
 /** RFC 5246 §6.3 */
 export function epochKeys(
   suite: CipherSuite,
-  master: Uint8Array,
+  master: Secret,
   randoms: Randoms,
   encryptThenMac = false,
 ): EpochKeys {
@@ -97,7 +101,7 @@ export function epochKeys(
 /** The body of `side`'s Finished (RFC 5246 §7.4.9). `digest` is that of the transcript before it. */
 export function verifyData(
   hash: CipherSuite['hash'],
-  master: Uint8Array,
+  master: Secret,
   side: 'client' | 'server',
   digest: Uint8Array,
 ): Uint8Array {

@@ -5,6 +5,7 @@ import { type Extension, type Extensions, ExtensionType, extension } from './ext
 import { checkVerifyData } from './finished.ts';
 import { grantFragmentLimits } from './fragment-limits.ts';
 import type { Handshake, ServerContext } from './handshake.ts';
+import { Hmac } from './hmac.ts';
 import { epochKeys, verifyData } from './key-schedule.ts';
 import type { ClientHello } from './messages/client-hello.ts';
 import { HandshakeType } from './messages/handshake-message.ts';
@@ -68,13 +69,14 @@ export function* resumedHandshake(
     const ticket = sessions.ticket({ ...session, host });
     first.push(transcript.send(HandshakeType.newSessionTicket, ticket));
   }
-  const own = verifyData(hash, master, 'server', transcript.digest(hash));
+  const secret = new Hmac(hash, master);
+  const own = verifyData(hash, secret, 'server', transcript.digest(hash));
   const finished = transcript.send(HandshakeType.finished, own);
-  const due = verifyData(hash, master, 'client', transcript.digest(hash));
+  const due = verifyData(hash, secret, 'client', transcript.digest(hash));
   context.keyLog?.(randoms.client, master);
   const answered = yield {
     send: [...first, 'change_cipher_spec', finished],
-    keys: [epochKeys(suite, master, randoms, encryptThenMac)],
+    keys: [epochKeys(suite, secret, randoms, encryptThenMac)],
     cids: connectionIds.cids,
     fragments: limits,
   };
