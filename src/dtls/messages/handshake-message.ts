@@ -46,16 +46,21 @@ export function handshakeTypeText(type: number): string {
 }
 
 export function encodeFragment(fragment: Fragment): Uint8Array {
-  const { body } = fragment;
-  const octets = new Uint8Array(handshakeHeaderLength + body.length);
-  octets[0] = fragment.type;
-  setUint24(octets, 1, fragment.length);
-  octets[4] = fragment.sequence >> 8;
-  octets[5] = fragment.sequence;
-  setUint24(octets, 6, fragment.offset);
-  setUint24(octets, 9, body.length);
-  octets.set(body, handshakeHeaderLength);
+  const octets = new Uint8Array(handshakeHeaderLength + fragment.body.length);
+  putFragment(octets, 0, fragment);
   return octets;
+}
+
+/** Writes it there. */
+export function putFragment(octets: Uint8Array, at: number, fragment: Fragment): void {
+  const { body } = fragment;
+  octets[at] = fragment.type;
+  setUint24(octets, at + 1, fragment.length);
+  octets[at + 4] = fragment.sequence >> 8;
+  octets[at + 5] = fragment.sequence;
+  setUint24(octets, at + 6, fragment.offset);
+  setUint24(octets, at + 9, body.length);
+  octets.set(body, at + handshakeHeaderLength);
 }
 
 function setUint24(octets: Uint8Array, at: number, value: number): void {
