@@ -330,6 +330,11 @@ export class Writer {
     return this.#bytes.subarray(0, this.#at);
   }
 
+  /** What was written from there on, as a view that holds unless the writer is restarted. */
+  since(from: number): Uint8Array {
+    return this.#bytes.subarray(from, this.#at);
+  }
+
   /** What was written so far, as its own memory; of a writer that is not restarted. */
   done(): Uint8Array {
     // Where it is full, whatever is written next goes elsewhere.

@@ -71,8 +71,18 @@ function setUint24(octets: Uint8Array, at: number, value: number): void {
 
 /** Writes the message as if it had never been fragmented: what the transcript holds (RFC 6347 §4.2.6). */
 export function writeMessage(writer: Writer, { type, sequence, body }: HandshakeMessage): void {
-  const { length } = body;
-  writer.uint8(type).uint24(length).uint16(sequence).uint24(0).uint24(length).bytes(body);
+  writeMessageHead(writer, type, body.length, sequence);
+  writer.bytes(body);
+}
+
+/** What stands before a body of so many octets. */
+export function writeMessageHead(
+  writer: Writer,
+  type: number,
+  length: number,
+  sequence: number,
+): void {
+  writer.uint8(type).uint24(length).uint16(sequence).uint24(0).uint24(length);
 }
 
 /** `length` octets of the message from `offset` on. */
