@@ -123,6 +123,9 @@ function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Octets of the longest array that V8 keeps in its heap. To make a view of it, it moves it out, which costs far more. */
+const heldInHeap = 64;
+
 /** Reads big-endian values one after the other and never past the end (BytesError). */
 export class Reader {
   readonly #bytes: Uint8Array;
@@ -154,10 +157,13 @@ export class Reader {
     return new Reader(this.#bytes, start, this.#at);
   }
 
-  /** The next `length` octets, as a view of the same memory. */
+  /** The next `length` octets, as a view of the same memory; of few, which V8 may keep in its heap, a copy. */
   bytes(length: number): Uint8Array {
     const start = this.#pass(length);
-    return this.#bytes.subarray(start, this.#at);
+    const bytes = this.#bytes;
+    return bytes.length <= heldInHeap && bytes.byteOffset === 0
+      ? bytes.slice(start, this.#at)
+      : bytes.subarray(start, this.#at);
   }
 
   rest(): Uint8Array {
@@ -322,6 +328,11 @@ export class Writer {
   /** What was written so far, as a view that holds until the next is written. */
   get written(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);
+  }
+
+  /** What was written from there on, as a view that holds unless the writer is restarted. */
+  since(from: number): Uint8Array {
+    return this.#bytes.subarray(from, this.#at);
   }
 
   /** What was written so far, as its own memory; of a writer that is not restarted. */

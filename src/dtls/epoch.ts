@@ -8,6 +8,7 @@ import {
   isInnerType,
   lastSequence,
   ProtocolVersion,
+  putHead,
   type RecordHeader,
   recordHeaderLength,
   setHead,
@@ -59,19 +60,34 @@ export class WriteEpoch {
 
   /** The next record, whole. */
   write(type: ContentType, plaintext: Uint8Array): Uint8Array {
-    if (!this.open) throw new Error('the sequence numbers of the epoch are used up');
-    const header = {
-      type,
-      version: ProtocolVersion.dtls12,
-      epoch: this.#epoch,
-      sequence: this.#sequence++,
-    };
+    const header = this.#header(type);
     if (this.#cid === undefined) return this.#encode(header, plaintext);
     // DTLSInnerPlaintext (RFC 9146 §4): the content, its type, and padding, of which we add none.
     const inner = new Uint8Array(plaintext.length + 1);
     inner.set(plaintext);
     inner[plaintext.length] = type;
     return this.#encode(withCid(header, this.#cid), inner);
+  }
+
+  /**
+   * Makes a record of the plaintext, so many octets, that stands in the datagram behind room for the head of a record
+   * without protection. It begins `at` the head and may be longer; gives where it ends.
+   */
+  put(datagram: Uint8Array, at: number, type: ContentType, length: number): number {
+    const from = at + recordHeaderLength;
+    if (this.#protection === undefined) {
+      putHead(datagram, at, this.#header(type), length);
+      return from + length;
+    }
+    const record = this.write(type, datagram.slice(from, from + length));
+    datagram.set(record, at);
+    return at + record.length;
+  }
+
+  #header(type: ContentType) {
+    if (!this.open) throw new Error('the sequence numbers of the epoch are used up');
+    const sequence = this.#sequence++;
+    return { type, version: ProtocolVersion.dtls12, epoch: this.#epoch, sequence };
   }
 
   #encode(header: RecordHeader, plaintext: Uint8Array): Uint8Array {

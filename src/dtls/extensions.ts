@@ -48,7 +48,17 @@ export const ExtensionType = {
 } as const;
 export type ExtensionType = (typeof ExtensionType)[keyof typeof ExtensionType];
 
-export const Extension = struct({ type: uint16, data: vector(0, 2 ** 16 - 1) });
+const extensionData = vector(0, 2 ** 16 - 1);
+export const Extension = struct(
+  { type: uint16, data: extensionData },
+  {
+    read: (reader) => ({ type: uint16.read(reader), data: extensionData.read(reader) }),
+    write(writer, { type, data }) {
+      uint16.write(writer, type);
+      extensionData.write(writer, data);
+    },
+  },
+);
 export type Extension = Infer<typeof Extension>;
 
 export const extensionList = absentWhenEmpty(list(Extension, 0, 2 ** 16 - 1));

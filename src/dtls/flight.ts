@@ -1,13 +1,12 @@
 /** Flights: the messages that go out together and are repeated together (RFC 6347 §4.2.4), and their datagrams. */
-import { concat } from '../base/bytes.ts';
 import type { FragmentLimits } from './fragment-limits.ts';
 import {
-  encodeFragment,
   fragmentOf,
   type HandshakeMessage,
   handshakeHeaderLength,
+  putFragment,
 } from './messages/handshake-message.ts';
-import { ContentType } from './record.ts';
+import { ContentType, recordHeaderLength } from './record.ts';
 
 export type FlightItem = HandshakeMessage | 'change_cipher_spec';
 
@@ -18,7 +17,8 @@ export type Flight = readonly FlightItem[];
 export interface RecordWriter {
   /** Octets that a record is longer than what it carries. */
   readonly overhead: number;
-  write(type: ContentType, plaintext: Uint8Array): Uint8Array;
+  /** As WriteEpoch has it. */
+  put(datagram: Uint8Array, at: number, type: ContentType, length: number): number;
 }
 
 export interface Packing {
@@ -33,6 +33,9 @@ export interface Packing {
 /** A fragment shorter than this is not worth its two headers: it goes into the next datagram. */
 const leastFragment = 64;
 
+/** Where datagrams are put together: what stands there in the end was sent. Longer ones get memory of their own. */
+const bench = new Uint8Array(2048);
+
 /**
  * The datagrams of a flight, each time with new record numbers. A record carries one handshake message or one
  * fragment of one, and a message is fragmented only where it does not fit a datagram: some stacks of small devices
@@ -44,22 +47,14 @@ export function packFlight(
   { size, apart, fragments }: Packing,
 ): readonly Uint8Array[] {
   const datagrams: Uint8Array[] = [];
-  let records: Uint8Array[] = [];
-  let room = size;
+  const datagram = size <= bench.length ? bench : new Uint8Array(size);
+  let end = 0;
   let writer = writers[0];
   let longest = fragments.plain;
 
   const flush = () => {
-    const [first, ...others] = records;
-    if (first !== undefined) datagrams.push(others.length === 0 ? first : concat(...records));
-    records = [];
-    room = size;
-  };
-  const add = (type: ContentType, plaintext: Uint8Array) => {
-    if (apart || writer.overhead + plaintext.length > room) flush();
-    const record = writer.write(type, plaintext);
-    records.push(record);
-    room -= record.length;
+    if (end > 0) datagrams.push(datagram.slice(0, end));
+    end = 0;
   };
   const addMessage = (message: HandshakeMessage) => {
     const around = writer.overhead + handshakeHeaderLength;
@@ -69,11 +64,19 @@ export function packFlight(
       if (apart) flush();
       const left = message.body.length - offset;
       const whole = around + Math.min(left, most);
+      const room = size - end;
       if (whole > room && (whole <= size || room < around + leastFragment)) flush();
-      const length = Math.min(left, most, room - around);
-      add(ContentType.handshake, encodeFragment(fragmentOf(message, offset, length)));
+      const length = Math.min(left, most, size - end - around);
+      const fragment = fragmentOf(message, offset, length);
+      putFragment(datagram, end + recordHeaderLength, fragment);
+      end = writer.put(datagram, end, ContentType.handshake, handshakeHeaderLength + length);
       offset += length;
     } while (offset < message.body.length);
+  };
+  const addChange = () => {
+    if (apart || writer.overhead + 1 > size - end) flush();
+    datagram[end + recordHeaderLength] = 1;
+    end = writer.put(datagram, end, ContentType.changeCipherSpec, 1);
   };
 
   for (const item of flight) {
@@ -81,7 +84,7 @@ export function packFlight(
       addMessage(item);
       continue;
     }
-    add(ContentType.changeCipherSpec, Uint8Array.of(1));
+    addChange();
     if (writers[1] === undefined) throw new Error('change_cipher_spec before there are keys');
     writer = writers[1];
     longest = fragments.sealed;

@@ -37,7 +37,6 @@ import { type Resumption, resumedHandshake } from './resumed-handshake.ts';
 import { sameSecret } from './same-secret.ts';
 import { type ExchangeContext, type Psk, serverExchange } from './server-exchange.ts';
 import { type Session, serverNameDigest } from './session.ts';
-import { encode } from './struct.ts';
 import { Transcript } from './transcript.ts';
 
 /** What a conversation wants done before it hears the next message. */
@@ -108,11 +107,10 @@ export function* serverHandshake(
     sessions === undefined || session === undefined || givesTicket
       ? noOctets
       : sessions.idOf(session);
-  const flight4: HandshakeMessage[] = [];
+  const flight4 = [serverHello(transcript, agreement, randoms, sessionId, givesTicket)];
   const say = (type: HandshakeType, body: Uint8Array | undefined) => {
     if (body !== undefined) flight4.push(transcript.send(type, body));
   };
-  say(HandshakeType.serverHello, serverHello(agreement, randoms, sessionId, givesTicket));
   say(HandshakeType.certificate, exchange.certificate);
   say(HandshakeType.serverKeyExchange, exchange.parameters);
   if (clientCertificate !== undefined) say(HandshakeType.certificateRequest, certificateRequest());
@@ -238,15 +236,17 @@ function proved(claim: Claim | undefined, psk: Psk | undefined): PeerCredential 
 }
 
 function serverHello(
+  transcript: Transcript,
   agreement: Agreement,
   randoms: Randoms,
   sessionId: Uint8Array,
   givesTicket: boolean,
-): Uint8Array {
+): HandshakeMessage {
   const extensions = givesTicket
     ? [...agreement.extensions, extension.sessionTicket()]
     : agreement.extensions;
   let length = serverHelloLength + sessionId.length;
+  if (extensions.length > 0) length += extensionsHeadLength;
   for (const { data } of extensions) length += extensionHeadLength + data.length;
   const hello = {
     serverVersion: ProtocolVersion.dtls12,
@@ -256,9 +256,10 @@ function serverHello(
     compressionMethod: 0,
     extensions,
   };
-  return encode(ServerHello, hello, length);
+  return transcript.write(HandshakeType.serverHello, ServerHello, hello, length);
 }
 
-/** Octets of a ServerHello with an empty session ID and an empty list of extensions, and of what stands before each. */
-const serverHelloLength = 40;
+/** Octets of a ServerHello with an empty session ID and no extensions, of what stands before all of those, and before each. */
+const serverHelloLength = 38;
+const extensionsHeadLength = 2;
 const extensionHeadLength = 4;

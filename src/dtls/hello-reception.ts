@@ -18,15 +18,15 @@ import {
 } from './handshake.ts';
 import { ClientHello } from './messages/client-hello.ts';
 import {
-  encodeFragment,
-  fragmentOf,
   type HandshakeMessage,
   HandshakeType,
+  handshakeHeaderLength,
+  putFragment,
 } from './messages/handshake-message.ts';
 import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
 import { defaultGroups } from './named-groups.ts';
 import type { PacedLog } from './paced-log.ts';
-import { type DtlsRecord, encodeRecord, ProtocolVersion } from './record.ts';
+import { type DtlsRecord, ProtocolVersion, recordHeaderLength, setHead } from './record.ts';
 import type { Roster } from './roster.ts';
 import type { DtlsServerOptions } from './server.ts';
 import type { From, ServerConnection } from './server-connection.ts';
@@ -177,10 +177,12 @@ export class HelloReception {
     const cookie = this.#cookies.make(address, hello);
     const octets = cookieHeadLength + cookie.length;
     const body = encode(HelloVerifyRequest, { serverVersion: version, cookie }, octets);
-    const message = { type: HandshakeType.helloVerifyRequest, sequence, body };
-    const header = { ...record, version };
-    const fragment = encodeFragment(fragmentOf(message, 0, body.length));
-    this.#server.send(encodeRecord(header, fragment), address);
+    const { length } = body;
+    const fragment = { type: HandshakeType.helloVerifyRequest, length, sequence, offset: 0, body };
+    const datagram = new Uint8Array(recordHeaderLength + handshakeHeaderLength + body.length);
+    putFragment(datagram, recordHeaderLength, fragment);
+    const header = { type: record.type, version, epoch: record.epoch, sequence: record.sequence };
+    this.#server.send(setHead(datagram, header), address);
   }
 
   #begin(

@@ -132,13 +132,24 @@ export function headLengthOf({ cid }: RecordHeader): number {
 
 /** Completes a record that has its fragment, behind room for the head. */
 export function setHead(record: Uint8Array, header: RecordHeader): Uint8Array {
-  const cid = header.cid ?? noCid;
-  record[0] = header.type;
-  setUint16(record, 1, header.version);
-  setEpochAndSequence(record, 3, header);
-  for (let i = 0; i < cid.length; i++) record[cidOffset + i] = cid[i] ?? 0;
-  setUint16(record, cidOffset + cid.length, record.length - recordHeaderLength - cid.length);
+  putHead(record, 0, header, record.length - headLengthOf(header));
   return record;
+}
+
+/** Writes there what stands before a fragment of so many octets. */
+export function putHead(
+  octets: Uint8Array,
+  at: number,
+  header: RecordHeader,
+  length: number,
+): void {
+  const cid = header.cid ?? noCid;
+  octets[at] = header.type;
+  setUint16(octets, at + 1, header.version);
+  setEpochAndSequence(octets, at + 3, header);
+  const afterNumbers = at + cidOffset;
+  for (let i = 0; i < cid.length; i++) octets[afterNumbers + i] = cid[i] ?? 0;
+  setUint16(octets, afterNumbers + cid.length, length);
 }
 
 /** Epoch and sequence number as the eight octets that headers, nonces and additional data share. */

@@ -7,7 +7,9 @@ import {
   type HandshakeType,
   handshakeTypeText,
   writeMessage,
+  writeMessageHead,
 } from './messages/handshake-message.ts';
+import type { Struct } from './struct.ts';
 
 /** Octets that a handshake's messages take, without certificates; with them, it grows. */
 const roomy = 512;
@@ -30,6 +32,17 @@ export class Transcript {
     const message = { type, sequence: this.#nextSequence++, body };
     writeMessage(this.#messages, message);
     return message;
+  }
+
+  /** Likewise, with a body of so many octets that is written where it is taken down, and is a view of that. */
+  write<T>(type: HandshakeType, of: Struct<T>, value: T, length: number): HandshakeMessage {
+    const sequence = this.#nextSequence++;
+    const messages = this.#messages;
+    writeMessageHead(messages, type, length, sequence);
+    const from = messages.length;
+    of.write(messages, value);
+    if (messages.length !== from + length) throw new Error(`a body that is not ${length} octets`);
+    return { type, sequence, body: messages.since(from) };
   }
 
   /** Takes down the peer's message and gives its body. Throws HandshakeError where another type is due. */

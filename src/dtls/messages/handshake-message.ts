@@ -46,16 +46,21 @@ export function handshakeTypeText(type: number): string {
 }
 
 export function encodeFragment(fragment: Fragment): Uint8Array {
-  const { body } = fragment;
-  const octets = new Uint8Array(handshakeHeaderLength + body.length);
-  octets[0] = fragment.type;
-  setUint24(octets, 1, fragment.length);
-  octets[4] = fragment.sequence >> 8;
-  octets[5] = fragment.sequence;
-  setUint24(octets, 6, fragment.offset);
-  setUint24(octets, 9, body.length);
-  octets.set(body, handshakeHeaderLength);
+  const octets = new Uint8Array(handshakeHeaderLength + fragment.body.length);
+  putFragment(octets, 0, fragment);
   return octets;
+}
+
+/** Writes it there. */
+export function putFragment(octets: Uint8Array, at: number, fragment: Fragment): void {
+  const { body } = fragment;
+  octets[at] = fragment.type;
+  setUint24(octets, at + 1, fragment.length);
+  octets[at + 4] = fragment.sequence >> 8;
+  octets[at + 5] = fragment.sequence;
+  setUint24(octets, at + 6, fragment.offset);
+  setUint24(octets, at + 9, body.length);
+  octets.set(body, at + handshakeHeaderLength);
 }
 
 function setUint24(octets: Uint8Array, at: number, value: number): void {
@@ -66,8 +71,18 @@ function setUint24(octets: Uint8Array, at: number, value: number): void {
 
 /** Writes the message as if it had never been fragmented: what the transcript holds (RFC 6347 §4.2.6). */
 export function writeMessage(writer: Writer, { type, sequence, body }: HandshakeMessage): void {
-  const { length } = body;
-  writer.uint8(type).uint24(length).uint16(sequence).uint24(0).uint24(length).bytes(body);
+  writeMessageHead(writer, type, body.length, sequence);
+  writer.bytes(body);
+}
+
+/** What stands before a body of so many octets. */
+export function writeMessageHead(
+  writer: Writer,
+  type: number,
+  length: number,
+  sequence: number,
+): void {
+  writer.uint8(type).uint24(length).uint16(sequence).uint24(0).uint24(length);
 }
 
 /** `length` octets of the message from `offset` on. */

@@ -13,12 +13,22 @@ import { type Infer, opaque, struct, uint8, uint16, vector } from '../struct.ts'
  *     Extension extensions<0..2^16-1>;   -- absent when there are none
  *   } ServerHello;
  */
-export const ServerHello = struct({
+const fields = {
   serverVersion: uint16,
   random: opaque(32),
   sessionId: vector(0, 32),
   cipherSuite: uint16,
   compressionMethod: uint8,
   extensions: extensionList,
+};
+export const ServerHello = struct(fields, {
+  write(writer, hello) {
+    fields.serverVersion.write(writer, hello.serverVersion);
+    fields.random.write(writer, hello.random);
+    fields.sessionId.write(writer, hello.sessionId);
+    fields.cipherSuite.write(writer, hello.cipherSuite);
+    fields.compressionMethod.write(writer, hello.compressionMethod);
+    fields.extensions.write(writer, hello.extensions);
+  },
 });
 export type ServerHello = Infer<typeof ServerHello>;
