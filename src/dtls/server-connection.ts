@@ -103,8 +103,15 @@ export class ServerConnection
   #reserved = Number.POSITIVE_INFINITY;
   /** What goes to the store: numbers below, and so many of the data that waits. */
   #packed:
-    | { readonly reserved: number; readonly data: number; readonly changes: number }
+    | {
+        readonly reserved: number;
+        readonly data: number;
+        readonly changes: number;
+        readonly lasting: boolean;
+      }
     | undefined;
+  /** The store has a row of it that a power cut does not undo. */
+  #hasRow = false;
   /** How often it changed since what the store has. */
   #unsaved = 0;
   isToNote = false;
@@ -127,6 +134,7 @@ export class ServerConnection
       this.#began = kept.began;
       this.#lastContact = kept.lastContact;
       if (!kept.confirmed) this.#unconfirmed = { received: 0, sent: 0 };
+      this.#hasRow = true;
       if (host.keeps) this.#reserved = kept.state.next;
     } else {
       this.#clientRandom = origin.clientRandom;
@@ -346,7 +354,7 @@ export class ServerConnection
     if (kept === undefined) return 'as it is'; // it sleeps, and went to sleep when the store knew all of it
     const passing = !this.takesNumbers;
     const next = passing ? this.#reserved : kept.state.next + stride;
-    this.#goes(next);
+    this.#goes(next, !passing);
     const octets = packConnection({ ...kept, state: { ...kept.state, next } });
     return { octets, lastContact: this.#lastContact, passing };
   }
@@ -354,21 +362,20 @@ export class ServerConnection
   note(): Numbers | undefined {
     const window = this.#connection?.received;
     if (this.#ended || window === undefined) return undefined;
-    this.#goes(this.#reserved);
+    this.#goes(this.#reserved, false);
     return { next: this.#reserved, window };
   }
 
   /** Some are left, as a rule, so that nothing waits when more are taken. */
   get takesNumbers(): boolean {
-    const left = this.#reserved - (this.#connection?.next ?? 0);
-    return left < fewLeft || left === Number.POSITIVE_INFINITY;
+    return !this.#hasRow || this.#reserved - (this.#connection?.next ?? 0) < fewLeft;
   }
 
   /** What goes to the store says that the numbers below this one are taken. */
-  #goes(reserved: number): void {
+  #goes(reserved: number, lasting: boolean): void {
     // From now on the store may know this number, so no higher one leaves before it knows a higher one.
     if (this.#reserved === Number.POSITIVE_INFINITY) this.#reserved = reserved;
-    this.#packed = { reserved, data: this.#data?.length ?? 0, changes: this.#unsaved };
+    this.#packed = { reserved, data: this.#data?.length ?? 0, changes: this.#unsaved, lasting };
   }
 
   packed(): void {
@@ -376,6 +383,7 @@ export class ServerConnection
     if (packed === undefined) return;
     this.#packed = undefined;
     this.#unsaved -= packed.changes;
+    if (packed.lasting) this.#hasRow = true;
     this.#reserved = Math.max(packed.reserved, this.#reserved);
     const data = this.#data?.splice(0, packed.data) ?? [];
     if (this.#data?.length === 0) this.#data = undefined;

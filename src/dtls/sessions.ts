@@ -155,6 +155,7 @@ export class Sessions {
       vault.save({ key: keyOfSession(session.name), pack: () => packed, packed: () => {} });
       this.#count(session);
     }
+    writer.written.fill(0); // a secret is in it
     if (this.#slab.size <= ceiling) return;
     const oldest = this.#slab.oldest(lists.anonymous) ?? this.#slab.oldest(lists.proved);
     if (oldest !== undefined) this.#slab.delete(oldest);

@@ -16,11 +16,11 @@ export function instantiate(module: () => Uint8Array): object | undefined {
   const assembly: unknown = Reflect.get(globalThis, 'WebAssembly');
   if (!isAssembly(assembly)) return undefined;
   const octets = module();
-  if (!assembly.validate(octets)) return undefined;
   try {
+    if (!assembly.validate(octets)) return undefined;
     return new assembly.Instance(new assembly.Module(octets)).exports;
   } catch (error) {
-    if (error instanceof RangeError) return undefined; // it reserves much of the address space, which ulimit may bound
+    if (error instanceof RangeError) return undefined; // ulimit may bound the address space, and Node's flags modules
     throw error;
   }
 }

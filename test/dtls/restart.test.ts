@@ -270,6 +270,18 @@ describe('S02: a server killed and started again', () => {
     assert.deepEqual(texts(t.bench), ['request']);
   });
 
+  it('has a first row that a power cut leaves, though it could not be written at first', async () => {
+    const disk = new Disk();
+    disk.broken = true;
+    const t = await town(disk);
+    disk.broken = false;
+    await t.bench.clock.turn(1500);
+    disk.cutPower();
+    t.bench = serve(disk);
+    await t.says('after');
+    assert.deepEqual(t.device.texts, ['after']);
+  });
+
   it('says ever more seldom that the store cannot be written, and once that it can', async () => {
     const disk = new Disk();
     const t = await town(disk);
