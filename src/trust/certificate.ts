@@ -78,7 +78,7 @@ export interface Certificate {
 }
 
 const curves: readonly string[] = ['prime256v1', 'brainpoolP256r1'];
-export const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
+const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 
 const understood: readonly string[] = [
   id_ce_authorityKeyIdentifier,

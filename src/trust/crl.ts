@@ -9,9 +9,8 @@ import {
   id_ce_cRLNumber,
   id_ce_issuingDistributionPoint,
 } from '@peculiar/asn1-x509';
-import { toHex } from '../base/bytes.ts';
+import { equal, hex, toHex } from '../base/bytes.ts';
 import { readAll, readOnly } from '../messages/tlv.ts';
-import { ecdsaWithSha256 } from './certificate.ts';
 import { ChainError } from './chain-error.ts';
 
 /** Largest list that is read: some 25,000 certificates. */
@@ -45,6 +44,9 @@ const understood: readonly string[] = [
   rspExtension.partial,
 ];
 
+/** AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758 3.2). */
+const ecdsaIdentifier = hex('300A06082A8648CE3D040302');
+
 /** The lists in a file or an answer: DER of one, or PEM of one or several. Throws ChainError. */
 export function readCrls(bytes: Uint8Array): readonly Crl[] {
   if (bytes.length > 2 * maxCrlOctets) {
@@ -71,12 +73,8 @@ function readCrl(bytes: Uint8Array): Crl {
 }
 
 function read(bytes: Uint8Array): Crl {
-  const [tbs] = readAll(readOnly(bytes).value);
-  if (tbs === undefined) throw new ChainError('malformed', 'crl', 'it is empty');
-  const { tbsCertList, signatureAlgorithm, signature } = AsnConvert.parse(bytes, CertificateList);
-  if (signatureAlgorithm.algorithm !== ecdsaWithSha256) {
-    throw new ChainError('algorithm', 'crl', `signed with ${signatureAlgorithm.algorithm}`);
-  }
+  const { tbs, signature } = readSigned(bytes);
+  const { tbsCertList } = AsnConvert.parse(bytes, CertificateList);
   const { nextUpdate, revokedCertificates = [] } = tbsCertList;
   if (nextUpdate === undefined) {
     throw new ChainError('malformed', 'crl', 'it does not say when the next one comes');
@@ -105,8 +103,35 @@ function read(bytes: Uint8Array): Crl {
     ),
     scope: scopeOf(extension.get(id_ce_issuingDistributionPoint)),
     ...(part === undefined ? {} : { part }),
-    signedBy: (key) => verify('sha256', tbs.raw, key, new Uint8Array(signature)),
+    signedBy: (key) => verify('sha256', tbs, key, signature),
   };
+}
+
+/**
+ * What is signed, and the signature, as plain octets (RFC 5280 5.1.1). asn1js passes over some of what stands around
+ * them: here there is one way to write it.
+ */
+function readSigned(bytes: Uint8Array): { tbs: Uint8Array; signature: Uint8Array } {
+  const list = readOnly(bytes);
+  const [tbs, algorithm, signature, ...more] = readAll(list.value);
+  if (list.tag !== 0x30 || tbs?.tag !== 0x30 || algorithm?.tag !== 0x30 || more.length > 0) {
+    throw new ChainError(
+      'malformed',
+      'crl',
+      'it is not what is signed, an algorithm and a signature',
+    );
+  }
+  if (!equal(algorithm.raw, ecdsaIdentifier)) {
+    throw new ChainError(
+      'algorithm',
+      'crl',
+      `signed with ${toHex(algorithm.value)}, not ECDSA and SHA-256`,
+    );
+  }
+  if (signature?.tag !== 0x03 || signature.value[0] !== 0) {
+    throw new ChainError('malformed', 'crl', 'its signature is no BIT STRING of whole octets');
+  }
+  return { tbs: tbs.raw, signature: signature.value.subarray(1) };
 }
 
 function extensions(list: readonly Extension[]): ReadonlyMap<string, Extension> {

@@ -5,6 +5,7 @@ import { OctetString } from '@peculiar/asn1-schema';
 import { Extension } from '@peculiar/asn1-x509';
 import fc from 'fast-check';
 import { concat, hex } from '../../src/base/bytes.ts';
+import { readAll, readOnly } from '../../src/messages/tlv.ts';
 import { readCertificate } from '../../src/trust/certificate.ts';
 import type { ChainErrorCode, ChainMember } from '../../src/trust/chain-error.ts';
 import { maxCrlOctets, readCrls } from '../../src/trust/crl.ts';
@@ -226,6 +227,23 @@ describe('a revocation list', () => {
       taken(concat(Uint8Array.of(0x30), new Uint8Array(size)), 'malformed');
     }
     taken(pki.ci.certificate, 'malformed');
+  });
+
+  it('is refused with any bit changed around what is signed', () => {
+    const list = issueCrl(pki.ci, { ...fresh, revoked: [pki.eum.certificate] });
+    const [tbs] = readAll(readOnly(list).value);
+    assert(tbs !== undefined);
+    const from = list.indexOf(0x30, 1);
+    assert.deepEqual(list.subarray(from, from + tbs.raw.length), tbs.raw);
+    for (let at = 0; at < list.length; at++) {
+      if (at >= from && at < from + tbs.raw.length) continue;
+      for (let bit = 1; bit < 256; bit *= 2) {
+        const tampered = Uint8Array.from(list);
+        tampered[at] = (tampered[at] ?? 0) ^ bit;
+        const where = `octet ${at - from - tbs.raw.length} after it, bit ${bit}`;
+        assert.throws(() => revocations().take('a', tampered), { name: 'ChainError' }, where);
+      }
+    }
   });
 
   it('is refused with one octet changed, and nothing but ChainError is thrown', () => {
