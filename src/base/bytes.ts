@@ -235,9 +235,11 @@ export class Writer {
   }
 
   bytes(value: Uint8Array): this {
-    this.#room(value.length);
-    this.#bytes.set(value, this.#at);
-    this.#at += value.length;
+    const { length } = value;
+    this.#room(length);
+    if (length > few) this.#bytes.set(value, this.#at);
+    else for (let i = 0; i < length; i++) this.#bytes[this.#at + i] = value[i] ?? 0;
+    this.#at += length;
     return this;
   }
 

@@ -134,8 +134,14 @@ export class Hmac {
   }
 }
 
+/** Octets up to which our own SHA-256 is faster: OpenSSL's takes a quarter of its time, and longer to begin. */
+const few = 512;
+
 /** The digest of some octets. */
 export function digestOf(hash: HashName, octets: Uint8Array): Uint8Array {
+  if (hash === 'sha256' && octets.length <= few && sha256 !== undefined) {
+    return sha256.digest(octets);
+  }
   return octetsOf(hashOf(hash, octets, 'binary'), sizes[hash].digest);
 }
 

@@ -5,6 +5,7 @@
  *   key()                  the midstates of both pads, of the 64 octets that stand at `layout.key`
  *   mac(at, blocks, to)    the MAC under those midstates of a padded message, to `to`
  *   again(at)              the MAC of the 32 octets that stand there, in their place
+ *   hash(at, blocks, to)   the digest of a padded message, to `to`
  *   clear(from, end)       zeros, sixteen octets at a time
  */
 import {
@@ -47,15 +48,24 @@ export const layout = {
 } as const;
 
 const { constants, initial, padding, schedule, state, inner, outer } = layout;
-const functions = { rounds: 0, blocks: 1, key: 2, mac: 3, again: 4, finish: 5, clear: 6 } as const;
+const functions = {
+  rounds: 0,
+  blocks: 1,
+  key: 2,
+  mac: 3,
+  again: 4,
+  finish: 5,
+  clear: 6,
+  hash: 7,
+} as const;
 
 const load32 = (offset: number): Code => [...op.load32, ...unsigned(offset)];
 const store32 = (offset: number): Code => [...op.store32, ...unsigned(offset)];
 const call = (index: number): Code => [...op.call, index];
 const rotated = (local: number, by: number): Code => code(get(local), number(by), op.rotateRight);
-const shifted = (local: number, by: number): Code => code(get(local), number(by), op.shr);
-/** What three parts come to, bit by bit. */
-const sum = (a: Code, b: Code, c: Code): Code => code(a, b, op.xor, c, op.xor);
+/** What all parts come to, bit by bit: of words, or of vectors. */
+const sum = (xor: Code, first: Code, ...others: readonly Code[]): Code =>
+  code(first, ...others.map((part) => code(part, xor)));
 
 /** Sixteen octets to an address that is known. */
 const storeAt = (offset: number, value: Code): Code =>
@@ -67,52 +77,88 @@ const copied = (from: number, to: number): Code =>
 const swapped = (value: Code): Code =>
   code(value, value, op.shuffle, [3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12]);
 
-/** Words 16 to 63 of the schedule (section 6.2.2, step 1), eight by eight. */
-function scheduleLoop(at: number, early: number, late: number): Code {
-  const word = (n: number) => code(get(at), load32(schedule + 4 * n));
+/** Of two vectors these words: 0 to 3 are of the first, 4 to 7 of the second. */
+const words = (...chosen: readonly number[]): Code =>
+  code(
+    op.shuffle,
+    chosen.flatMap((word) => [0, 1, 2, 3].map((octet) => 4 * word + octet)),
+  );
+const shifted = (local: number, by: number, shift: Code): Code =>
+  code(get(local), number(by), shift);
+
+/** Locals of the rounds, behind the eight variables: of `w`, four words each, the last sixteen of the schedule. */
+const local = { at: 8, t1: 9, w: [10, 11, 12, 13], part: 14, made: 15, none: 16 } as const;
+
+/** Lays words with their constants where the rounds find them: `w[n]`, for sixteen rounds `later`. */
+function laid(n: number, later: number): Code {
+  const constant = code(get(local.at), load(constants + 4 * later + 16 * n));
+  return storeAt(schedule + 16 * n, code(get(local.w[n] ?? 0), constant, op.add4));
+}
+
+/**
+ * The next four words of the schedule (section 6.2.2, step 1), in place of the oldest, which are `w[n]`. The last two take the
+ * first two, so they come after them. A word that stands twice beside itself is rotated by a shift of both.
+ */
+function scheduled(n: number): Code {
+  const { part, made, none } = local;
+  const w = (i: number) => local.w[(n + i) & 3] ?? 0;
+  const early = sum(
+    op.xor128,
+    code(shifted(part, 7, op.shr4), shifted(part, 25, op.shl4), op.xor128),
+    code(shifted(part, 18, op.shr4), shifted(part, 14, op.shl4), op.xor128),
+    shifted(part, 3, op.shr4),
+  );
+  const late = sum(
+    op.xor128,
+    shifted(part, 17, op.shr2),
+    shifted(part, 19, op.shr2),
+    shifted(part, 10, op.shr4),
+  );
   return code(
-    code(number(0), set(at), op.loop),
-    repeat(8, (n) =>
-      code(
-        code(get(at), word(n + 1), set(early), word(n + 14), set(late)),
-        sum(rotated(early, 7), rotated(early, 18), shifted(early, 3)),
-        sum(rotated(late, 17), rotated(late, 19), shifted(late, 10)),
-        code(op.add, word(n), op.add, word(n + 9), op.add, store32(schedule + 4 * (n + 16))),
-      ),
-    ),
-    code(get(at), number(32), op.add, tee(at), number(48 * 4), op.less, op.brIf, [0], op.end),
+    code(get(w(0)), get(w(1)), words(1, 2, 3, 4), set(part)),
+    code(get(w(0)), early, op.add4, get(w(2)), get(w(3)), words(1, 2, 3, 4), op.add4, set(made)),
+    code(get(w(3)), get(w(3)), words(2, 2, 3, 3), set(part)),
+    code(late, get(none), words(0, 2, 4, 4), get(made), op.add4, tee(made)),
+    code(get(made), words(0, 0, 1, 1), set(part)),
+    code(get(none), late, words(0, 0, 4, 6), get(made), op.add4, set(w(0))),
   );
 }
 
 /**
- * Round `n` of eight (section 6.2.2, step 3). The variables do not move on: each round calls them by other names, and
+ * Round `n` of sixteen (section 6.2.2, step 3). The variables do not move on: each round calls them by other names, and
  * after eight, all have their own again.
  */
-function round(n: number, at: number, t1: number): Code {
-  const variable = (i: number) => (i - n + 8) & 7;
+function round(n: number): Code {
+  const { t1 } = local;
+  const variable = (i: number) => (i - n) & 7;
   const [a, b, c, d] = [variable(0), variable(1), variable(2), variable(3)];
   const [e, f, g, h] = [variable(4), variable(5), variable(6), variable(7)];
   return code(
-    code(get(h), get(at), load32(schedule + 4 * n), op.add),
-    code(get(at), load32(constants + 4 * n), op.add),
+    code(get(h), number(0), load32(schedule + 4 * n), op.add),
     code(get(g), get(f), get(g), op.xor, get(e), op.and, op.xor, op.add), // Ch
-    code(sum(rotated(e, 6), rotated(e, 11), rotated(e, 25)), op.add, set(t1)),
-    code(get(d), get(t1), op.add, set(d)),
-    sum(rotated(a, 2), rotated(a, 13), rotated(a, 22)),
+    sum(op.xor, rotated(e, 6), rotated(e, 11), rotated(e, 25)),
+    code(op.add, tee(t1), get(d), op.add, set(d)),
+    sum(op.xor, rotated(a, 2), rotated(a, 13), rotated(a, 22)),
     code(get(a), get(b), op.and, get(a), get(b), op.or, get(c), op.and, op.or, op.add), // Maj
     code(get(t1), op.add, set(h)),
   );
 }
 
-/** rounds(): the state goes on by the block whose words are the first 16 of the schedule. */
+/**
+ * rounds(): the state goes on by the block whose words are the first 16 of the schedule. While four rounds go on, the words of
+ * those that come twelve later are made beside them.
+ */
 function roundsFunction(): Code {
-  const [at, early, late, t1] = [8, 9, 10, 11];
+  const { at, w, none } = local;
   return code(
-    scheduleLoop(at, early, late),
+    code(splat(0), set(none)),
+    repeat(4, (n) => code(loadAt(schedule + 16 * n), set(w[n] ?? 0))),
+    repeat(4, (n) => laid(n, 0)),
     repeat(8, (n) => code(number(0), load32(state + 4 * n), set(n))),
-    code(number(0), set(at), op.loop),
-    repeat(8, (n) => round(n, at, t1)),
-    code(get(at), number(32), op.add, tee(at), number(64 * 4), op.less, op.brIf, [0], op.end),
+    op.loop,
+    repeat(16, (n) => code(round(n), n % 4 === 3 ? code(scheduled(n >> 2), laid(n >> 2, 16)) : [])),
+    code(get(at), number(64), op.add, tee(at), number(192), op.less, op.brIf, [0], op.end),
+    repeat(16, round),
     repeat(8, (n) =>
       code(number(0), number(0), load32(state + 4 * n), get(n), op.add, store32(state + 4 * n)),
     ),
@@ -178,8 +224,19 @@ function finishFunction(): Code {
     copied(padding, schedule + 32),
     copied(outer, state),
     call(functions.rounds),
-    repeat(2, (n) => code(get(to), swapped(loadAt(state + 16 * n)), op.store, [16 * n])),
+    give(to),
   );
+}
+
+/** The state as the octets of a digest. */
+function give(to: number): Code {
+  return repeat(2, (n) => code(get(to), swapped(loadAt(state + 16 * n)), op.store, [16 * n]));
+}
+
+/** hash(at: i32, blocks: i32, to: i32) */
+function hashFunction(): Code {
+  const [at, blocks, to] = [0, 1, 2];
+  return code(copied(initial, state), code(get(at), get(blocks), call(functions.blocks)), give(to));
 }
 
 /** clear(from: i32, end: i32) */
@@ -195,7 +252,7 @@ function clearFunction(): Code {
 
 /** The octets of the module. */
 export function sha256Module(): Uint8Array<ArrayBuffer> {
-  const { i32 } = type;
+  const { i32, v128 } = type;
   const none: Code = [];
   return moduleOf(
     section(1, [
@@ -204,7 +261,7 @@ export function sha256Module(): Uint8Array<ArrayBuffer> {
       signature([i32, i32], none),
       signature([i32, i32, i32], none),
     ]),
-    section(3, [[0], [2], [0], [3], [1], [1], [2]]),
+    section(3, [[0], [2], [0], [3], [1], [1], [2], [3]]),
     section(5, [[0x00, layout.pages]]),
     section(7, [
       named('memory', 2, 0),
@@ -212,15 +269,23 @@ export function sha256Module(): Uint8Array<ArrayBuffer> {
       named('mac', 0, functions.mac),
       named('again', 0, functions.again),
       named('clear', 0, functions.clear),
+      named('hash', 0, functions.hash),
     ]),
     section(10, [
-      body([[12, i32]], roundsFunction()),
+      body(
+        [
+          [10, i32],
+          [7, v128],
+        ],
+        roundsFunction(),
+      ),
       body([], blocksFunction()),
       body([], keyFunction()),
       body([], macFunction()),
       body([], againFunction()),
       body([], finishFunction()),
       body([], clearFunction()),
+      body([], hashFunction()),
     ]),
   );
 }

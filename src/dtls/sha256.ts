@@ -66,6 +66,20 @@ export class Sha256 {
     return made;
   }
 
+  /** The digest of a message that is short enough. */
+  digest(octets: Uint8Array): Uint8Array {
+    if (octets.length > longest) throw new RangeError('a message too long');
+    const end = message + octets.length;
+    this.memory.set(octets, message);
+    this.memory[end] = 0x80;
+    const last = this.#pad(message, end, 0);
+    this.#exports.hash(message, (last + 1 - message) / block, result);
+    const made = new Uint8Array(digest);
+    this.#take(made, 0);
+    this.#clear(last + 1);
+    return made;
+  }
+
   /** The first octets of the MAC of the parts, one behind the other. */
   mac(key: Uint32Array, length: number, parts: readonly Uint8Array[]): Uint8Array {
     const end = this.#begin(key, parts);
@@ -106,16 +120,19 @@ export class Sha256 {
 
   /** Of what stands there up to `end`, where there are 0x80 and zeros, as there are again afterwards. */
   #mac(from: number, end: number, to: number): void {
-    const { memory } = this;
-    // The padding ends with how many bits there are, a block of key among them (FIPS 180-4 section 5.1.1).
-    const bits = 8 * (block + end - from);
-    const blocks = Math.ceil((end - from + 9) / block);
-    const last = from + block * blocks - 1;
-    memory[last - 1] = bits >> 8;
-    memory[last] = bits;
-    this.#exports.mac(from, blocks, to);
-    memory[last - 1] = 0;
-    memory[last] = 0;
+    const last = this.#pad(from, end, block);
+    this.#exports.mac(from, (last + 1 - from) / block, to);
+    this.memory[last - 1] = 0;
+    this.memory[last] = 0;
+  }
+
+  /** The padding ends with how many bits there are, those before among them (FIPS 180-4 section 5.1.1); gives where. */
+  #pad(from: number, end: number, before: number): number {
+    const bits = 8 * (before + end - from);
+    const last = from + block * Math.ceil((end - from + 9) / block) - 1;
+    this.memory[last - 1] = bits >> 8;
+    this.memory[last] = bits;
+    return last;
   }
 
   #take(output: Uint8Array, at: number): void {
@@ -134,10 +151,11 @@ interface Exports {
   readonly mac: (at: number, blocks: number, to: number) => void;
   readonly again: (at: number) => void;
   readonly clear: (from: number, end: number) => void;
+  readonly hash: (at: number, blocks: number, to: number) => void;
 }
 
 function isExports(value: object): value is Exports {
-  return ['memory', 'key', 'mac', 'again', 'clear'].every((name) => name in value);
+  return ['memory', 'key', 'mac', 'again', 'clear', 'hash'].every((name) => name in value);
 }
 
 function primes(count: number): readonly bigint[] {

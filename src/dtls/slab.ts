@@ -69,17 +69,18 @@ export class Slab {
     if (known !== none) this.#leave(known);
     if ((this.#size + 1) * 2 > this.#table.length) this.#grow();
     const slot = this.#take();
-    const octets = this.#octetsOf(slot);
-    octets[0] = key.length;
-    octets[1] = value.length >> 8;
-    octets[2] = value.length & 255;
-    octets[3] = list;
-    octets.set(key, headLength);
-    if (headLength + key.length + value.length <= this.#slot) {
-      octets.set(value, headLength + key.length);
-    } else this.#beside.set(slot, value.slice());
+    const chunk = this.#chunkOf(slot);
+    const at = this.#placeOf(slot);
+    chunk[at] = key.length;
+    chunk[at + 1] = value.length >> 8;
+    chunk[at + 2] = value.length & 255;
+    chunk[at + 3] = list;
+    const from = at + headLength;
+    for (let i = 0; i < key.length; i++) chunk[from + i] = key[i] ?? 0;
+    if (headLength + key.length + value.length <= this.#slot) chunk.set(value, from + key.length);
+    else this.#beside.set(slot, value.slice());
     this.#link(slot, list);
-    this.#insert(slot, key);
+    this.#insert(slot, this.#home(key));
     this.#size++;
   }
 
@@ -113,7 +114,8 @@ export class Slab {
     this.#remove(place);
     this.#unlink(slot);
     this.#beside.delete(slot);
-    this.#octetsOf(slot).fill(0); // it may have held secrets
+    const at = this.#placeOf(slot);
+    this.#chunkOf(slot).fill(0, at, at + this.#slot); // it may have held secrets
     this.#next[slot] = this.#free;
     this.#free = slot;
     this.#size--;
@@ -122,37 +124,45 @@ export class Slab {
   /** The key of the entry that is in the list for longest. */
   oldest(list = 0): Uint8Array | undefined {
     const slot = this.#first[list] ?? none;
-    return slot === none ? undefined : this.#keyOf(slot).slice();
+    return slot === none ? undefined : this.#keyOf(slot);
   }
 
   /** Keys and values, list by list, the oldest first. Nothing may be put or deleted meanwhile. */
   *entries(): Iterable<readonly [key: Uint8Array, value: Uint8Array]> {
     for (const first of this.#first) {
       for (let slot = first; slot !== none; slot = this.#next[slot] ?? none) {
-        yield [this.#keyOf(slot).slice(), this.#valueOf(slot)];
+        yield [this.#keyOf(slot), this.#valueOf(slot)];
       }
     }
   }
 
-  #octetsOf(slot: number): Uint8Array {
+  #chunkOf(slot: number): Uint8Array {
     const chunk = this.#chunks[Math.floor(slot / chunkSlots)];
     if (chunk === undefined) throw new RangeError(`slot ${slot}`);
-    const at = (slot % chunkSlots) * this.#slot;
-    return chunk.subarray(at, at + this.#slot);
+    return chunk;
   }
 
+  /** Where in its chunk a slot begins. */
+  #placeOf(slot: number): number {
+    return (slot % chunkSlots) * this.#slot;
+  }
+
+  /** A copy. */
   #keyOf(slot: number): Uint8Array {
-    const octets = this.#octetsOf(slot);
-    return octets.subarray(headLength, headLength + (octets[0] ?? 0));
+    const chunk = this.#chunkOf(slot);
+    const at = this.#placeOf(slot);
+    const from = at + headLength;
+    return chunk.slice(from, from + (chunk[at] ?? 0));
   }
 
+  /** A copy. */
   #valueOf(slot: number): Uint8Array {
     const beside = this.#beside.get(slot);
     if (beside !== undefined) return beside.slice();
-    const octets = this.#octetsOf(slot);
-    const [keyLength = 0, high = 0, low = 0] = octets;
-    const from = headLength + keyLength;
-    return octets.slice(from, from + (high << 8) + low);
+    const chunk = this.#chunkOf(slot);
+    const at = this.#placeOf(slot);
+    const from = at + headLength + (chunk[at] ?? 0);
+    return chunk.slice(from, from + ((chunk[at + 1] ?? 0) << 8) + (chunk[at + 2] ?? 0));
   }
 
   /** A free slot. */
@@ -185,7 +195,7 @@ export class Slab {
   }
 
   #unlink(slot: number): void {
-    const list = this.#octetsOf(slot)[3] ?? 0;
+    const list = this.#chunkOf(slot)[this.#placeOf(slot) + 3] ?? 0;
     const next = this.#next[slot] ?? none;
     const previous = this.#previous[slot] ?? none;
     if (previous === none) this.#first[list] = next;
@@ -207,17 +217,17 @@ export class Slab {
 
   /** Octet by octet: to show its key apart would take longer. */
   #hasKey(slot: number, key: Uint8Array): boolean {
-    const octets = this.#chunks[Math.floor(slot / chunkSlots)];
-    const at = (slot % chunkSlots) * this.#slot;
-    if (octets === undefined || octets[at] !== key.length) return false;
+    const chunk = this.#chunkOf(slot);
+    const at = this.#placeOf(slot);
+    if (chunk[at] !== key.length) return false;
     const from = at + headLength;
-    for (let i = 0; i < key.length; i++) if (octets[from + i] !== key[i]) return false;
+    for (let i = 0; i < key.length; i++) if (chunk[from + i] !== key[i]) return false;
     return true;
   }
 
-  #insert(slot: number, key: Uint8Array): void {
+  #insert(slot: number, home: number): void {
     const mask = this.#table.length - 1;
-    let place = this.#home(key);
+    let place = home;
     while (this.#table[place] !== 0) place = (place + 1) & mask;
     this.#table[place] = slot + 1;
   }
@@ -229,7 +239,7 @@ export class Slab {
     for (let at = (gap + 1) & mask; ; at = (at + 1) & mask) {
       const entry = this.#table[at] ?? 0;
       if (entry === 0) break;
-      const home = this.#home(this.#keyOf(entry - 1));
+      const home = this.#homeOf(entry - 1);
       // It may move to the gap unless its home lies behind the gap.
       if (((at - home) & mask) < ((at - gap) & mask)) continue;
       this.#table[gap] = entry;
@@ -241,13 +251,25 @@ export class Slab {
   #grow(): void {
     const old = this.#table;
     this.#table = new Int32Array(old.length * 2);
-    for (const entry of old) if (entry !== 0) this.#insert(entry - 1, this.#keyOf(entry - 1));
+    for (const entry of old) if (entry !== 0) this.#insert(entry - 1, this.#homeOf(entry - 1));
   }
 
+  /** Where in the table a key belongs. */
   #home(key: Uint8Array): number {
+    return this.#homeOfOctets(key, 0, key.length);
+  }
+
+  /** Where the key in a slot does. */
+  #homeOf(slot: number): number {
+    const chunk = this.#chunkOf(slot);
+    const at = this.#placeOf(slot);
+    return this.#homeOfOctets(chunk, at + headLength, chunk[at] ?? 0);
+  }
+
+  #homeOfOctets(octets: Uint8Array, from: number, length: number): number {
     let hash = this.#seed;
-    for (let i = 0; i < key.length; i++) {
-      hash = Math.imul(hash ^ (key[i] ?? 0), 0x01000193);
+    for (let i = from; i < from + length; i++) {
+      hash = Math.imul(hash ^ (octets[i] ?? 0), 0x01000193);
       hash ^= hash >>> 15;
     }
     hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);

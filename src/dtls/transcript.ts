@@ -21,6 +21,10 @@ const roomy = 512;
 export class Transcript {
   #messages = new Writer(roomy);
   #nextSequence: number;
+  /** The last one, and of how many octets. */
+  #digest:
+    | { readonly hash: HashName; readonly length: number; readonly octets: Uint8Array }
+    | undefined;
 
   /** `nextSequence` is the message_seq of our first message. */
   constructor(nextSequence: number) {
@@ -60,6 +64,7 @@ export class Transcript {
   /** Forgets the messages, not the numbers: a first ClientHello and the HelloVerifyRequest do not count. */
   restart(): void {
     this.#messages = new Writer(roomy);
+    this.#digest = undefined;
   }
 
   /** The messages so far, which is what a CertificateVerify signs. */
@@ -67,7 +72,12 @@ export class Transcript {
     return this.#messages.done();
   }
 
+  /** Of the messages so far: made once, though the extended master secret and Finished may take the same. */
   digest(hash: HashName): Uint8Array {
-    return digestOf(hash, this.#messages.written);
+    const { length } = this.#messages;
+    if (this.#digest?.length !== length || this.#digest.hash !== hash) {
+      this.#digest = { hash, length, octets: digestOf(hash, this.#messages.written) };
+    }
+    return this.#digest.octets;
   }
 }

@@ -1,7 +1,7 @@
 /** SHA-256 and HMAC of our own in WebAssembly, beside published examples and node:crypto. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { concat, hex, toHex, utf8 } from '../../src/base/bytes.ts';
@@ -24,6 +24,27 @@ describe('SHA-256', () => {
     assert.equal(word(layout.constants + 63 * 4), 'c67178f2');
     assert.equal(word(layout.initial), '6a09e667');
     assert.equal(word(layout.initial + 7 * 4), '5be0cd19');
+  });
+
+  it('gives the published digests (FIPS 180-4 examples), and that of node:crypto for every length', () => {
+    const sha256 = made();
+    const published = [
+      ['abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'],
+      [
+        'abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq',
+        '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1',
+      ],
+    ] as const;
+    for (const [text, digest] of published) {
+      assert.deepEqual(sha256.digest(utf8(text)), hex(digest));
+    }
+    const message = Uint8Array.from({ length: 4096 }, (_, at) => at * 31 + (at >> 8));
+    for (const length of [...Array.from({ length: 600 }, (_, n) => n), 4095, 4096]) {
+      const octets = message.subarray(0, length);
+      const due = createHash('sha256').update(octets).digest();
+      assert.equal(toHex(sha256.digest(octets)), toHex(due), `${length} octets`);
+    }
+    assert.throws(() => sha256.digest(new Uint8Array(4097)), RangeError);
   });
 });
 
@@ -101,6 +122,8 @@ describe('HMAC-SHA-256', () => {
       sha256.mac(midstates, 32, [message]);
       assert.ok(isClean());
       sha256.expand(midstates, length, [message]);
+      assert.ok(isClean());
+      sha256.digest(message);
       assert.ok(isClean());
     });
     fc.assert(property, { numRuns: 40 });
