@@ -11,6 +11,7 @@ import type { ClientWishes } from './client-hellos.ts';
 import type { ClientSession } from './client-resumption.ts';
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts';
 import type { ClientCredential } from './credentials.ts';
+import { FlightPacker } from './flight.ts';
 import { packState, unpackState } from './kept-connection.ts';
 import { defaultGroups } from './named-groups.ts';
 import { readRecords } from './record.ts';
@@ -67,6 +68,7 @@ export class DtlsClient {
       clock,
       log,
       mtu: mtu ?? defaultMtu,
+      packer: new FlightPacker(0),
       limits: defaultLimits,
       times: { ...defaultClientTimes, ...times },
       explain: false,

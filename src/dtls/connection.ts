@@ -23,7 +23,7 @@ import {
 } from './connection-id.ts';
 import { EarlyRecords } from './early-records.ts';
 import { ReadEpoch, WriteEpoch } from './epoch.ts';
-import { type Flight, packFlight } from './flight.ts';
+import type { Flight, FlightPacker } from './flight.ts';
 import { unlimited } from './fragment-limits.ts';
 import { Reassembly, readFragments } from './fragments.ts';
 import type { Established, Handshake, Turn } from './handshake.ts';
@@ -48,6 +48,7 @@ export interface ConnectionSettings {
   readonly mtu: number;
   readonly limits: ConnectionLimits;
   readonly times: ConnectionTimes;
+  readonly packer: FlightPacker;
   /** For records under CCM. Absent: those of node:crypto. */
   readonly ccm?: Ccm | undefined;
   /** Answer records of a handshake that do not open with decrypt_error. For laboratories. */
@@ -551,7 +552,8 @@ export class Connection<Credential> {
     const packing = { fragments: this.#fragments, size, apart };
     if (this.#plain === undefined) return;
     const writers = [this.#plain, this.#writer] as const;
-    for (const datagram of packFlight(flight, writers, packing)) this.#owner.transmit(datagram);
+    const { packer } = this.#settings;
+    for (const datagram of packer.pack(flight, writers, packing)) this.#owner.transmit(datagram);
   }
 
   #alert(level: AlertLevel, description: AlertDescription): void {

@@ -33,62 +33,85 @@ export interface Packing {
 /** A fragment shorter than this is not worth its two headers: it goes into the next datagram. */
 const leastFragment = 64;
 
-/** Where datagrams are put together: what stands there in the end was sent. Longer ones get memory of their own. */
-const bench = new Uint8Array(2048);
+/** Puts the datagrams of flights together: one for all connections of a server. */
+export class FlightPacker {
+  /** What stands here in the end was sent. */
+  readonly #held: Uint8Array;
+  #datagrams: Uint8Array[] = [];
+  #datagram: Uint8Array;
+  #size = 0;
+  #apart = false;
+  #end = 0;
 
-/**
- * The datagrams of a flight, each time with new record numbers. A record carries one handshake message or one
- * fragment of one, and a message is fragmented only where it does not fit a datagram: some stacks of small devices
- * know it no other way.
- */
-export function packFlight(
-  flight: Flight,
-  writers: readonly [RecordWriter, RecordWriter | undefined],
-  { size, apart, fragments }: Packing,
-): readonly Uint8Array[] {
-  const datagrams: Uint8Array[] = [];
-  const datagram = size <= bench.length ? bench : new Uint8Array(size);
-  let end = 0;
-  let writer = writers[0];
-  let longest = fragments.plain;
+  /** Longer datagrams than `held` octets get memory of their own for a flight. */
+  constructor(held: number) {
+    this.#held = new Uint8Array(held);
+    this.#datagram = this.#held;
+  }
 
-  const flush = () => {
-    if (end > 0) datagrams.push(datagram.slice(0, end));
-    end = 0;
-  };
-  const addMessage = (message: HandshakeMessage) => {
+  /**
+   * The datagrams of a flight, each time with new record numbers. A record carries one handshake message or one
+   * fragment of one, and a message is fragmented only where it does not fit a datagram: some stacks of small devices
+   * know it no other way.
+   */
+  pack(
+    flight: Flight,
+    [plain, sealed]: readonly [RecordWriter, RecordWriter | undefined],
+    { size, apart, fragments }: Packing,
+  ): readonly Uint8Array[] {
+    this.#datagrams = [];
+    this.#datagram = size <= this.#held.length ? this.#held : new Uint8Array(size);
+    this.#size = size;
+    this.#apart = apart;
+    this.#end = 0;
+    let writer = plain;
+    let longest = fragments.plain;
+    for (const item of flight) {
+      if (item !== 'change_cipher_spec') {
+        this.#addMessage(item, writer, longest);
+        continue;
+      }
+      this.#addChange(writer);
+      if (sealed === undefined) throw new Error('change_cipher_spec before there are keys');
+      writer = sealed;
+      longest = fragments.sealed;
+    }
+    this.#flush();
+    return this.#datagrams;
+  }
+
+  #addMessage(message: HandshakeMessage, writer: RecordWriter, longest: number): void {
     const around = writer.overhead + handshakeHeaderLength;
     const most = longest - handshakeHeaderLength;
+    const { body } = message;
     let offset = 0;
     do {
-      if (apart) flush();
-      const left = message.body.length - offset;
+      if (this.#apart) this.#flush();
+      const left = body.length - offset;
       const whole = around + Math.min(left, most);
-      const room = size - end;
-      if (whole > room && (whole <= size || room < around + leastFragment)) flush();
-      const length = Math.min(left, most, size - end - around);
-      const fragment = fragmentOf(message, offset, length);
-      putFragment(datagram, end + recordHeaderLength, fragment);
-      end = writer.put(datagram, end, ContentType.handshake, handshakeHeaderLength + length);
+      const room = this.#size - this.#end;
+      if (whole > room && (whole <= this.#size || room < around + leastFragment)) this.#flush();
+      const length = Math.min(left, most, this.#size - this.#end - around);
+      const at = this.#end + recordHeaderLength;
+      putFragment(this.#datagram, at, fragmentOf(message, offset, length));
+      this.#put(writer, ContentType.handshake, handshakeHeaderLength + length);
       offset += length;
-    } while (offset < message.body.length);
-  };
-  const addChange = () => {
-    if (apart || writer.overhead + 1 > size - end) flush();
-    datagram[end + recordHeaderLength] = 1;
-    end = writer.put(datagram, end, ContentType.changeCipherSpec, 1);
-  };
-
-  for (const item of flight) {
-    if (item !== 'change_cipher_spec') {
-      addMessage(item);
-      continue;
-    }
-    addChange();
-    if (writers[1] === undefined) throw new Error('change_cipher_spec before there are keys');
-    writer = writers[1];
-    longest = fragments.sealed;
+    } while (offset < body.length);
   }
-  flush();
-  return datagrams;
+
+  #addChange(writer: RecordWriter): void {
+    if (this.#apart || writer.overhead + 1 > this.#size - this.#end) this.#flush();
+    this.#datagram[this.#end + recordHeaderLength] = 1;
+    this.#put(writer, ContentType.changeCipherSpec, 1);
+  }
+
+  /** A record of so many octets, which stand behind room for its head. */
+  #put(writer: RecordWriter, type: ContentType, length: number): void {
+    this.#end = writer.put(this.#datagram, this.#end, type, length);
+  }
+
+  #flush(): void {
+    if (this.#end > 0) this.#datagrams.push(this.#datagram.slice(0, this.#end));
+    this.#end = 0;
+  }
 }

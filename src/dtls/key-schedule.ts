@@ -1,8 +1,9 @@
 /** From a premaster secret to keys (RFC 5246 §5, §6.3, §7.4.9, §8.1; RFC 7627 §4; RFC 4279 §2). */
-import { utf8, Writer } from '../base/bytes.ts';
+import { utf8 } from '../base/bytes.ts';
 import type { CipherSuite } from './cipher-suites.ts';
 import { Hmac } from './hmac.ts';
 import { KeyBlock, keyBlockLength } from './key-block.ts';
+import { setUint16 } from './record.ts';
 
 /** What protects the records that one side sends. */
 export interface DirectionKeys {
@@ -63,12 +64,13 @@ export function pskPremaster(
   key: Uint8Array,
   other: Uint8Array = new Uint8Array(key.length),
 ): Uint8Array {
-  return new Writer(4 + other.length + key.length)
-    .uint16(other.length)
-    .bytes(other)
-    .uint16(key.length)
-    .bytes(key)
-    .done();
+  const from = 2 + other.length;
+  const premaster = new Uint8Array(from + 2 + key.length);
+  setUint16(premaster, 0, other.length);
+  for (let i = 0; i < other.length; i++) premaster[2 + i] = other[i] ?? 0;
+  setUint16(premaster, from, key.length);
+  for (let i = 0; i < key.length; i++) premaster[from + 2 + i] = key[i] ?? 0;
+  return premaster;
 }
 
 /**

@@ -28,6 +28,7 @@ import { type Cids, TaggedCids } from './connection-id.ts';
 import type { ConnectionStore } from './connection-store.ts';
 import type { Cookies } from './cookie.ts';
 import type { DtlsCredentials, PeerCredential } from './credentials.ts';
+import { FlightPacker } from './flight.ts';
 import { HelloReception } from './hello-reception.ts';
 import { HandshakeType } from './messages/handshake-message.ts';
 import type { NamedGroupName } from './named-groups.ts';
@@ -171,6 +172,7 @@ export class DtlsServer {
         mtu: options.mtu ?? defaultMtu,
         limits,
         times,
+        packer: new FlightPacker(options.mtu ?? defaultMtu),
         ccm: Ccm.make(),
         explain: options.explain ?? false,
       },
