@@ -8,10 +8,12 @@
  *   encrypt(at, blocks)   encrypts each block where it stands
  *   chain(at, blocks)     encrypts each block xor the one before, and leaves the last where the first stood
  *   expand(words)         makes the round keys of a key of 4 or 8 words that stands at `layout.keys`
+ *   clear(from, end)      zeros, sixteen octets at a time
  */
 import {
   body,
   type Code,
+  clearing,
   code,
   get,
   load,
@@ -173,7 +175,7 @@ function expandFunction(): Code {
 
 /** Where the address of the last round key is kept. */
 const lastKey = layout.keys + 15 * 16;
-const functions = { encrypt: 0, chain: 1, expand: 2, block: 3, word: 4 } as const;
+const functions = { encrypt: 0, chain: 1, expand: 2, block: 3, word: 4, clear: 5 } as const;
 
 /** The octets of the module. */
 export function aesModule(): Uint8Array<ArrayBuffer> {
@@ -185,13 +187,14 @@ export function aesModule(): Uint8Array<ArrayBuffer> {
       signature([v128, i32], [v128]),
       signature([i32], [i32]),
     ]),
-    section(3, [[0], [0], [1], [2], [3]]),
+    section(3, [[0], [0], [1], [2], [3], [0]]),
     section(5, [[0x00, layout.pages]]),
     section(7, [
       named('memory', 2, 0),
       named('encrypt', 0, functions.encrypt),
       named('chain', 0, functions.chain),
       named('expand', 0, functions.expand),
+      named('clear', 0, functions.clear),
     ]),
     section(10, [
       body(
@@ -217,6 +220,7 @@ export function aesModule(): Uint8Array<ArrayBuffer> {
         blockFunction(),
       ),
       body([[5, v128]], wordFunction()),
+      body([], clearing),
     ]),
   );
 }

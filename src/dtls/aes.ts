@@ -15,13 +15,15 @@ export class Aes {
   readonly #encrypt: (at: number, blocks: number) => void;
   readonly #chain: (at: number, blocks: number) => void;
   readonly #expand: (words: number) => void;
+  readonly #clear: (from: number, end: number) => void;
 
-  private constructor({ memory, encrypt, chain, expand }: Exports) {
+  private constructor({ memory, encrypt, chain, expand, clear }: Exports) {
     this.memory = new Uint8Array(memory.buffer);
     this.memory.set(sbox(), layout.sbox);
     this.#encrypt = encrypt;
     this.#chain = chain;
     this.#expand = expand;
+    this.#clear = clear;
   }
 
   /** Undefined where the machine or Node's flags have no WebAssembly of vectors, or no room for it. */
@@ -49,7 +51,7 @@ export class Aes {
 
   /** Leaves nothing of the key, nor of what callers had up to there. */
   clear(end: number): void {
-    this.memory.fill(0, layout.keys, end);
+    this.#clear(layout.keys, end);
   }
 }
 
@@ -58,10 +60,11 @@ interface Exports {
   readonly encrypt: (at: number, blocks: number) => void;
   readonly chain: (at: number, blocks: number) => void;
   readonly expand: (words: number) => void;
+  readonly clear: (from: number, end: number) => void;
 }
 
 function isExports(value: object): value is Exports {
-  return ['memory', 'encrypt', 'chain', 'expand'].every((name) => name in value);
+  return ['memory', 'encrypt', 'chain', 'expand', 'clear'].every((name) => name in value);
 }
 
 /** SubBytes of each octet: its inverse in GF(2^8), and the affine map of FIPS 197 section 5.1.1. */

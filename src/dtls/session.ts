@@ -63,9 +63,11 @@ export function unpackSession(octets: Uint8Array): Session {
   };
 }
 
+const noName = new Uint8Array();
+
 /** What stands in a session for the server_name that the client sent. */
 export function serverNameDigest(raw: Uint8Array | undefined): Uint8Array {
-  if (raw === undefined || raw.length === 0) return new Uint8Array();
+  if (raw === undefined || raw.length === 0) return noName;
   return new Uint8Array(createHash('sha256').update(raw).digest().subarray(0, serverNameLength));
 }
 

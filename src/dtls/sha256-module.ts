@@ -11,6 +11,7 @@
 import {
   body,
   type Code,
+  clearing,
   code,
   get,
   load,
@@ -239,17 +240,6 @@ function hashFunction(): Code {
   return code(copied(initial, state), code(get(at), get(blocks), call(functions.blocks)), give(to));
 }
 
-/** clear(from: i32, end: i32) */
-function clearFunction(): Code {
-  const [from, end] = [0, 1];
-  return code(
-    op.loop,
-    code(get(from), splat(0), op.store, [0]),
-    code(get(from), number(16), op.add, tee(from), get(end), op.less, op.brIf, [0]),
-    op.end,
-  );
-}
-
 /** The octets of the module. */
 export function sha256Module(): Uint8Array<ArrayBuffer> {
   const { i32, v128 } = type;
@@ -284,7 +274,7 @@ export function sha256Module(): Uint8Array<ArrayBuffer> {
       body([], macFunction()),
       body([], againFunction()),
       body([], finishFunction()),
-      body([], clearFunction()),
+      body([], clearing),
       body([], hashFunction()),
     ]),
   );

@@ -83,6 +83,14 @@ export const loadAt = (offset: number): Code => code(number(0), load(offset));
 export const repeat = (times: number, part: (n: number) => Code): Code =>
   Array.from({ length: times }, (_, n) => part(n)).flat();
 
+/** The code of `clear(from: i32, end: i32)`: zeros, sixteen octets at a time, at least once. */
+export const clearing: Code = code(
+  op.loop,
+  code(get(0), splat(0), op.store, [0]),
+  code(get(0), number(16), op.add, tee(0), get(1), op.less, op.brIf, [0]),
+  op.end,
+);
+
 function vector(items: readonly Code[]): Code {
   return code(unsigned(items.length), ...items);
 }
