@@ -46,7 +46,7 @@ export class CcmProtection implements RecordProtection, CcmKey {
   }
 
   seal(header: RecordHeader, plaintext: Uint8Array, before = 0): Uint8Array {
-    const fragment = new Uint8Array(before + this.overhead + plaintext.length);
+    const fragment = this.#ccm.stock.take(before + this.overhead + plaintext.length);
     setEpochAndSequence(fragment, before, header);
     this.#begin(header, plaintext.length, fragment, before);
     this.#ccm.seal(plaintext, fragment, before + explicitLength);

@@ -5,6 +5,7 @@
  *   B_0 = flags(1) nonce(12) length(3)    MAC over B_0, the counted and padded additional data, the padded message
  *   A_i = 2(1)     nonce(12) i(3)         the key stream: E(A_0) for the tag, E(A_1) … for the message
  */
+import { Stock } from '../base/stock.ts';
 import { Aes, block } from './aes.ts';
 
 /** Octets of a nonce, and so three of a length. */
@@ -30,6 +31,8 @@ export interface CcmKey {
 export class Ccm {
   readonly #aes: Aes;
   readonly memory: Uint8Array;
+  /** For what is sealed: memory of records. */
+  readonly stock: Stock;
   /** For whoever calls: of the message that is begun next. */
   readonly nonce = new Uint8Array(nonceLength);
   /** Where the key stream is, the MAC, and the message in that. */
@@ -39,16 +42,17 @@ export class Ccm {
   #length = 0;
   #tagLength = 0;
 
-  private constructor(aes: Aes) {
+  private constructor(aes: Aes, stock: Stock) {
     this.#aes = aes;
+    this.stock = stock;
     this.memory = aes.memory;
     this.#stream = aes.free;
   }
 
   /** Undefined where the machine cannot have our AES. */
-  static make(): Ccm | undefined {
+  static make(stock = new Stock()): Ccm | undefined {
     const aes = Aes.make();
-    return aes && new Ccm(aes);
+    return aes && new Ccm(aes, stock);
   }
 
   /**

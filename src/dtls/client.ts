@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { Stock } from '../base/stock.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
 import { clientHandshake } from './client-handshake.ts';
 import type { ClientWishes } from './client-hellos.ts';
@@ -68,7 +69,7 @@ export class DtlsClient {
       clock,
       log,
       mtu: mtu ?? defaultMtu,
-      packer: new FlightPacker(0),
+      packer: new FlightPacker(new Stock(0), 0),
       limits: defaultLimits,
       times: { ...defaultClientTimes, ...times },
       explain: false,

@@ -1,4 +1,5 @@
 /** Flights: the messages that go out together and are repeated together (RFC 6347 §4.2.4), and their datagrams. */
+import type { Stock } from '../base/stock.ts';
 import type { FragmentLimits } from './fragment-limits.ts';
 import {
   fragmentOf,
@@ -43,8 +44,11 @@ export class FlightPacker {
   #apart = false;
   #end = 0;
 
-  /** Longer datagrams than `held` octets get memory of their own for a flight. */
-  constructor(held: number) {
+  readonly #stock: Stock;
+
+  /** What leaves is of the stock; longer datagrams than `held` octets are put together in memory of their own. */
+  constructor(stock: Stock, held: number) {
+    this.#stock = stock;
     this.#held = new Uint8Array(held);
     this.#datagram = this.#held;
   }
@@ -111,7 +115,10 @@ export class FlightPacker {
   }
 
   #flush(): void {
-    if (this.#end > 0) this.#datagrams.push(this.#datagram.slice(0, this.#end));
+    if (this.#end === 0) return;
+    const sent = this.#stock.take(this.#end);
+    for (let i = 0; i < sent.length; i++) sent[i] = this.#datagram[i] ?? 0;
+    this.#datagrams.push(sent);
     this.#end = 0;
   }
 }

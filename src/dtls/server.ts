@@ -20,6 +20,7 @@ import type { Clock } from '../base/clock.ts';
 import type { ConnectionFacts } from '../base/connection-facts.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { Stock } from '../base/stock.ts';
 import { AwaitedRecords, unknownConnection } from './awaited-records.ts';
 import { Ccm } from './ccm.ts';
 import type { CipherSuiteName } from './cipher-suites.ts';
@@ -164,6 +165,7 @@ export class DtlsServer {
         strangersPerAddress: limits.strangersPerAddress,
       });
     }
+    const stock = new Stock();
     this.#roster = new Roster({
       settings: {
         side: 'server',
@@ -172,8 +174,8 @@ export class DtlsServer {
         mtu: options.mtu ?? defaultMtu,
         limits,
         times,
-        packer: new FlightPacker(options.mtu ?? defaultMtu),
-        ccm: Ccm.make(),
+        packer: new FlightPacker(stock, options.mtu ?? defaultMtu),
+        ccm: Ccm.make(stock),
         explain: options.explain ?? false,
       },
       limits,
