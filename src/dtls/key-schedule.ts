@@ -39,21 +39,16 @@ const labels = {
   masterSecret: utf8('master secret'),
   extendedMasterSecret: utf8('extended master secret'),
   keyExpansion: utf8('key expansion'),
-  finished: { client: utf8('client finished'), server: utf8('server finished') },
+  clientFinished: utf8('client finished'),
+  serverFinished: utf8('server finished'),
 } as const;
 
 /** A secret, or the HMAC under it with the hash that is meant: that is made once for all uses. */
 type Secret = Uint8Array | Hmac;
 
-/** P_hash(secret, label + seed), cut to `length` octets (RFC 5246 §5); the parts are label and seed. */
-export function prf(
-  hash: CipherSuite['hash'],
-  secret: Secret,
-  length: number,
-  ...parts: readonly Uint8Array[]
-): Uint8Array {
-  const keyed = secret instanceof Hmac ? secret : new Hmac(hash, secret);
-  return keyed.expand(length, ...parts);
+/** Its `expand` is the PRF (RFC 5246 §5), of a label and a seed. */
+function keyed(hash: CipherSuite['hash'], secret: Secret): Hmac {
+  return secret instanceof Hmac ? secret : new Hmac(hash, secret);
 }
 
 /**
@@ -83,9 +78,10 @@ export function masterSecret(
   randoms: Randoms,
   sessionHash: Uint8Array | undefined,
 ): Uint8Array {
+  const secret = new Hmac(hash, premaster);
   return sessionHash === undefined
-    ? prf(hash, premaster, masterLength, labels.masterSecret, randoms.client, randoms.server)
-    : prf(hash, premaster, masterLength, labels.extendedMasterSecret, sessionHash);
+    ? secret.expand(masterLength, labels.masterSecret, randoms.client, randoms.server)
+    : secret.expand(masterLength, labels.extendedMasterSecret, sessionHash);
 }
 
 /** RFC 5246 §6.3 */
@@ -96,7 +92,8 @@ export function epochKeys(
   encryptThenMac = false,
 ): EpochKeys {
   const { client, server } = randoms;
-  const block = prf(suite.hash, master, keyBlockLength(suite), labels.keyExpansion, server, client);
+  const secret = keyed(suite.hash, master);
+  const block = secret.expand(keyBlockLength(suite), labels.keyExpansion, server, client);
   return new KeyBlock(suite, block, encryptThenMac);
 }
 
@@ -107,5 +104,6 @@ export function verifyData(
   side: 'client' | 'server',
   digest: Uint8Array,
 ): Uint8Array {
-  return prf(hash, master, verifyDataLength, labels.finished[side], digest);
+  const label = side === 'client' ? labels.clientFinished : labels.serverFinished;
+  return keyed(hash, master).expand(verifyDataLength, label, digest);
 }
