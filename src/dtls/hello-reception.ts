@@ -277,8 +277,9 @@ interface Hello {
 
 /** The hello in a record, which must hold it whole: nothing is kept for a stranger. Or why there is none. */
 function readHello(record: DtlsRecord, longest: number): Hello | string {
-  const [fragment, ...rest] = readFragments(record.fragment) ?? [];
-  if (fragment === undefined || rest.length > 0) return 'malformed ClientHello';
+  const fragments = readFragments(record.fragment);
+  const fragment = fragments?.[0];
+  if (fragment === undefined || fragments?.length !== 1) return 'malformed ClientHello';
   if (!isWhole(fragment)) return 'fragmented ClientHello';
   if (fragment.length > longest) return 'ClientHello too long';
   if (fragment.sequence >= mostHellos) return 'message number of a ClientHello out of range';

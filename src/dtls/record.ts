@@ -81,9 +81,10 @@ export function readRecords(
       break;
     }
     const record = recordAt(datagram, at, head, length);
-    if (typeof record === 'string') drop(record);
-    else records.push(record);
     at += head + length;
+    if (typeof record === 'string') drop(record);
+    else if (records.length > 0 || at < datagram.length) records.push(record);
+    else return [record]; // as a rule
   }
   return records;
 }
