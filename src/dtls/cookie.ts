@@ -4,7 +4,7 @@ import { utf8, Writer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Hmac } from './hmac.ts';
-import { addressOctets } from './ip.ts';
+import { addressOctets, ipv4Number } from './ip.ts';
 import type { ClientHello } from './messages/client-hello.ts';
 import { sameSecret } from './same-secret.ts';
 
@@ -72,13 +72,13 @@ export class HmacCookies implements Cookies {
     this.#since = clock.now();
   }
 
-  /** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */
   #coveredOctets({ address, port }: Address, hello: ClientHello): Uint8Array {
     const { clientVersion, random, sessionId, cipherSuites, compressionMethods } = hello;
-    const where = addressOctets(address) ?? utf8(address);
     const writer = this.#covered.restart();
-    if (where.length !== 4) writer.uint8(0).uint8(where.length);
-    writer.bytes(where).uint16(port).uint16(clientVersion).bytes(random);
+    const ipv4 = ipv4Number(address);
+    if (ipv4 === undefined) writeOther(writer, address);
+    else writer.uint32(ipv4);
+    writer.uint16(port).uint16(clientVersion).bytes(random);
     writer
       .uint8(sessionId.length)
       .bytes(sessionId)
@@ -88,6 +88,13 @@ export class HmacCookies implements Cookies {
     for (const method of compressionMethods) writer.uint8(method);
     return writer.written;
   }
+}
+
+/** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */
+function writeOther(writer: Writer, address: string): void {
+  const octets = addressOctets(address) ?? utf8(address);
+  if (octets.length !== 4) writer.uint8(0).uint8(octets.length);
+  writer.bytes(octets);
 }
 
 function newKey(random: Random): Hmac {
