@@ -8,7 +8,7 @@ import { keyOfCid } from './asleep.ts';
 import type { Cids, ConnectionIdPolicy } from './connection-id.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
 import { ExtensionType } from './extensions.ts';
-import { isWhole, readFragments } from './fragments.ts';
+import { isWhole } from './fragments.ts';
 import {
   fullHandshake,
   resumes,
@@ -16,8 +16,8 @@ import {
   serverHandshake,
   type Terms,
 } from './handshake.ts';
-import { ClientHello } from './messages/client-hello.ts';
 import {
+  fragmentAt,
   type HandshakeMessage,
   HandshakeType,
   handshakeHeaderLength,
@@ -26,6 +26,7 @@ import {
 import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
 import { defaultGroups } from './named-groups.ts';
 import type { PacedLog } from './paced-log.ts';
+import { ReceivedHello } from './received-hello.ts';
 import { type DtlsRecord, ProtocolVersion, recordHeaderLength, setHead } from './record.ts';
 import type { Roster } from './roster.ts';
 import type { DtlsServerOptions } from './server.ts';
@@ -33,7 +34,7 @@ import type { From, ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
-import { decode, encode } from './struct.ts';
+import { encode } from './struct.ts';
 import { defaultSuites } from './suite-profiles.ts';
 import { WorkBudget } from './work-budget.ts';
 
@@ -118,7 +119,7 @@ export class HelloReception {
   }
 
   /** The session that a hello asks for, as far as memory tells. */
-  #recall(hello: ClientHello): Session | undefined {
+  #recall(hello: ReceivedHello): Session | undefined {
     if (this.#sessions === undefined) return undefined;
     try {
       return this.#sessions.recall(hello);
@@ -134,7 +135,7 @@ export class HelloReception {
    * to the very device whose session it is; and only while few handshakes are under way, in all and of that address: the
    * rest are for those who showed that they are there.
    */
-  #mayTrust(hello: ClientHello, session: Session | undefined, from: Address): boolean {
+  #mayTrust(hello: ReceivedHello, session: Session | undefined, from: Address): boolean {
     if (this.#server.resumption?.skipCookie !== true || session === undefined) return false;
     const { awake } = this.#roster;
     const { halfOpen, halfOpenPerAddress } = this.#limits;
@@ -148,7 +149,7 @@ export class HelloReception {
 
   /** `begin` once the store has been asked for the session. */
   #recallThen(
-    hello: ClientHello,
+    hello: ReceivedHello,
     address: Address,
     begin: (found: Session | undefined) => void,
   ): string | undefined {
@@ -157,8 +158,7 @@ export class HelloReception {
     if (this.#recalling.size >= this.#limits.lookups) return 'too many look into the store';
     this.#recalling.add(name);
     // What the hello says is in the datagram, whose memory is the caller's.
-    const copy = decode('ClientHello', ClientHello, encode(ClientHello, hello));
-    void this.#sessions?.findLater(copy).then((found) => {
+    void this.#sessions?.findLater(hello.copy()).then((found) => {
       this.#recalling.delete(name);
       this.#guard(() => begin(found));
     });
@@ -169,7 +169,7 @@ export class HelloReception {
   #askForCookie(
     record: DtlsRecord,
     { sequence }: HandshakeMessage,
-    hello: ClientHello,
+    hello: ReceivedHello,
     address: Address,
   ): void {
     // DTLS 1.0 here whatever is agreed on later (RFC 6347 §4.2.1).
@@ -188,7 +188,7 @@ export class HelloReception {
   #begin(
     record: DtlsRecord,
     message: HandshakeMessage,
-    hello: ClientHello,
+    hello: ReceivedHello,
     from: From,
     session: Session | undefined,
   ): void {
@@ -202,7 +202,7 @@ export class HelloReception {
       return;
     }
     const start = { due: message.sequence + 1, firstRecord: record.sequence };
-    const { connection, work } = this.#roster.begin(from.address, hello.random.slice(), start);
+    const { connection, work } = this.#roster.begin(from.address, hello.random, start);
     connection.countIn(from);
     const { credentials, suites, groups, resumption } = terms;
     // Member by member: where an object is copied into another that has more, V8 adds each of those by itself.
@@ -272,22 +272,18 @@ export class HelloReception {
 
 interface Hello {
   readonly message: HandshakeMessage;
-  readonly hello: ClientHello;
+  readonly hello: ReceivedHello;
 }
 
 /** The hello in a record, which must hold it whole: nothing is kept for a stranger. Or why there is none. */
-function readHello(record: DtlsRecord, longest: number): Hello | string {
-  const fragments = readFragments(record.fragment);
-  const fragment = fragments?.[0];
-  if (fragment === undefined || fragments?.length !== 1) return 'malformed ClientHello';
-  if (!isWhole(fragment)) return 'fragmented ClientHello';
-  if (fragment.length > longest) return 'ClientHello too long';
-  if (fragment.sequence >= mostHellos) return 'message number of a ClientHello out of range';
-  try {
-    const hello = decode('ClientHello', ClientHello, fragment.body);
-    return { message: fragment, hello };
-  } catch (error) {
-    if (error instanceof HandshakeError) return 'malformed ClientHello';
-    throw error;
+function readHello({ fragment: octets }: DtlsRecord, longest: number): Hello | string {
+  const message = fragmentAt(octets, 0);
+  if (message === undefined || handshakeHeaderLength + message.body.length < octets.length) {
+    return 'malformed ClientHello';
   }
+  if (!isWhole(message)) return 'fragmented ClientHello';
+  if (message.length > longest) return 'ClientHello too long';
+  if (message.sequence >= mostHellos) return 'message number of a ClientHello out of range';
+  const hello = ReceivedHello.read(message.body);
+  return hello === undefined ? 'malformed ClientHello' : { message, hello };
 }

@@ -162,7 +162,8 @@ export function setEpochAndSequence(bytes: Uint8Array, at: number, header: Recor
   setUint16(bytes, at + 6, sequence);
 }
 
-function uint16(bytes: Uint8Array, at: number): number {
+/** Two octets, likewise without a DataView. */
+export function uint16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
