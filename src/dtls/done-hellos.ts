@@ -7,7 +7,7 @@ import type { Address } from '../base/address.ts';
 import { utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { addressOctets, ipv4Number } from './ip.ts';
-import { setUint16 } from './record.ts';
+import { setUint16, uint16 } from './record.ts';
 
 /** client_random(32) port(2) address(16): of what is no IP address its first octets, which does no harm. */
 const randomLength = 32;
@@ -152,8 +152,8 @@ class Generation {
 /** Of the entry that begins there. */
 function hashOf(octets: Uint8Array, from: number, seed: number): number {
   let hash = seed | 0;
-  for (let i = 0; i < entryLength; i++) {
-    hash = Math.imul(hash ^ (octets[from + i] ?? 0), 0x01000193);
+  for (let i = 0; i < entryLength; i += 2) {
+    hash = Math.imul(hash ^ uint16(octets, from + i), 0x01000193);
     hash ^= hash >>> 15;
   }
   hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);

@@ -26,7 +26,9 @@ export function addressGroup(text: string): string {
 function ipv4(text: string): Uint8Array | undefined {
   const number = ipv4Number(text);
   if (number === undefined) return undefined;
-  return Uint8Array.of(number >> 24, number >> 16, number >> 8, number);
+  const octets = new Uint8Array(4);
+  for (let i = 0; i < 4; i++) octets[i] = number >>> (24 - 8 * i);
+  return octets;
 }
 
 /**
