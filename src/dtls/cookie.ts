@@ -11,7 +11,7 @@ import { sameSecret } from './same-secret.ts';
 
 /** Makes cookies and knows them again. Several servers behind one address share one. */
 export interface Cookies {
-  /** The cookie for this hello from this address. */
+  /** The cookie for this hello from this address, of 255 octets at the most. */
   make(address: Address, hello: ReceivedHello): Uint8Array;
   /** Whether the hello bears a cookie that was made for it and for this address. */
   check(address: Address, hello: ReceivedHello): boolean;

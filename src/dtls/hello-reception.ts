@@ -21,9 +21,9 @@ import {
   type HandshakeMessage,
   HandshakeType,
   handshakeHeaderLength,
-  putFragment,
+  putMessageHead,
 } from './messages/handshake-message.ts';
-import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
+import { cookieHeadLength, putHelloVerifyRequest } from './messages/hello-verify-request.ts';
 import { defaultGroups } from './named-groups.ts';
 import type { PacedLog } from './paced-log.ts';
 import { ReceivedHello } from './received-hello.ts';
@@ -34,7 +34,6 @@ import type { From, ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
-import { encode } from './struct.ts';
 import { defaultSuites } from './suite-profiles.ts';
 import { WorkBudget } from './work-budget.ts';
 
@@ -52,9 +51,6 @@ export interface HelloReceptionOptions {
 
 /** A client counts its messages from 0, and few need more than two hellos. */
 const mostHellos = 256;
-
-/** Octets of a HelloVerifyRequest before its cookie. */
-const cookieHeadLength = 3;
 
 /** Where so many connection IDs in a row are taken, few are left: with two octets of chance there are 65,536. */
 const mostCidTries = 32;
@@ -175,12 +171,12 @@ export class HelloReception {
     // DTLS 1.0 here whatever is agreed on later (RFC 6347 §4.2.1).
     const version = ProtocolVersion.dtls10;
     const cookie = this.#cookies.make(address, hello);
-    const octets = cookieHeadLength + cookie.length;
-    const body = encode(HelloVerifyRequest, { serverVersion: version, cookie }, octets);
-    const { length } = body;
-    const fragment = { type: HandshakeType.helloVerifyRequest, length, sequence, offset: 0, body };
-    const datagram = new Uint8Array(recordHeaderLength + handshakeHeaderLength + body.length);
-    putFragment(datagram, recordHeaderLength, fragment);
+    const { helloVerifyRequest } = HandshakeType;
+    const length = cookieHeadLength + cookie.length;
+    const body = recordHeaderLength + handshakeHeaderLength;
+    const datagram = new Uint8Array(body + length);
+    putMessageHead(datagram, recordHeaderLength, helloVerifyRequest, length, sequence);
+    putHelloVerifyRequest(datagram, body, { serverVersion: version, cookie });
     const header = { type: record.type, version, epoch: record.epoch, sequence: record.sequence };
     this.#server.send(setHead(datagram, header), address);
   }

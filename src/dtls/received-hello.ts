@@ -54,6 +54,13 @@ export class ReceivedHello implements ClientHello {
     );
   }
 
+  #readSuites(): readonly number[] {
+    const from = this.#cipherSuites + 2;
+    const suites = new Array<number>((this.#compressionMethods - from) / 2);
+    for (let i = 0; i < suites.length; i++) suites[i] = uint16(this.#octets, from + 2 * i);
+    return suites;
+  }
+
   get clientVersion(): number {
     return uint16(this.#octets, 0);
   }
@@ -73,15 +80,14 @@ export class ReceivedHello implements ClientHello {
   }
 
   get cipherSuites(): readonly number[] {
-    this.#suites ??= suitesIn(this.#octets, this.#cipherSuites + 2, this.#compressionMethods);
+    this.#suites ??= this.#readSuites();
     return this.#suites;
   }
 
   get compressionMethods(): readonly number[] {
-    const methods: number[] = [];
-    for (let at = this.#compressionMethods + 1; at < this.#extensions; at++) {
-      methods.push(this.#octets[at] ?? 0);
-    }
+    const from = this.#compressionMethods + 1;
+    const methods = new Array<number>(this.#extensions - from);
+    for (let i = 0; i < methods.length; i++) methods[i] = this.#octets[from + i] ?? 0;
     return methods;
   }
 
@@ -120,10 +126,4 @@ function areExtensions(octets: Uint8Array, from: number): boolean {
   let at = from + 2;
   while (at < end) at += extensionHeadLength + uint16(octets, at + 2);
   return at === end;
-}
-
-function suitesIn(octets: Uint8Array, from: number, end: number): readonly number[] {
-  const suites: number[] = [];
-  for (let at = from; at < end; at += 2) suites.push(uint16(octets, at));
-  return suites;
 }

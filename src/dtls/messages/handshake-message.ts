@@ -63,6 +63,22 @@ export function putFragment(octets: Uint8Array, at: number, fragment: Fragment):
   octets.set(body, at + handshakeHeaderLength);
 }
 
+/** Writes there what stands before the body, of so many octets, of a whole message. */
+export function putMessageHead(
+  octets: Uint8Array,
+  at: number,
+  type: number,
+  length: number,
+  sequence: number,
+): void {
+  octets[at] = type;
+  setUint24(octets, at + 1, length);
+  octets[at + 4] = sequence >> 8;
+  octets[at + 5] = sequence;
+  setUint24(octets, at + 6, 0);
+  setUint24(octets, at + 9, length);
+}
+
 /** The fragment that begins there; undefined where the octets end before it does. Its body is a part of them. */
 export function fragmentAt(octets: Uint8Array, at: number): Fragment | undefined {
   const from = at + handshakeHeaderLength;
