@@ -103,15 +103,12 @@ export class HelloReception {
     if (this.#roster.isDone(hello.random, address)) return 'ClientHello whose handshake is done';
     const refusal = this.#roster.refusal(address);
     if (refusal !== undefined) return refusal;
-    const begin = (found: Session | undefined) => {
-      running?.connection?.end('the client began another handshake');
-      this.#begin(record, message, hello, from, found);
-    };
-    if (session !== undefined || this.#sessions?.mayBeKept(hello) !== true) {
-      begin(session);
-      return undefined;
+    const opening = { record, message, hello, from, running };
+    if (session === undefined && this.#sessions?.mayBeKept(hello) === true) {
+      return this.#beginLater(opening);
     }
-    return this.#recallThen(hello, address, begin);
+    this.#begin(opening, session);
+    return undefined;
   }
 
   /** The session that a hello asks for, as far as memory tells. */
@@ -143,20 +140,17 @@ export class HelloReception {
     );
   }
 
-  /** `begin` once the store has been asked for the session. */
-  #recallThen(
-    hello: ReceivedHello,
-    address: Address,
-    begin: (found: Session | undefined) => void,
-  ): string | undefined {
-    const name = addressText(address);
+  /** Begins once the store has been asked for the session. */
+  #beginLater(opening: Opening): string | undefined {
+    const { hello, from } = opening;
+    const name = addressText(from.address);
     if (this.#recalling.has(name)) return 'ClientHello again while its session is looked up';
     if (this.#recalling.size >= this.#limits.lookups) return 'too many look into the store';
     this.#recalling.add(name);
     // What the hello says is in the datagram, whose memory is the caller's.
     void this.#sessions?.findLater(hello.copy()).then((found) => {
       this.#recalling.delete(name);
-      this.#guard(() => begin(found));
+      this.#guard(() => this.#begin(opening, found));
     });
     return undefined;
   }
@@ -181,13 +175,9 @@ export class HelloReception {
     this.#server.send(setHead(datagram, header), address);
   }
 
-  #begin(
-    record: DtlsRecord,
-    message: HandshakeMessage,
-    hello: ReceivedHello,
-    from: From,
-    session: Session | undefined,
-  ): void {
+  #begin(opening: Opening, session: Session | undefined): void {
+    const { record, message, hello, from, running } = opening;
+    running?.connection?.end('the client began another handshake');
     const { random, explain, keyLog, log } = this.#server;
     const terms = this.#terms(session, from.address);
     const foreseen = fullHandshake(hello, terms);
@@ -269,6 +259,14 @@ export class HelloReception {
 interface Hello {
   readonly message: HandshakeMessage;
   readonly hello: ReceivedHello;
+}
+
+/** What a handshake begins with. */
+interface Opening extends Hello {
+  readonly record: DtlsRecord;
+  readonly from: From;
+  /** A handshake under way from there, which this one ends. */
+  readonly running: ServerConnection | undefined;
 }
 
 /** The hello in a record, which must hold it whole: nothing is kept for a stranger. Or why there is none. */
