@@ -125,45 +125,39 @@ function view(bytes: Uint8Array): Buffer {
 
 /** Octets of the longest array that V8 keeps in its heap. To make a view of it, it moves it out, which costs far more. */
 const heldInHeap = 64;
+const noOctets = new Uint8Array();
+
+/** The octets from `from` to before `end`, as a view of the same memory; of few, which V8 may keep in its heap, a copy. */
+export function partOf(bytes: Uint8Array, from: number, end: number): Uint8Array {
+  if (from === end) return noOctets;
+  return bytes.length <= heldInHeap && bytes.byteOffset === 0
+    ? bytes.slice(from, end)
+    : bytes.subarray(from, end);
+}
 
 /** Reads big-endian values one after the other and never past the end (BytesError). */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #from: number;
-  readonly #end: number;
-  #at: number;
+  #at = 0;
 
-  /** Of the octets from `from` to before `end`: all of them. */
-  constructor(bytes: Uint8Array, from = 0, end = bytes.length) {
+  constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#from = from;
-    this.#end = end;
-    this.#at = from;
   }
 
   /** Octets not yet read. */
   get left(): number {
-    return this.#end - this.#at;
+    return this.#bytes.length - this.#at;
   }
 
   /** Octets read so far. */
   get offset(): number {
-    return this.#at - this.#from;
+    return this.#at;
   }
 
-  /** A reader of the next `length` octets alone. */
-  part(length: number): Reader {
-    const start = this.#pass(length);
-    return new Reader(this.#bytes, start, this.#at);
-  }
-
-  /** The next `length` octets, as a view of the same memory; of few, which V8 may keep in its heap, a copy. */
+  /** The next `length` octets, as `partOf` has them. */
   bytes(length: number): Uint8Array {
     const start = this.#pass(length);
-    const bytes = this.#bytes;
-    return bytes.length <= heldInHeap && bytes.byteOffset === 0
-      ? bytes.slice(start, this.#at)
-      : bytes.subarray(start, this.#at);
+    return partOf(this.#bytes, start, this.#at);
   }
 
   rest(): Uint8Array {

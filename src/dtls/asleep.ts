@@ -3,10 +3,11 @@
  * displaces no others.
  */
 import type { Address } from '../base/address.ts';
-import { concat, toHex, utf8, Writer } from '../base/bytes.ts';
+import { concat, toHex, utf8 } from '../base/bytes.ts';
 import { isHexOf } from './connection-id.ts';
 import { addressOctets } from './ip.ts';
 import { type KeptConnection, packConnection, unpackConnection } from './kept-connection.ts';
+import { setUint16 } from './record.ts';
 import { Slab } from './slab.ts';
 
 /** Octets that a connection with connection IDs and an EID for identity takes, and some more. */
@@ -89,5 +90,9 @@ export function keyOfSession(id: Uint8Array): Uint8Array {
 
 export function keyOfAddress({ address, port }: Address): Uint8Array {
   const octets = addressOctets(address) ?? utf8(address);
-  return new Writer(20).uint8(kinds.address).bytes(octets).uint16(port).done();
+  const key = new Uint8Array(octets.length + 3);
+  key[0] = kinds.address;
+  for (let i = 0; i < octets.length; i++) key[i + 1] = octets[i] ?? 0;
+  setUint16(key, octets.length + 1, port);
+  return key;
 }

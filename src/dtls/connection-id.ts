@@ -23,10 +23,11 @@ export interface ConnectionIds {
 export const noConnectionIds: ConnectionIds = { own: undefined, peers: undefined };
 
 /**
- * The code points of the drafts: 53 until draft-08 (Californium 2 and 3), 254 in mbedTLS 2.x before any was given out.
- * Both go with the MAC of draft-05.
+ * The code points: RFC 9146's before those of the drafts, which are 53 until draft-08 (Californium 2 and 3) and 254 in
+ * mbedTLS 2.x before any was given out. Those go with the MAC of draft-05.
  */
-const draftTypes = [
+const connectionIdTypes = [
+  ExtensionType.connectionId,
   ExtensionType.connectionIdDeprecated,
   ExtensionType.connectionIdMbedTls2,
 ] as const;
@@ -75,9 +76,9 @@ export function forgetsConnectionIds(offered: Extensions): boolean {
   return offeredType(offered) === ExtensionType.connectionIdMbedTls2;
 }
 
-/** RFC 9146's code point before those of the drafts. */
 function offeredType(offered: Extensions) {
-  return [ExtensionType.connectionId, ...draftTypes].find((type) => offered.has(type));
+  for (const type of connectionIdTypes) if (offered.has(type)) return type;
+  return undefined;
 }
 
 /** An empty connection ID means that its side wants none (RFC 9146 §3). */

@@ -1,19 +1,20 @@
 /** The stateless cookie: a client shows that it is where it says it is (RFC 6347 §4.2.1). */
 import type { Address } from '../base/address.ts';
-import { utf8, Writer } from '../base/bytes.ts';
+import { utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Hmac } from './hmac.ts';
-import { addressOctets } from './ip.ts';
-import type { ClientHello } from './messages/client-hello.ts';
+import { addressOctets, ipv4Number } from './ip.ts';
+import type { ReceivedHello } from './received-hello.ts';
+import { setUint16 } from './record.ts';
 import { sameSecret } from './same-secret.ts';
 
 /** Makes cookies and knows them again. Several servers behind one address share one. */
 export interface Cookies {
-  /** The cookie for this hello from this address. */
-  make(address: Address, hello: ClientHello): Uint8Array;
+  /** The cookie for this hello from this address, of 255 octets at the most. */
+  make(address: Address, hello: ReceivedHello): Uint8Array;
   /** Whether the hello bears a cookie that was made for it and for this address. */
-  check(address: Address, hello: ClientHello): boolean;
+  check(address: Address, hello: ReceivedHello): boolean;
 }
 
 export interface CookieOptions {
@@ -37,8 +38,9 @@ export class HmacCookies implements Cookies {
   #current: Hmac;
   #previous: Hmac;
   #since: number;
-  /** Where what a cookie covers is put together. */
-  readonly #covered = new Writer(256);
+  /** Where what a cookie covers is put together; and its first octets, as many as were covered last. */
+  #room = new Uint8Array(mostWhere + 256);
+  #covered = this.#room;
 
   constructor(options: CookieOptions) {
     this.#options = options;
@@ -47,18 +49,19 @@ export class HmacCookies implements Cookies {
     this.#since = options.clock.now();
   }
 
-  make(address: Address, hello: ClientHello): Uint8Array {
+  make(address: Address, hello: ReceivedHello): Uint8Array {
     this.#rotate();
     return cookieOf(this.#current, this.#coveredOctets(address, hello));
   }
 
-  check(address: Address, hello: ClientHello): boolean {
-    if (hello.cookie.length !== cookieLength) return false;
+  check(address: Address, hello: ReceivedHello): boolean {
+    const { cookie } = hello;
+    if (cookie.length !== cookieLength) return false;
     this.#rotate();
     const covered = this.#coveredOctets(address, hello);
     return (
-      sameSecret(hello.cookie, cookieOf(this.#current, covered)) ||
-      sameSecret(hello.cookie, cookieOf(this.#previous, covered))
+      sameSecret(cookie, cookieOf(this.#current, covered)) ||
+      sameSecret(cookie, cookieOf(this.#previous, covered))
     );
   }
 
@@ -72,22 +75,46 @@ export class HmacCookies implements Cookies {
     this.#since = clock.now();
   }
 
-  /** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */
-  #coveredOctets({ address, port }: Address, hello: ClientHello): Uint8Array {
-    const { clientVersion, random, sessionId, cipherSuites, compressionMethods } = hello;
-    const where = addressOctets(address) ?? utf8(address);
-    const writer = this.#covered.restart();
-    if (where.length !== 4) writer.uint8(0).uint8(where.length);
-    writer.bytes(where).uint16(port).uint16(clientVersion).bytes(random);
-    writer
-      .uint8(sessionId.length)
-      .bytes(sessionId)
-      .uint16(2 * cipherSuites.length);
-    for (const suite of cipherSuites) writer.uint16(suite);
-    writer.uint8(compressionMethods.length);
-    for (const method of compressionMethods) writer.uint8(method);
-    return writer.written;
+  #coveredOctets(address: Address, hello: ReceivedHello): Uint8Array {
+    const length = mostWhere + hello.parametersLength;
+    if (length > this.#room.length) {
+      this.#room = new Uint8Array(length);
+      this.#covered = this.#room;
+    }
+    const end = hello.putParameters(this.#room, putWhere(this.#room, address));
+    if (this.#covered.length !== end) this.#covered = this.#room.subarray(0, end);
+    return this.#covered;
   }
+}
+
+/** Octets that `putWhere` takes at the most. */
+const mostWhere = 260;
+const mostOther = 255;
+
+/** Writes there, at the start, what tells an address and its port from all others; gives where that ends. */
+function putWhere(octets: Uint8Array, { address, port }: Address): number {
+  const ipv4 = ipv4Number(address);
+  let at = 4;
+  if (ipv4 === undefined) at = putOther(octets, address);
+  else {
+    setUint16(octets, 0, ipv4 >>> 16);
+    setUint16(octets, 2, ipv4);
+  }
+  setUint16(octets, at, port);
+  return at + 2;
+}
+
+/** No IPv4 address starts with 0, so that what is not one is told apart by a 0 in front. */
+function putOther(octets: Uint8Array, address: string): number {
+  const where = addressOctets(address) ?? utf8(address).subarray(0, mostOther);
+  if (where.length === 4) {
+    octets.set(where);
+    return 4;
+  }
+  octets[0] = 0;
+  octets[1] = where.length;
+  octets.set(where, 2);
+  return 2 + where.length;
 }
 
 function newKey(random: Random): Hmac {

@@ -6,7 +6,8 @@
 import type { Address } from '../base/address.ts';
 import { utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { addressOctets } from './ip.ts';
+import { addressOctets, ipv4Number } from './ip.ts';
+import { setUint16, uint16 } from './record.ts';
 
 /** client_random(32) port(2) address(16): of what is no IP address its first octets, which does no harm. */
 const randomLength = 32;
@@ -69,11 +70,18 @@ export class DoneHellos {
 
   #entryOf(clientRandom: Uint8Array, { address, port }: Address): Uint8Array {
     const entry = this.#entry;
-    const octets = addressOctets(address) ?? utf8(address);
     for (let i = 0; i < randomLength; i++) entry[i] = clientRandom[i] ?? 0;
-    entry[randomLength] = port >> 8;
-    entry[randomLength + 1] = port;
-    for (let i = 0; i < addressLength; i++) entry[randomLength + 2 + i] = octets[i] ?? 0;
+    setUint16(entry, randomLength, port);
+    const at = randomLength + 2;
+    const ipv4 = ipv4Number(address);
+    if (ipv4 === undefined) {
+      const octets = addressOctets(address) ?? utf8(address);
+      for (let i = 0; i < addressLength; i++) entry[at + i] = octets[i] ?? 0;
+    } else {
+      setUint16(entry, at, ipv4 >>> 16);
+      setUint16(entry, at + 2, ipv4);
+      entry.fill(0, at + 4);
+    }
     return entry;
   }
 }
@@ -144,8 +152,8 @@ class Generation {
 /** Of the entry that begins there. */
 function hashOf(octets: Uint8Array, from: number, seed: number): number {
   let hash = seed | 0;
-  for (let i = 0; i < entryLength; i++) {
-    hash = Math.imul(hash ^ (octets[from + i] ?? 0), 0x01000193);
+  for (let i = 0; i < entryLength; i += 2) {
+    hash = Math.imul(hash ^ uint16(octets, from + i), 0x01000193);
     hash ^= hash >>> 15;
   }
   hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);

@@ -22,17 +22,18 @@ const leastRecordSize = 64;
 /** Octets of real_type in DTLSInnerPlaintext; we add no padding. */
 const innerTypeLength = 1;
 
+interface Grant {
+  readonly limits: FragmentLimits;
+  readonly granted?: Extension;
+}
+
+const nothingAsked: Grant = { limits: unlimited };
+
 /**
  * The limits that a client asks for, and the ServerHello's extension that grants them. `cid`: its records bear a
  * connection ID.
  */
-export function grantFragmentLimits(
-  offered: Extensions,
-  cid: boolean,
-): {
-  readonly limits: FragmentLimits;
-  readonly granted?: Extension;
-} {
+export function grantFragmentLimits(offered: Extensions, cid: boolean): Grant {
   // RFC 8449 §5: where both are offered, max_fragment_length counts for nothing.
   const size = offered.recordSizeLimit;
   if (size !== undefined) {
@@ -40,7 +41,7 @@ export function grantFragmentLimits(
     return { limits: limitsOfRecordSize(size, cid), granted };
   }
   const code = offered.maxFragmentLength;
-  if (code === undefined) return { limits: unlimited };
+  if (code === undefined) return nothingAsked;
   return { limits: limitsOfCode(code), granted: extension.maxFragmentLength(code) };
 }
 

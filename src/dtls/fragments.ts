@@ -1,26 +1,22 @@
 /** Handshake messages out of fragments, in the order of their numbers (RFC 6347 §4.2.2, §4.2.3). */
-import { BytesError, Reader } from '../base/bytes.ts';
-import type { Fragment, HandshakeMessage } from './messages/handshake-message.ts';
+import {
+  type Fragment,
+  fragmentAt,
+  type HandshakeMessage,
+  handshakeHeaderLength,
+} from './messages/handshake-message.ts';
 
 /** The fragments of a record of handshake messages; undefined where it is not made of such. */
 export function readFragments(record: Uint8Array): readonly Fragment[] | undefined {
-  try {
-    const reader = new Reader(record);
-    const fragments: Fragment[] = [];
-    while (reader.left > 0) fragments.push(readFragment(reader));
-    return fragments;
-  } catch (error) {
-    if (error instanceof BytesError) return undefined;
-    throw error;
+  const fragments: Fragment[] = [];
+  for (let at = 0; at < record.length; ) {
+    const fragment = fragmentAt(record, at);
+    if (fragment === undefined) return undefined;
+    at += handshakeHeaderLength + fragment.body.length;
+    if (at === record.length && fragments.length === 0) return [fragment]; // as nearly every one
+    fragments.push(fragment);
   }
-}
-
-function readFragment(reader: Reader): Fragment {
-  const type = reader.uint8();
-  const length = reader.uint24();
-  const sequence = reader.uint16();
-  const offset = reader.uint24();
-  return { type, length, sequence, offset, body: reader.bytes(reader.uint24()) };
+  return fragments;
 }
 
 /** Whether the fragment is its whole message. */
@@ -89,6 +85,7 @@ export class Reassembly {
 
   /** Gives the kept fragments another try, now that another message is due. */
   #release(): void {
+    if (this.#later.length === 0) return;
     const kept = this.#later;
     this.#later = [];
     this.#laterOctets = 0;
@@ -106,10 +103,11 @@ class Pieces {
   #missing: number;
 
   constructor(first: Fragment) {
+    const whole = isWhole(first); // as nearly every message comes
     this.#type = first.type;
     this.#sequence = first.sequence;
-    this.#body = new Uint8Array(first.length);
-    this.#missing = first.length;
+    this.#body = whole ? first.body.slice() : new Uint8Array(first.length);
+    this.#missing = whole ? 0 : first.length;
   }
 
   add(fragment: Fragment): string | undefined {
@@ -117,11 +115,6 @@ class Pieces {
       return 'fragments of one message disagree';
     }
     if (this.#missing === 0) return undefined;
-    if (isWhole(fragment) && this.#missing === fragment.length) {
-      this.#body.set(fragment.body); // as nearly every message comes
-      this.#missing = 0;
-      return undefined;
-    }
     this.#have ??= new Uint8Array(fragment.length);
     for (let i = 0; i < fragment.body.length; i++) {
       const at = fragment.offset + i;

@@ -8,7 +8,7 @@ import { keyOfCid } from './asleep.ts';
 import type { Cids, ConnectionIdPolicy } from './connection-id.ts';
 import { type Cookies, HmacCookies } from './cookie.ts';
 import { ExtensionType } from './extensions.ts';
-import { isWhole, readFragments } from './fragments.ts';
+import { isWhole } from './fragments.ts';
 import {
   fullHandshake,
   resumes,
@@ -16,16 +16,17 @@ import {
   serverHandshake,
   type Terms,
 } from './handshake.ts';
-import { ClientHello } from './messages/client-hello.ts';
 import {
+  fragmentAt,
   type HandshakeMessage,
   HandshakeType,
   handshakeHeaderLength,
-  putFragment,
+  putMessageHead,
 } from './messages/handshake-message.ts';
-import { HelloVerifyRequest } from './messages/hello-verify-request.ts';
+import { cookieHeadLength, putHelloVerifyRequest } from './messages/hello-verify-request.ts';
 import { defaultGroups } from './named-groups.ts';
 import type { PacedLog } from './paced-log.ts';
+import { ReceivedHello } from './received-hello.ts';
 import { type DtlsRecord, ProtocolVersion, recordHeaderLength, setHead } from './record.ts';
 import type { Roster } from './roster.ts';
 import type { DtlsServerOptions } from './server.ts';
@@ -33,7 +34,6 @@ import type { From, ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
-import { decode, encode } from './struct.ts';
 import { defaultSuites } from './suite-profiles.ts';
 import { WorkBudget } from './work-budget.ts';
 
@@ -51,9 +51,6 @@ export interface HelloReceptionOptions {
 
 /** A client counts its messages from 0, and few need more than two hellos. */
 const mostHellos = 256;
-
-/** Octets of a HelloVerifyRequest before its cookie. */
-const cookieHeadLength = 3;
 
 /** Where so many connection IDs in a row are taken, few are left: with two octets of chance there are 65,536. */
 const mostCidTries = 32;
@@ -106,19 +103,16 @@ export class HelloReception {
     if (this.#roster.isDone(hello.random, address)) return 'ClientHello whose handshake is done';
     const refusal = this.#roster.refusal(address);
     if (refusal !== undefined) return refusal;
-    const begin = (found: Session | undefined) => {
-      running?.connection?.end('the client began another handshake');
-      this.#begin(record, message, hello, from, found);
-    };
-    if (session !== undefined || this.#sessions?.mayBeKept(hello) !== true) {
-      begin(session);
-      return undefined;
+    const opening = { record, message, hello, from, running };
+    if (session === undefined && this.#sessions?.mayBeKept(hello) === true) {
+      return this.#beginLater(opening);
     }
-    return this.#recallThen(hello, address, begin);
+    this.#begin(opening, session);
+    return undefined;
   }
 
   /** The session that a hello asks for, as far as memory tells. */
-  #recall(hello: ClientHello): Session | undefined {
+  #recall(hello: ReceivedHello): Session | undefined {
     if (this.#sessions === undefined) return undefined;
     try {
       return this.#sessions.recall(hello);
@@ -134,7 +128,7 @@ export class HelloReception {
    * to the very device whose session it is; and only while few handshakes are under way, in all and of that address: the
    * rest are for those who showed that they are there.
    */
-  #mayTrust(hello: ClientHello, session: Session | undefined, from: Address): boolean {
+  #mayTrust(hello: ReceivedHello, session: Session | undefined, from: Address): boolean {
     if (this.#server.resumption?.skipCookie !== true || session === undefined) return false;
     const { awake } = this.#roster;
     const { halfOpen, halfOpenPerAddress } = this.#limits;
@@ -146,21 +140,17 @@ export class HelloReception {
     );
   }
 
-  /** `begin` once the store has been asked for the session. */
-  #recallThen(
-    hello: ClientHello,
-    address: Address,
-    begin: (found: Session | undefined) => void,
-  ): string | undefined {
-    const name = addressText(address);
+  /** Begins once the store has been asked for the session. */
+  #beginLater(opening: Opening): string | undefined {
+    const { hello, from } = opening;
+    const name = addressText(from.address);
     if (this.#recalling.has(name)) return 'ClientHello again while its session is looked up';
     if (this.#recalling.size >= this.#limits.lookups) return 'too many look into the store';
     this.#recalling.add(name);
     // What the hello says is in the datagram, whose memory is the caller's.
-    const copy = decode('ClientHello', ClientHello, encode(ClientHello, hello));
-    void this.#sessions?.findLater(copy).then((found) => {
+    void this.#sessions?.findLater(hello.copy()).then((found) => {
       this.#recalling.delete(name);
-      this.#guard(() => begin(found));
+      this.#guard(() => this.#begin(opening, found));
     });
     return undefined;
   }
@@ -169,29 +159,25 @@ export class HelloReception {
   #askForCookie(
     record: DtlsRecord,
     { sequence }: HandshakeMessage,
-    hello: ClientHello,
+    hello: ReceivedHello,
     address: Address,
   ): void {
     // DTLS 1.0 here whatever is agreed on later (RFC 6347 §4.2.1).
     const version = ProtocolVersion.dtls10;
     const cookie = this.#cookies.make(address, hello);
-    const octets = cookieHeadLength + cookie.length;
-    const body = encode(HelloVerifyRequest, { serverVersion: version, cookie }, octets);
-    const { length } = body;
-    const fragment = { type: HandshakeType.helloVerifyRequest, length, sequence, offset: 0, body };
-    const datagram = new Uint8Array(recordHeaderLength + handshakeHeaderLength + body.length);
-    putFragment(datagram, recordHeaderLength, fragment);
+    const { helloVerifyRequest } = HandshakeType;
+    const length = cookieHeadLength + cookie.length;
+    const body = recordHeaderLength + handshakeHeaderLength;
+    const datagram = new Uint8Array(body + length);
+    putMessageHead(datagram, recordHeaderLength, helloVerifyRequest, length, sequence);
+    putHelloVerifyRequest(datagram, body, { serverVersion: version, cookie });
     const header = { type: record.type, version, epoch: record.epoch, sequence: record.sequence };
     this.#server.send(setHead(datagram, header), address);
   }
 
-  #begin(
-    record: DtlsRecord,
-    message: HandshakeMessage,
-    hello: ClientHello,
-    from: From,
-    session: Session | undefined,
-  ): void {
+  #begin(opening: Opening, session: Session | undefined): void {
+    const { record, message, hello, from, running } = opening;
+    running?.connection?.end('the client began another handshake');
     const { random, explain, keyLog, log } = this.#server;
     const terms = this.#terms(session, from.address);
     const foreseen = fullHandshake(hello, terms);
@@ -202,7 +188,7 @@ export class HelloReception {
       return;
     }
     const start = { due: message.sequence + 1, firstRecord: record.sequence };
-    const { connection, work } = this.#roster.begin(from.address, hello.random.slice(), start);
+    const { connection, work } = this.#roster.begin(from.address, hello.random, start);
     connection.countIn(from);
     const { credentials, suites, groups, resumption } = terms;
     // Member by member: where an object is copied into another that has more, V8 adds each of those by itself.
@@ -272,21 +258,26 @@ export class HelloReception {
 
 interface Hello {
   readonly message: HandshakeMessage;
-  readonly hello: ClientHello;
+  readonly hello: ReceivedHello;
+}
+
+/** What a handshake begins with. */
+interface Opening extends Hello {
+  readonly record: DtlsRecord;
+  readonly from: From;
+  /** A handshake under way from there, which this one ends. */
+  readonly running: ServerConnection | undefined;
 }
 
 /** The hello in a record, which must hold it whole: nothing is kept for a stranger. Or why there is none. */
-function readHello(record: DtlsRecord, longest: number): Hello | string {
-  const [fragment, ...rest] = readFragments(record.fragment) ?? [];
-  if (fragment === undefined || rest.length > 0) return 'malformed ClientHello';
-  if (!isWhole(fragment)) return 'fragmented ClientHello';
-  if (fragment.length > longest) return 'ClientHello too long';
-  if (fragment.sequence >= mostHellos) return 'message number of a ClientHello out of range';
-  try {
-    const hello = decode('ClientHello', ClientHello, fragment.body);
-    return { message: fragment, hello };
-  } catch (error) {
-    if (error instanceof HandshakeError) return 'malformed ClientHello';
-    throw error;
+function readHello({ fragment: octets }: DtlsRecord, longest: number): Hello | string {
+  const message = fragmentAt(octets, 0);
+  if (message === undefined || handshakeHeaderLength + message.body.length < octets.length) {
+    return 'malformed ClientHello';
   }
+  if (!isWhole(message)) return 'fragmented ClientHello';
+  if (message.length > longest) return 'ClientHello too long';
+  if (message.sequence >= mostHellos) return 'message number of a ClientHello out of range';
+  const hello = ReceivedHello.read(message.body);
+  return hello === undefined ? 'malformed ClientHello' : { message, hello };
 }

@@ -23,9 +23,20 @@ export function addressGroup(text: string): string {
   return octets.length === 4 ? `${a}.${b}.${c}.${d}` : octets.subarray(0, 8).join('.');
 }
 
-/** By character codes, because it is done several times for each datagram. */
 function ipv4(text: string): Uint8Array | undefined {
+  const number = ipv4Number(text);
+  if (number === undefined) return undefined;
   const octets = new Uint8Array(4);
+  for (let i = 0; i < 4; i++) octets[i] = number >>> (24 - 8 * i);
+  return octets;
+}
+
+/**
+ * The 32 bits of an IPv4 address, not of one inside an IPv6 address; undefined for other text. By character codes,
+ * because it is done several times for each datagram.
+ */
+export function ipv4Number(text: string): number | undefined {
+  let whole = 0;
   let dots = 0;
   let digits = 0;
   let number = 0;
@@ -33,7 +44,8 @@ function ipv4(text: string): Uint8Array | undefined {
     const code = i < text.length ? text.charCodeAt(i) : dot;
     if (code === dot) {
       if (digits === 0 || number > 255 || dots > 3) return undefined;
-      octets[dots++] = number;
+      whole = (whole << 8) | number;
+      dots++;
       digits = 0;
       number = 0;
     } else {
@@ -41,7 +53,7 @@ function ipv4(text: string): Uint8Array | undefined {
       number = number * 10 + code - zero;
     }
   }
-  return dots === 4 ? octets : undefined;
+  return dots === 4 ? whole >>> 0 : undefined;
 }
 
 function ipv6(text: string): Uint8Array | undefined {

@@ -97,9 +97,7 @@ export function negotiate(
     fragments: limits,
     extensions,
   };
-  for (const extension of answer(hello, offered, agreement)) {
-    if (extension !== undefined) extensions.push(extension);
-  }
+  answer(extensions, hello, offered, agreement);
   if (granted !== undefined) extensions.push(granted);
   return agreement;
 }
@@ -205,28 +203,29 @@ function chooseClientCertificate(
   throw new HandshakeError(AlertDescription.unsupportedCertificate, complaint);
 }
 
-/** What is answered to each extension, of those that were offered. */
+/** Adds what is answered to each extension, of those that were offered. */
 function answer(
+  extensions: Extension[],
   hello: ClientHello,
   offered: Extensions,
   agreed: Omit<Agreement, 'extensions'>,
-): readonly (Extension | undefined)[] {
-  const { choice, clientCertificate, extendedMasterSecret, encryptThenMac } = agreed;
-  const curves = choice.keyExchange !== 'psk' && offered.has(ExtensionType.ecPointFormats);
+): void {
+  const { choice, clientCertificate, extendedMasterSecret, connectionIds, encryptThenMac } = agreed;
+  if (asksForRenegotiationInfo(hello, offered)) extensions.push(extension.renegotiationInfo());
+  if (extendedMasterSecret) extensions.push(extension.extendedMasterSecret());
+  if (connectionIds.extension !== undefined) extensions.push(connectionIds.extension);
+  if (choice.keyExchange !== 'psk' && offered.has(ExtensionType.ecPointFormats)) {
+    extensions.push(extension.ecPointFormats());
+  }
   const shown = choice.keyExchange === 'ecdheEcdsa' ? choice : undefined;
-  const showsType = shown !== undefined && offered.has(ExtensionType.serverCertificateType);
-  const asksType =
-    clientCertificate !== undefined && offered.has(ExtensionType.clientCertificateType);
-  return [
-    asksForRenegotiationInfo(hello, offered) ? extension.renegotiationInfo() : undefined,
-    extendedMasterSecret ? extension.extendedMasterSecret() : undefined,
-    agreed.connectionIds.extension,
-    curves ? extension.ecPointFormats() : undefined,
-    shown?.byName ? extension.serverNameUsed() : undefined,
-    encryptThenMac ? extension.encryptThenMac() : undefined,
-    showsType ? extension.serverCertificateType(shown.type) : undefined,
-    asksType ? extension.clientCertificateType(clientCertificate.type) : undefined,
-  ];
+  if (shown?.byName) extensions.push(extension.serverNameUsed());
+  if (encryptThenMac) extensions.push(extension.encryptThenMac());
+  if (shown !== undefined && offered.has(ExtensionType.serverCertificateType)) {
+    extensions.push(extension.serverCertificateType(shown.type));
+  }
+  if (clientCertificate !== undefined && offered.has(ExtensionType.clientCertificateType)) {
+    extensions.push(extension.clientCertificateType(clientCertificate.type));
+  }
 }
 
 /** RFC 5746 §3.6: whether the client asked, by the extension or by the suite that stands for it. */

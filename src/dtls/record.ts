@@ -81,9 +81,10 @@ export function readRecords(
       break;
     }
     const record = recordAt(datagram, at, head, length);
-    if (typeof record === 'string') drop(record);
-    else records.push(record);
     at += head + length;
+    if (typeof record === 'string') drop(record);
+    else if (records.length > 0 || at < datagram.length) records.push(record);
+    else return [record]; // as a rule
   }
   return records;
 }
@@ -161,7 +162,8 @@ export function setEpochAndSequence(bytes: Uint8Array, at: number, header: Recor
   setUint16(bytes, at + 6, sequence);
 }
 
-function uint16(bytes: Uint8Array, at: number): number {
+/** Two octets, likewise without a DataView. */
+export function uint16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 

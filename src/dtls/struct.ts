@@ -61,10 +61,12 @@ export function list<T>(item: Struct<T>, least: number, most: number): Struct<re
   return {
     read(reader) {
       const length = reader.uint(width);
-      const inner = reader.part(length);
+      const behind = reader.left - length;
+      if (behind < 0) throw new BytesError(`a list of ${length} octets, ${reader.left} left`);
       checkSize(length, least, most);
       const values: T[] = [];
-      while (inner.left > 0) values.push(item.read(inner));
+      while (reader.left > behind) values.push(item.read(reader));
+      if (reader.left < behind) throw new BytesError('an item that goes past the end of its list');
       return values;
     },
     write(writer, values) {

@@ -14,7 +14,7 @@ import { type Infer, list, opaque, struct, uint8, uint16, vector } from '../stru
  *     Extension extensions<0..2^16-1>;                  -- may be absent
  *   } ClientHello;
  */
-const fields = {
+export const ClientHello = struct({
   clientVersion: uint16,
   random: opaque(32),
   sessionId: vector(0, 32),
@@ -22,16 +22,5 @@ const fields = {
   cipherSuites: list(uint16, 2, 2 ** 16 - 1),
   compressionMethods: list(uint8, 1, 2 ** 8 - 1),
   extensions: extensionList,
-};
-export const ClientHello = struct(fields, {
-  read: (reader) => ({
-    clientVersion: fields.clientVersion.read(reader),
-    random: fields.random.read(reader),
-    sessionId: fields.sessionId.read(reader),
-    cookie: fields.cookie.read(reader),
-    cipherSuites: fields.cipherSuites.read(reader),
-    compressionMethods: fields.compressionMethods.read(reader),
-    extensions: fields.extensions.read(reader),
-  }),
 });
 export type ClientHello = Infer<typeof ClientHello>;

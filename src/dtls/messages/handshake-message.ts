@@ -1,5 +1,5 @@
 /** What all handshake messages share (RFC 5246 §7.4, RFC 6347 §4.2.2). */
-import type { Writer } from '../../base/bytes.ts';
+import { partOf, type Writer } from '../../base/bytes.ts';
 
 export const HandshakeType = {
   helloRequest: 0,
@@ -67,6 +67,39 @@ export function putFragment(octets: Uint8Array, at: number, fragment: Fragment):
 
 /** Octets up to which a loop is faster than `set`. */
 const few = 32;
+/** Writes there what stands before the body, of so many octets, of a whole message. */
+export function putMessageHead(
+  octets: Uint8Array,
+  at: number,
+  type: number,
+  length: number,
+  sequence: number,
+): void {
+  octets[at] = type;
+  setUint24(octets, at + 1, length);
+  octets[at + 4] = sequence >> 8;
+  octets[at + 5] = sequence;
+  setUint24(octets, at + 6, 0);
+  setUint24(octets, at + 9, length);
+}
+
+/** The fragment that begins there; undefined where the octets end before it does. Its body is a part of them. */
+export function fragmentAt(octets: Uint8Array, at: number): Fragment | undefined {
+  const from = at + handshakeHeaderLength;
+  const end = from + uint24(octets, at + 9);
+  if (end > octets.length) return undefined;
+  return {
+    type: octets[at] ?? 0,
+    length: uint24(octets, at + 1),
+    sequence: ((octets[at + 4] ?? 0) << 8) | (octets[at + 5] ?? 0),
+    offset: uint24(octets, at + 6),
+    body: partOf(octets, from, end),
+  };
+}
+
+function uint24(octets: Uint8Array, at: number): number {
+  return ((octets[at] ?? 0) << 16) | ((octets[at + 1] ?? 0) << 8) | (octets[at + 2] ?? 0);
+}
 
 function setUint24(octets: Uint8Array, at: number, value: number): void {
   octets[at] = value >> 16;

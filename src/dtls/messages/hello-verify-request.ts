@@ -1,3 +1,4 @@
+import { setUint16 } from '../record.ts';
 import { type Infer, struct, uint16, vector } from '../struct.ts';
 
 /**
@@ -10,3 +11,17 @@ export const HelloVerifyRequest = struct({
   cookie: vector(0, 2 ** 8 - 1),
 });
 export type HelloVerifyRequest = Infer<typeof HelloVerifyRequest>;
+
+/** Octets of one before its cookie. */
+export const cookieHeadLength = 3;
+
+/** Writes it there. */
+export function putHelloVerifyRequest(
+  octets: Uint8Array,
+  at: number,
+  { serverVersion, cookie }: HelloVerifyRequest,
+): void {
+  setUint16(octets, at, serverVersion);
+  octets[at + 2] = cookie.length;
+  octets.set(cookie, at + cookieHeadLength);
+}
