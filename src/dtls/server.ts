@@ -15,6 +15,7 @@
  */
 import { hkdfSync } from 'node:crypto';
 import type { Address } from '../base/address.ts';
+import { Alarms } from '../base/alarms.ts';
 import { equal, hex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ConnectionFacts } from '../base/connection-facts.ts';
@@ -138,6 +139,7 @@ export class DtlsServer {
   readonly #sessions: Sessions | undefined;
   readonly #vault: Vault | undefined;
   readonly #pskFailures: PskFailures;
+  readonly #alarms: Alarms;
 
   constructor(options: DtlsServerOptions) {
     const { clock, random, log, kept, connectionIds, resumption } = options;
@@ -163,10 +165,11 @@ export class DtlsServer {
         strangersPerAddress: limits.strangersPerAddress,
       });
     }
+    this.#alarms = new Alarms(clock);
     this.#roster = new Roster({
       settings: {
         side: 'server',
-        clock,
+        clock: this.#alarms,
         log,
         mtu: options.mtu ?? defaultMtu,
         limits,
@@ -200,12 +203,13 @@ export class DtlsServer {
     return { handshakes: this.#roster.awake.handshakes, established: awake + asleep };
   }
 
-  /** What it holds: connections awake and asleep, sessions to be resumed by ID, and octets of those asleep. */
+  /** What it holds: connections awake and asleep, sessions to be resumed by ID, octets of those asleep, and alarms. */
   get holds() {
     return {
       handshakes: this.#roster.awake.handshakes,
       ...this.#roster.sizes,
       sessions: this.#sessions?.size ?? 0,
+      alarms: this.#alarms.size,
     };
   }
 
@@ -245,7 +249,9 @@ export class DtlsServer {
    * when it resolves.
    */
   close(): Promise<void> {
-    return this.#roster.close();
+    const closed = this.#roster.close();
+    this.#alarms.close();
+    return closed;
   }
 
   /** Connections in memory, those asleep first. */
