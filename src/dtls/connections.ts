@@ -1,9 +1,8 @@
 /** Who is connected and who is about to be, awake: found by address or connection ID, with ceilings and lifetimes. */
 import type { Address } from '../base/address.ts';
-import { toHex } from '../base/bytes.ts';
 import { UseOrder } from '../base/use-order.ts';
 import { isKeyOfCid, keyOfCid } from './asleep.ts';
-import { addressGroup } from './ip.ts';
+import { AddressNames, type KeyName, nameOfKey } from './key-names.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
 
@@ -17,12 +16,12 @@ export class Connections {
   /** Milliseconds after which a handshake that is not done may make way. */
   readonly #hanging: number;
   /** The one that began first, first. */
-  readonly #handshakes = new Map<string, ServerConnection>();
-  /** The handshakes of each group of addresses, in the same order. */
-  readonly #groups = new Map<string, Set<ServerConnection>>();
-  readonly #byAddress = new Map<string, ServerConnection>();
+  readonly #handshakes = new Map<KeyName, ServerConnection>();
+  /** The handshakes of each group of addresses, in the same order; once established, they are in that of `#established`. */
+  readonly #groups = new Map<KeyName, UseOrder<ServerConnection>>();
+  readonly #byAddress = new Map<KeyName, ServerConnection>();
   /** By connection ID those about to be, too. */
-  readonly #byKey = new Map<string, ServerConnection>();
+  readonly #byKey = new Map<KeyName, ServerConnection>();
   /** Of those, by the mark of their connection IDs, some: to make a key's text takes longer than to find what it leads to. */
   readonly #byMark = new Map<number, ServerConnection>();
   /** The established ones, the one unused for longest first. */
@@ -47,6 +46,11 @@ export class Connections {
     return this.#established.size;
   }
 
+  /** What the key of a connection that is found by this address is called. */
+  keyNameAt(address: Address): KeyName {
+    return this.#names.ofKey(address);
+  }
+
   handshakeAt(address: Address): ServerConnection | undefined {
     return this.#handshakes.get(this.#names.of(address));
   }
@@ -57,7 +61,11 @@ export class Connections {
 
   /** By what asleep.ts makes of a connection ID or an address. */
   withKey(key: Uint8Array): ServerConnection | undefined {
-    return this.#byKey.get(toHex(key));
+    return this.#byKey.get(nameOfKey(key));
+  }
+
+  withKeyName(name: KeyName): ServerConnection | undefined {
+    return this.#byKey.get(name);
   }
 
   withCid(cid: Uint8Array): ServerConnection | undefined {
@@ -90,7 +98,7 @@ export class Connections {
     if (
       group !== undefined &&
       group.size - replaced >= this.#limits.halfOpenPerAddress &&
-      !this.#giveUp(group.values(), now)
+      !this.#giveUp(group, now)
     ) {
       return 'too many handshakes from one address';
     }
@@ -102,17 +110,26 @@ export class Connections {
   }
 
   begin(connection: ServerConnection): void {
-    this.#handshakes.set(this.#names.of(connection.address), connection);
-    const group = this.#names.groupOf(connection.address);
-    this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(connection));
+    const place = this.#names.of(connection.address);
+    const before = this.#handshakes.get(place);
+    if (before !== undefined) this.#removeHandshake(before);
+    this.#handshakes.set(place, connection);
+    const name = this.#names.groupOf(connection.address);
+    const group = this.#groups.get(name);
+    if (group !== undefined) group.use(connection);
+    else {
+      const first = new UseOrder<ServerConnection>();
+      first.use(connection);
+      this.#groups.set(name, first);
+    }
   }
 
   /** The records that lead to its key are this connection's. */
   claim(connection: ServerConnection): void {
-    const before = this.#byKey.get(connection.keyText);
+    const before = this.#byKey.get(connection.keyName);
     if (before === connection) return;
     if (before !== undefined) this.#forgetMark(before);
-    this.#byKey.set(connection.keyText, connection);
+    this.#byKey.set(connection.keyName, connection);
   }
 
   /** The handshake is done, or the connection awake; gives the one that was found at its address until now. */
@@ -137,7 +154,7 @@ export class Connections {
     this.#removeAddress(connection, from);
     // One that is found by that address alone keeps it.
     const there = this.#byAddress.get(this.#names.of(connection.address));
-    if (there === undefined || there.cid !== undefined) {
+    if (there === undefined || there.hasCid) {
       this.#byAddress.set(this.#names.of(connection.address), connection);
     }
   }
@@ -150,7 +167,7 @@ export class Connections {
     this.#removeHandshake(connection);
     this.#established.delete(connection);
     this.#removeAddress(connection, connection.address);
-    const key = connection.keyText;
+    const key = connection.keyName;
     if (this.#byKey.get(key) !== connection) return;
     this.#byKey.delete(key);
     this.#forgetMark(connection);
@@ -197,32 +214,4 @@ function markOf(cid: Uint8Array): number {
     mark = (mark << 8) | (cid[at] ?? 0);
   }
   return mark;
-}
-
-/** Texts that addresses are known by, made once for all that is asked of the same address in a row. */
-class AddressNames {
-  #address = '';
-  #port = -1;
-  #name = '';
-  #group = '';
-
-  /** Of the address and its port. */
-  of({ address, port }: Address): string {
-    if (port !== this.#port || address !== this.#address) this.#make(address, port);
-    return this.#name;
-  }
-
-  /** Of what counts as one place. */
-  groupOf({ address, port }: Address): string {
-    if (address !== this.#address) this.#make(address, port);
-    return this.#group;
-  }
-
-  #make(address: string, port: number): void {
-    if (address !== this.#address) this.#group = addressGroup(address);
-    this.#address = address;
-    this.#port = port;
-    // Joined, it is in memory of its own: a text put together by a template keeps what it was made of.
-    this.#name = [address, port].join('|');
-  }
 }

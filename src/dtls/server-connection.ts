@@ -19,6 +19,7 @@ import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
 import type { Numbers } from './journal.ts';
 import { type KeptConnection, packConnection } from './kept-connection.ts';
+import { isNameOfCid, type KeyName, keyOfName, nameOfKey, textOfName } from './key-names.ts';
 import type { PskClaim } from './psk-failures.ts';
 import type { DtlsRecord } from './record.ts';
 import type { DtlsPeer } from './server.ts';
@@ -86,8 +87,9 @@ export class ServerConnection
   #connection: Connection<PeerCredential> | undefined;
   #address: Address;
   #credential: PeerCredential;
-  #key = '';
-  /** Made once: whoever asks keeps it. */
+  #keyName: KeyName = '';
+  /** These are made once: whoever asks keeps them. */
+  #keyText: string | undefined;
   #handle: string | undefined;
   #began: number;
   #lastContact: number;
@@ -200,27 +202,42 @@ export class ServerConnection
 
   /** Under which it is found: its connection ID, or its address. Empty until one or the other is known. */
   get key(): Uint8Array {
-    return hex(this.#key);
+    return keyOfName(this.#keyName);
   }
 
   set key(key: Uint8Array) {
-    this.#key = toHex(key);
+    this.keyName = nameOfKey(key);
+  }
+
+  /** What the key is called in maps. */
+  get keyName(): KeyName {
+    return this.#keyName;
+  }
+
+  set keyName(name: KeyName) {
+    this.#keyName = name;
+    this.#keyText = undefined;
     this.#handle = undefined;
   }
 
-  /** The key in hex, which takes less room. */
+  /** The key in hex. */
   get keyText(): string {
-    return this.#key;
+    this.#keyText ??= textOfName(this.#keyName);
+    return this.#keyText;
   }
 
   get handle(): string {
-    this.#handle ??= `${this.#key}.${this.id}`;
+    this.#handle ??= `${this.keyText}.${this.id}`;
     return this.#handle;
   }
 
   /** Our connection ID, which its records bear; undefined where it has none. */
   get cid(): Uint8Array | undefined {
-    return cidOfKey(this.key);
+    return this.hasCid ? cidOfKey(this.key) : undefined;
+  }
+
+  get hasCid(): boolean {
+    return isNameOfCid(this.#keyName);
   }
 
   get maxPayload(): number {
@@ -433,7 +450,7 @@ export class ServerConnection
     const from = this.#from;
     if (from.address !== this.#address.address || from.port !== this.#address.port) {
       const before = this.#address;
-      if (this.cid === undefined) return false; // found by its address, it cannot have another
+      if (!this.hasCid) return false; // found by its address, it cannot have another
       this.#address = placeOf(from);
       this.#unconfirmed = { received: this.#fromLength, sent: 0 };
       this.#counts.moves++;
