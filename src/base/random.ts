@@ -20,9 +20,11 @@ function fromStock(): Random {
       randomFillSync(stock);
       at = 0;
     }
-    const octets = stock.slice(at, at + length);
-    stock.fill(0, at, at + length);
-    at += length;
+    const octets = new Uint8Array(length);
+    for (let i = 0; i < length; i++, at++) {
+      octets[i] = stock[at] ?? 0;
+      stock[at] = 0;
+    }
     return octets;
   };
 }

@@ -313,7 +313,10 @@ export class Roster implements ConnectionHost {
     this.#replace(this.awake.establish(connection), connection);
     if (!hasCid && this.#asleep.size > 0) this.#asleep.delete(connection.key);
     this.#count(connection);
-    settings.log.debug('connected', { address: addressText(address), peer: connection.id });
+    settings.log.debug('connected', () => ({
+      address: addressText(address),
+      peer: connection.id,
+    }));
     if (this.keeps) this.save(connection);
     this.#arm();
     opened(connection);
@@ -327,8 +330,11 @@ export class Roster implements ConnectionHost {
 
   moved(connection: ServerConnection, from: Address): void {
     this.awake.move(connection, from);
-    const [before, now] = [addressText(from), addressText(connection.address)];
-    this.#options.settings.log.debug('moved', { peer: connection.id, from: before, to: now });
+    this.#options.settings.log.debug('moved', () => ({
+      peer: connection.id,
+      from: addressText(from),
+      to: addressText(connection.address),
+    }));
   }
 
   ended(connection: ServerConnection, reason: string, error?: Error): void {
@@ -338,7 +344,6 @@ export class Roster implements ConnectionHost {
     this.awake.remove(connection);
     this.#tired.delete(connection);
     vault?.forget(connection);
-    const address = addressText(connection.address);
     if (wasEstablished) {
       if (!this.#hasOther(connection)) {
         this.#strangers.delete(connection.keyName);
@@ -348,9 +353,16 @@ export class Roster implements ConnectionHost {
       if (error !== undefined && connection.session !== undefined) {
         this.#options.forgetSession(connection.session);
       }
-      log.debug('disconnected', { address, peer: connection.id, reason });
+      log.debug('disconnected', () => ({
+        address: addressText(connection.address),
+        peer: connection.id,
+        reason,
+      }));
       closed(connection, reason);
-    } else if (error !== undefined) paced.info('handshake failed', { address, reason });
+    } else if (error !== undefined) {
+      const address = addressText(connection.address);
+      paced.info('handshake failed', { address, reason });
+    }
     if (this.awake.established === 0) this.#disarm();
   }
 

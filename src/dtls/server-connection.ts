@@ -75,7 +75,8 @@ export class ServerConnection
   implements DtlsPeer, ConnectionOwner<PeerCredential>, Notable, InOrder<ServerConnection>
 {
   readonly #host: ConnectionHost;
-  readonly id: string;
+  /** Text once somebody has asked for it. */
+  #id: Uint8Array | string;
   /** Among those that are awake. */
   older: ServerConnection | undefined;
   newer: ServerConnection | undefined;
@@ -97,8 +98,7 @@ export class ServerConnection
   /** Where the record that is being read came from, and how long its datagram was. */
   #from: Address;
   #fromLength = 0;
-  /** In hex. */
-  #session: string | undefined;
+  #session: Uint8Array | undefined;
   #wasEstablished = false;
   #ended = false;
   /** What the store knows to be taken: numbers below. */
@@ -125,7 +125,7 @@ export class ServerConnection
 
   constructor(host: ConnectionHost, id: Uint8Array, address: Address, origin: Origin) {
     this.#host = host;
-    this.id = toHex(id);
+    this.#id = id;
     this.#address = placeOf(address);
     this.#from = this.#address;
     if ('kept' in origin) {
@@ -150,6 +150,11 @@ export class ServerConnection
   /** Gives it what does its work; at once after it was made. */
   attach(connection: Connection<PeerCredential>): void {
     this.#connection = connection;
+  }
+
+  get id(): string {
+    if (typeof this.#id !== 'string') this.#id = toHex(this.#id);
+    return this.#id;
   }
 
   /** Undefined once it sleeps or has ended. */
@@ -188,7 +193,7 @@ export class ServerConnection
 
   /** The name of the session that it began or resumed; unknown after it has slept. */
   get session(): Uint8Array | undefined {
-    return this.#session === undefined ? undefined : hex(this.#session);
+    return this.#session;
   }
 
   get wasEstablished(): boolean {
@@ -325,7 +330,7 @@ export class ServerConnection
 
   established(credential: PeerCredential, session: Uint8Array | undefined): void {
     this.#credential = credential;
-    if (session !== undefined) this.#session = toHex(session);
+    this.#session = session;
     this.#wasEstablished = true;
     this.claim = undefined;
     if (this.#host.keeps) this.#unsaved++;
@@ -416,7 +421,7 @@ export class ServerConnection
     const state = this.#connection?.state;
     if (state === undefined) return undefined;
     return {
-      id: new Uint8Array(Buffer.from(this.id, 'hex')),
+      id: typeof this.#id === 'string' ? hex(this.#id) : this.#id,
       address: this.#address,
       confirmed: this.#unconfirmed === undefined,
       credential: this.#credential,
