@@ -140,7 +140,7 @@ export class ServerConnection
       if (host.keeps) this.#reserved = kept.state.next;
     } else {
       this.#clientRandom = origin.clientRandom;
-      this.#credential = { type: 'anonymous' };
+      this.#credential = anonymous;
       this.#counts = new Counts();
       this.#began = host.now();
       this.#lastContact = this.#began;
@@ -498,5 +498,7 @@ export class ServerConnection
 function placeOf({ address, port }: Address): Address {
   return { address, port };
 }
+
+const anonymous: PeerCredential = { type: 'anonymous' };
 
 const noRoom = 'no room until the store has written';

@@ -183,10 +183,10 @@ export class DtlsServer {
       vault,
       paced,
       admits,
-      send: (datagram, to) => this.#guard(() => options.send(datagram, to)),
-      deliver: (peer, data) => this.#guard(() => options.deliver(peer, data)),
-      opened: (peer) => this.#guard(() => options.opened?.(peer)),
-      closed: (peer, reason) => this.#guard(() => options.closed?.(peer, reason)),
+      send: this.#guarded((datagram, to) => options.send(datagram, to)),
+      deliver: this.#guarded((peer, data) => options.deliver(peer, data)),
+      opened: this.#guarded((peer) => options.opened?.(peer)),
+      closed: this.#guarded((peer, reason) => options.closed?.(peer, reason)),
       forgetSession: (name) => this.#sessions?.forget(name),
     });
     const known = { roster: this.#roster, cids: this.#cids, guard };
@@ -334,6 +334,17 @@ export class DtlsServer {
     } catch (error) {
       this.#tellOfFault(error);
     }
+  }
+
+  /** The same, for what is done often. */
+  #guarded<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
+    return (...given) => {
+      try {
+        run(...given);
+      } catch (error) {
+        this.#tellOfFault(error);
+      }
+    };
   }
 
   #tellOfFault(error: unknown): void {
