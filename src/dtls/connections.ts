@@ -1,10 +1,24 @@
 /** Who is connected and who is about to be, awake: found by address or connection ID, with ceilings and lifetimes. */
 import type { Address } from '../base/address.ts';
-import { UseOrder } from '../base/use-order.ts';
+import { type InOrder, UseOrder } from '../base/use-order.ts';
 import { isKeyOfCid, keyOfCid } from './asleep.ts';
 import { AddressNames, type KeyName, nameOfKey } from './key-names.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
+
+/** Who is at an address. */
+class Place implements InOrder<Place> {
+  readonly name: KeyName;
+  handshake: ServerConnection | undefined;
+  established: ServerConnection | undefined;
+  /** Among those with a handshake. */
+  older: Place | undefined;
+  newer: Place | undefined;
+
+  constructor(name: KeyName) {
+    this.name = name;
+  }
+}
 
 /**
  * An address has at most one handshake at a time, and at most one connection that is found by it: the connection
@@ -15,11 +29,13 @@ export class Connections {
   readonly #limits: DtlsLimits;
   /** Milliseconds after which a handshake that is not done may make way. */
   readonly #hanging: number;
-  /** The one that began first, first. */
-  readonly #handshakes = new Map<KeyName, ServerConnection>();
+  readonly #places = new Map<KeyName, Place>();
+  /** The one that was asked for last, and is asked for again as a rule. */
+  #last: Place | undefined;
+  /** Where one is under way; the one that began first, first. */
+  readonly #handshakes = new UseOrder<Place>();
   /** The handshakes of each group of addresses, in the same order; once established, they are in that of `#established`. */
   readonly #groups = new Map<KeyName, UseOrder<ServerConnection>>();
-  readonly #byAddress = new Map<KeyName, ServerConnection>();
   /** By connection ID those about to be, too. */
   readonly #byKey = new Map<KeyName, ServerConnection>();
   /** Of those, by the mark of their connection IDs, some: to make a key's text takes longer than to find what it leads to. */
@@ -52,11 +68,11 @@ export class Connections {
   }
 
   handshakeAt(address: Address): ServerConnection | undefined {
-    return this.#handshakes.get(this.#names.of(address));
+    return this.#at(address)?.handshake;
   }
 
   establishedAt(address: Address): ServerConnection | undefined {
-    return this.#byAddress.get(this.#names.of(address));
+    return this.#at(address)?.established;
   }
 
   /** By what asleep.ts makes of a connection ID or an address. */
@@ -93,27 +109,29 @@ export class Connections {
    */
   refusal(address: Address, now: number): string | undefined {
     // The handshake at the same address makes way for the new one.
-    const replaced = this.#handshakes.has(this.#names.of(address)) ? 1 : 0;
+    const replaced = this.handshakeAt(address) === undefined ? 0 : 1;
     const group = this.#groups.get(this.#names.groupOf(address));
     if (
       group !== undefined &&
       group.size - replaced >= this.#limits.halfOpenPerAddress &&
-      !this.#giveUp(group, now)
+      !this.#giveUp(group.oldest, now)
     ) {
       return 'too many handshakes from one address';
     }
     const begun = this.#handshakes.size - replaced;
-    if (begun >= this.#limits.halfOpen && !this.#giveUp(this.#handshakes.values(), now)) {
+    const oldest = this.#handshakes.oldest?.handshake;
+    if (begun >= this.#limits.halfOpen && !this.#giveUp(oldest, now)) {
       return 'too many handshakes';
     }
     return undefined;
   }
 
   begin(connection: ServerConnection): void {
-    const place = this.#names.of(connection.address);
-    const before = this.#handshakes.get(place);
+    const before = this.handshakeAt(connection.address);
     if (before !== undefined) this.#removeHandshake(before);
-    this.#handshakes.set(place, connection);
+    const place = this.#placeAt(connection.address);
+    place.handshake = connection;
+    this.#handshakes.use(place);
     const name = this.#names.groupOf(connection.address);
     const group = this.#groups.get(name);
     if (group !== undefined) group.use(connection);
@@ -134,12 +152,12 @@ export class Connections {
 
   /** The handshake is done, or the connection awake; gives the one that was found at its address until now. */
   establish(connection: ServerConnection): ServerConnection | undefined {
+    const place = this.#placeAt(connection.address);
+    const before = place.established;
+    place.established = connection;
     this.#removeHandshake(connection);
     this.#established.use(connection);
     this.claim(connection);
-    const key = this.#names.of(connection.address);
-    const before = this.#byAddress.get(key);
-    this.#byAddress.set(key, connection);
     return before;
   }
 
@@ -153,10 +171,8 @@ export class Connections {
     if (!this.#established.has(connection)) return;
     this.#removeAddress(connection, from);
     // One that is found by that address alone keeps it.
-    const there = this.#byAddress.get(this.#names.of(connection.address));
-    if (there === undefined || there.hasCid) {
-      this.#byAddress.set(this.#names.of(connection.address), connection);
-    }
+    const place = this.#placeAt(connection.address);
+    if (place.established?.hasCid !== false) place.established = connection;
   }
 
   isEstablished(connection: ServerConnection): boolean {
@@ -174,7 +190,7 @@ export class Connections {
   }
 
   handshaking(): readonly ServerConnection[] {
-    return [...this.#handshakes.values()];
+    return [...this.#handshakes].flatMap(({ handshake }) => handshake ?? []);
   }
 
   #forgetMark(connection: ServerConnection): void {
@@ -185,22 +201,47 @@ export class Connections {
   }
 
   #removeAddress(connection: ServerConnection, address: Address): void {
-    const key = this.#names.of(address);
-    if (this.#byAddress.get(key) === connection) this.#byAddress.delete(key);
+    const place = this.#at(address);
+    if (place?.established !== connection) return;
+    place.established = undefined;
+    this.#tidy(place);
   }
 
   #removeHandshake(connection: ServerConnection): void {
-    const key = this.#names.of(connection.address);
-    if (this.#handshakes.get(key) !== connection) return;
-    this.#handshakes.delete(key);
+    const place = this.#at(connection.address);
+    if (place?.handshake !== connection) return;
+    place.handshake = undefined;
+    this.#handshakes.delete(place);
+    this.#tidy(place);
     const group = this.#names.groupOf(connection.address);
     const others = this.#groups.get(group);
     others?.delete(connection);
     if (others?.size === 0) this.#groups.delete(group);
   }
 
-  /** Ends the first of these handshakes if it has taken too long; says whether it did. */
-  #giveUp([first]: Iterable<ServerConnection>, now: number): boolean {
+  #at(address: Address): Place | undefined {
+    const name = this.#names.of(address);
+    if (this.#last?.name !== name) this.#last = this.#places.get(name);
+    return this.#last;
+  }
+
+  #placeAt(address: Address): Place {
+    const known = this.#at(address);
+    if (known !== undefined) return known;
+    const place = new Place(this.#names.of(address));
+    this.#places.set(place.name, place);
+    return place;
+  }
+
+  /** Forgets a place with nobody there. */
+  #tidy(place: Place): void {
+    if (place.handshake !== undefined || place.established !== undefined) return;
+    this.#places.delete(place.name);
+    if (this.#last === place) this.#last = undefined;
+  }
+
+  /** Ends the first of some handshakes if it has taken too long; says whether it did. */
+  #giveUp(first: ServerConnection | undefined, now: number): boolean {
     if (first === undefined || now - first.began < this.#hanging) return false;
     first.connection?.end('made way for another handshake', new Error('made way'));
     return true;
