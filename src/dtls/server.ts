@@ -19,6 +19,7 @@ import { Alarms } from '../base/alarms.ts';
 import { equal, hex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ConnectionFacts } from '../base/connection-facts.ts';
+import { HeldClock } from '../base/held-clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { AwaitedRecords, unknownConnection } from './awaited-records.ts';
@@ -139,11 +140,15 @@ export class DtlsServer {
   readonly #sessions: Sessions | undefined;
   readonly #vault: Vault | undefined;
   readonly #pskFailures: PskFailures;
+  /** Held while a datagram is taken in. */
+  readonly #clock: HeldClock;
   readonly #alarms: Alarms;
 
   constructor(options: DtlsServerOptions) {
-    const { clock, random, log, kept, connectionIds, resumption } = options;
+    const { random, log, kept, connectionIds, resumption } = options;
     this.#options = options;
+    const clock = new HeldClock(options.clock);
+    this.#clock = clock;
     this.#drop = (reason) => log.drop(reason);
     const limits = { ...defaultLimits, ...options.limits };
     const times = { ...defaultTimes, ...options.times };
@@ -192,7 +197,7 @@ export class DtlsServer {
     const known = { roster: this.#roster, cids: this.#cids, guard };
     this.#hellos = new HelloReception({
       ...known,
-      ...{ server: options, limits, times, sessions: this.#sessions, paced },
+      ...{ server: options, clock, limits, times, sessions: this.#sessions, paced },
     });
     if (vault !== undefined) this.#awaited = new AwaitedRecords({ ...known, lookups, log });
   }
@@ -232,6 +237,7 @@ export class DtlsServer {
       log.drop('datagram from port 0');
       return;
     }
+    this.#clock.hold();
     try {
       this.#roster.sweep();
       const from = { address, length: datagram.length, counted: false };
@@ -241,6 +247,8 @@ export class DtlsServer {
       }
     } catch (error) {
       this.#tellOfFault(error);
+    } finally {
+      this.#clock.release();
     }
   }
 
