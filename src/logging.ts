@@ -37,6 +37,7 @@ export function startLogging(settings: LogSettings, secrets: readonly string[] =
           if (logger.isLevelEnabled(level)) logger[level](clean.fields(fields), clean.text(event));
         },
         drops,
+        () => logger.isLevelEnabled('debug'),
       ),
     set({ level, mask }) {
       logger.level = level;

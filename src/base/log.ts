@@ -7,7 +7,8 @@
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface Log {
-  debug(event: string, fields?: Fields): void;
+  /** Fields that take work to make are better given as a function: as a rule nobody reads such lines. */
+  debug(event: string, fields?: Fields | (() => Fields)): void;
   info(event: string, fields?: Fields): void;
   warn(event: string, fields?: Fields): void;
   error(event: string, fields?: Fields): void;
@@ -39,23 +40,39 @@ export class Drops {
   }
 }
 
-/** A Log that hands its lines to `write`, each with the room's name, and counts what is dropped. */
-export function makeLog(room: string, write: (line: LogLine) => void, drops = new Drops()): Log {
+/**
+ * A Log that hands its lines to `write`, each with the room's name, and counts what is dropped. Lines for debugging are
+ * made where there is somebody who `debugs`.
+ */
+export function makeLog(
+  room: string,
+  write: (line: LogLine) => void,
+  drops = new Drops(),
+  debugs = () => true,
+): Log {
   const at = (level: LogLine['level']) => (event: string, fields?: Fields) =>
     write({ level, event: `${room}: ${event}`, fields: fields ?? {} });
+  const debug = at('debug');
   return {
-    debug: at('debug'),
+    debug(event, fields) {
+      if (debugs()) debug(event, typeof fields === 'function' ? fields() : fields);
+    },
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
     drop(reason, fields) {
       drops.count(`${room}: ${reason}`);
-      write({ level: 'debug', event: `${room}: dropped: ${reason}`, fields: fields ?? {} });
+      if (debugs()) debug(`dropped: ${reason}`, fields);
     },
   };
 }
 
 /** A Log that writes nothing and counts into `drops`. */
 export function silentLog(drops = new Drops(), room = 'test'): Log {
-  return makeLog(room, () => {}, drops);
+  return makeLog(
+    room,
+    () => {},
+    drops,
+    () => false,
+  );
 }

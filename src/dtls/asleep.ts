@@ -67,8 +67,9 @@ export class Asleep {
 }
 
 /** Under which a connection is found: by the first octet, a connection ID, an address or a session. */
-const kinds = { cid: 0x63, address: 0x61, session: 0x73 } as const;
-const cidPrefix = toHex(Uint8Array.of(kinds.cid));
+export const kinds = { cid: 0x63, address: 0x61, session: 0x73 } as const;
+/** In hex. */
+export const cidPrefix = toHex(Uint8Array.of(kinds.cid));
 
 export function keyOfCid(cid: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(kinds.cid), cid);

@@ -218,11 +218,11 @@ export class Connection<Credential> {
     this.#conversation = {
       handshake,
       reassembly: new Reassembly(this.#start?.due ?? 0, limits),
-      early: new EarlyRecords(limits),
-      data: new EarlyRecords(limits),
+      early: undefined,
+      data: undefined,
     };
     this.#start = undefined;
-    this.#go(() => handshake.next());
+    this.#go();
   }
 
   /** The peer repeats what began the handshake: so does our first flight, though not too often. */
@@ -298,7 +298,7 @@ export class Connection<Credential> {
     if (this.#conversation === undefined) return 'plaintext on an established connection';
     switch (record.type) {
       case ContentType.handshake:
-        return this.#receiveFragments(record, this.#conversation);
+        return this.#receiveFragments(0, record.fragment, this.#conversation);
       case ContentType.alert:
         return this.#receiveAlert(record.fragment);
       case ContentType.changeCipherSpec:
@@ -311,7 +311,7 @@ export class Connection<Credential> {
   #receiveProtected(record: DtlsRecord): string | undefined {
     if (this.#otherKeys.length > 0) this.#settleKeys(record);
     const reader = this.#reader;
-    if (reader === undefined) return this.#conversation?.early.keep(record);
+    if (reader === undefined) return this.#keepEarly('early', record);
     if (!this.hasCid && record.cid !== undefined) return 'connection ID that was not agreed on';
     if (this.hasCid) {
       // RFC 9146 §3: whoever asked for a connection ID takes no record without it.
@@ -327,22 +327,27 @@ export class Connection<Credential> {
       case ContentType.applicationData:
         // Data that comes before Finished waits until the peer has proved who it is.
         if (this.#state === 'handshaking') {
-          return this.#conversation?.data.keep({ ...record, type, fragment: plaintext });
+          return this.#keepEarly('data', { ...record, type, fragment: plaintext });
         }
         this.#forgetLast(); // the peer has data to send, so it has our last flight
         this.#owner.deliver(plaintext);
         return undefined;
       case ContentType.alert:
         return this.#receiveAlert(plaintext);
-      case ContentType.handshake: {
-        const opened = { ...record, type, fragment: plaintext };
+      case ContentType.handshake:
         return this.#conversation === undefined
-          ? this.#receiveLate(opened)
-          : this.#receiveFragments(opened, this.#conversation);
-      }
+          ? this.#receiveLate(plaintext)
+          : this.#receiveFragments(record.epoch, plaintext, this.#conversation);
       default:
         return 'change_cipher_spec in a protected epoch';
     }
+  }
+
+  #keepEarly(which: 'early' | 'data', record: DtlsRecord): string | undefined {
+    const conversation = this.#conversation;
+    if (conversation === undefined) return undefined;
+    conversation[which] ??= new EarlyRecords(this.#settings.limits);
+    return conversation[which].keep(record);
   }
 
   #notAuthentic(): string {
@@ -356,15 +361,16 @@ export class Connection<Credential> {
 
   /** Only Finished is protected, and Finished always is: a fragment in the wrong epoch is not the peer's. */
   #receiveFragments(
-    record: DtlsRecord,
+    recordEpoch: number,
+    octets: Uint8Array,
     { reassembly }: Conversation<Credential>,
   ): string | undefined {
-    const fragments = readFragments(record.fragment);
+    const fragments = readFragments(octets);
     if (fragments === undefined) return 'malformed handshake record';
     let reason: string | undefined;
     for (const fragment of fragments) {
       const epoch = fragment.type === HandshakeType.finished ? 1 : 0;
-      const refused = record.epoch === epoch ? reassembly.add(fragment) : 'wrong epoch';
+      const refused = recordEpoch === epoch ? reassembly.add(fragment) : 'wrong epoch';
       reason ??= refused;
     }
     for (let next = reassembly.next(); next !== undefined; next = reassembly.next()) {
@@ -378,15 +384,16 @@ export class Connection<Credential> {
     // an answer, a server does not repeat its last flight.
     if (this.#settings.side === 'server') this.#retransmission?.stop();
     if (message.type === HandshakeType.finished) this.#peerFinished = message.sequence;
-    this.#go((handshake) => handshake.next(message));
+    this.#go(message);
   }
 
-  /** Lets the handshake go on until its next turn, and does what that asks for. */
-  #go(on: (handshake: Handshake<Credential>) => IteratorResult<Turn, Established<Credential>>) {
+  /** Lets the handshake begin, or go on with a message, until its next turn, and does what that asks for. */
+  #go(message?: HandshakeMessage): void {
     if (this.#conversation === undefined) return;
+    const { handshake } = this.#conversation;
     let step: IteratorResult<Turn, Established<Credential>>;
     try {
-      step = on(this.#conversation.handshake);
+      step = message === undefined ? handshake.next() : handshake.next(message);
     } catch (error) {
       this.#fail(error);
       return;
@@ -431,7 +438,7 @@ export class Connection<Credential> {
     const { side, ccm } = this.#settings;
     const theirs = side === 'client' ? 'server' : 'client';
     this.#keys = keys;
-    this.#own = toHex(cids.own?.octets ?? new Uint8Array());
+    this.#own = cids.own === undefined ? '' : toHex(cids.own.octets);
     this.#peersCid = cids.peers;
     this.#draftCids = cids.own?.draft === true;
     this.#writer = new WriteEpoch(1, protect(keys, side, ccm), { sequence, cid: cids.peers });
@@ -458,7 +465,7 @@ export class Connection<Credential> {
     } else this.#plain = undefined;
     this.#owner.established(credential, session);
     this.#replayEarly();
-    const data = this.#conversation?.data.take() ?? [];
+    const data = this.#conversation?.data?.take() ?? noRecords;
     this.#conversation = undefined;
     if (data.length > 0) this.#forgetLast();
     for (const { fragment } of data) this.#owner.deliver(fragment);
@@ -473,7 +480,7 @@ export class Connection<Credential> {
   }
 
   #replayEarly(): void {
-    const early = this.#conversation?.early.take() ?? [];
+    const early = this.#conversation?.early?.take() ?? noRecords;
     for (const record of early) {
       const reason = this.receive(record);
       if (reason !== undefined) this.#settings.log.drop(reason);
@@ -481,8 +488,8 @@ export class Connection<Credential> {
   }
 
   /** Handshake messages after the handshake: the peer's last flight again, or a wish for another handshake. */
-  #receiveLate(record: DtlsRecord): string | undefined {
-    const fragments = readFragments(record.fragment);
+  #receiveLate(octets: Uint8Array): string | undefined {
+    const fragments = readFragments(octets);
     if (fragments === undefined) return 'malformed handshake record';
     if (fragments.some((fragment) => this.#repeatsFinished(fragment))) {
       if (this.#last !== undefined) this.#repeatFlight(this.#last, 0);
@@ -571,6 +578,7 @@ export class Connection<Credential> {
 
 /** One for all: there are many connections. */
 const noKeys: readonly EpochKeys[] = [];
+const noRecords: readonly DtlsRecord[] = [];
 const coveredAsInRfc = { draft: false } as const;
 const coveredAsInDrafts = { draft: true } as const;
 
@@ -578,8 +586,8 @@ const coveredAsInDrafts = { draft: true } as const;
 interface Conversation<Credential> {
   readonly handshake: Handshake<Credential>;
   readonly reassembly: Reassembly;
-  /** Protected records that came before the keys. */
-  readonly early: EarlyRecords;
-  /** Data that came before the peer's Finished, opened. */
-  readonly data: EarlyRecords;
+  /** Protected records that came before the keys; undefined, as a rule: none. */
+  early: EarlyRecords | undefined;
+  /** Data that came before the peer's Finished, opened; likewise. */
+  data: EarlyRecords | undefined;
 }

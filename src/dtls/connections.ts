@@ -1,11 +1,24 @@
 /** Who is connected and who is about to be, awake: found by address or connection ID, with ceilings and lifetimes. */
 import type { Address } from '../base/address.ts';
-import { toHex } from '../base/bytes.ts';
-import { UseOrder } from '../base/use-order.ts';
+import { type InOrder, UseOrder } from '../base/use-order.ts';
 import { isKeyOfCid, keyOfCid } from './asleep.ts';
-import { addressGroup } from './ip.ts';
+import { AddressNames, type KeyName, nameOfKey } from './key-names.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { DtlsLimits, DtlsTimes } from './settings.ts';
+
+/** Who is at an address. */
+class Place implements InOrder<Place> {
+  readonly name: KeyName;
+  handshake: ServerConnection | undefined;
+  established: ServerConnection | undefined;
+  /** Among those with a handshake. */
+  older: Place | undefined;
+  newer: Place | undefined;
+
+  constructor(name: KeyName) {
+    this.name = name;
+  }
+}
 
 /**
  * An address has at most one handshake at a time, and at most one connection that is found by it: the connection
@@ -16,13 +29,15 @@ export class Connections {
   readonly #limits: DtlsLimits;
   /** Milliseconds after which a handshake that is not done may make way. */
   readonly #hanging: number;
-  /** The one that began first, first. */
-  readonly #handshakes = new Map<string, ServerConnection>();
-  /** The handshakes of each group of addresses, in the same order. */
-  readonly #groups = new Map<string, Set<ServerConnection>>();
-  readonly #byAddress = new Map<string, ServerConnection>();
+  readonly #places = new Map<KeyName, Place>();
+  /** The one that was asked for last, and is asked for again as a rule. */
+  #last: Place | undefined;
+  /** Where one is under way; the one that began first, first. */
+  readonly #handshakes = new UseOrder<Place>();
+  /** The handshakes of each group of addresses, in the same order; once established, they are in that of `#established`. */
+  readonly #groups = new Map<KeyName, UseOrder<ServerConnection>>();
   /** By connection ID those about to be, too. */
-  readonly #byKey = new Map<string, ServerConnection>();
+  readonly #byKey = new Map<KeyName, ServerConnection>();
   /** Of those, by the mark of their connection IDs, some: to make a key's text takes longer than to find what it leads to. */
   readonly #byMark = new Map<number, ServerConnection>();
   /** The established ones, the one unused for longest first. */
@@ -47,17 +62,26 @@ export class Connections {
     return this.#established.size;
   }
 
+  /** What the key of a connection that is found by this address is called. */
+  keyNameAt(address: Address): KeyName {
+    return this.#names.ofKey(address);
+  }
+
   handshakeAt(address: Address): ServerConnection | undefined {
-    return this.#handshakes.get(this.#names.of(address));
+    return this.#at(address)?.handshake;
   }
 
   establishedAt(address: Address): ServerConnection | undefined {
-    return this.#byAddress.get(this.#names.of(address));
+    return this.#at(address)?.established;
   }
 
   /** By what asleep.ts makes of a connection ID or an address. */
   withKey(key: Uint8Array): ServerConnection | undefined {
-    return this.#byKey.get(toHex(key));
+    return this.#byKey.get(nameOfKey(key));
+  }
+
+  withKeyName(name: KeyName): ServerConnection | undefined {
+    return this.#byKey.get(name);
   }
 
   withCid(cid: Uint8Array): ServerConnection | undefined {
@@ -85,44 +109,55 @@ export class Connections {
    */
   refusal(address: Address, now: number): string | undefined {
     // The handshake at the same address makes way for the new one.
-    const replaced = this.#handshakes.has(this.#names.of(address)) ? 1 : 0;
+    const replaced = this.handshakeAt(address) === undefined ? 0 : 1;
     const group = this.#groups.get(this.#names.groupOf(address));
     if (
       group !== undefined &&
       group.size - replaced >= this.#limits.halfOpenPerAddress &&
-      !this.#giveUp(group.values(), now)
+      !this.#giveUp(group.oldest, now)
     ) {
       return 'too many handshakes from one address';
     }
     const begun = this.#handshakes.size - replaced;
-    if (begun >= this.#limits.halfOpen && !this.#giveUp(this.#handshakes.values(), now)) {
+    const oldest = this.#handshakes.oldest?.handshake;
+    if (begun >= this.#limits.halfOpen && !this.#giveUp(oldest, now)) {
       return 'too many handshakes';
     }
     return undefined;
   }
 
   begin(connection: ServerConnection): void {
-    this.#handshakes.set(this.#names.of(connection.address), connection);
-    const group = this.#names.groupOf(connection.address);
-    this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(connection));
+    const before = this.handshakeAt(connection.address);
+    if (before !== undefined) this.#removeHandshake(before);
+    const place = this.#placeAt(connection.address);
+    place.handshake = connection;
+    this.#handshakes.use(place);
+    const name = this.#names.groupOf(connection.address);
+    const group = this.#groups.get(name);
+    if (group !== undefined) group.use(connection);
+    else {
+      const first = new UseOrder<ServerConnection>();
+      first.use(connection);
+      this.#groups.set(name, first);
+    }
   }
 
   /** The records that lead to its key are this connection's. */
   claim(connection: ServerConnection): void {
-    const before = this.#byKey.get(connection.keyText);
+    const before = this.#byKey.get(connection.keyName);
     if (before === connection) return;
     if (before !== undefined) this.#forgetMark(before);
-    this.#byKey.set(connection.keyText, connection);
+    this.#byKey.set(connection.keyName, connection);
   }
 
   /** The handshake is done, or the connection awake; gives the one that was found at its address until now. */
   establish(connection: ServerConnection): ServerConnection | undefined {
+    const place = this.#placeAt(connection.address);
+    const before = place.established;
+    place.established = connection;
     this.#removeHandshake(connection);
     this.#established.use(connection);
     this.claim(connection);
-    const key = this.#names.of(connection.address);
-    const before = this.#byAddress.get(key);
-    this.#byAddress.set(key, connection);
     return before;
   }
 
@@ -136,10 +171,8 @@ export class Connections {
     if (!this.#established.has(connection)) return;
     this.#removeAddress(connection, from);
     // One that is found by that address alone keeps it.
-    const there = this.#byAddress.get(this.#names.of(connection.address));
-    if (there === undefined || there.cid !== undefined) {
-      this.#byAddress.set(this.#names.of(connection.address), connection);
-    }
+    const place = this.#placeAt(connection.address);
+    if (place.established?.hasCid !== false) place.established = connection;
   }
 
   isEstablished(connection: ServerConnection): boolean {
@@ -150,14 +183,14 @@ export class Connections {
     this.#removeHandshake(connection);
     this.#established.delete(connection);
     this.#removeAddress(connection, connection.address);
-    const key = connection.keyText;
+    const key = connection.keyName;
     if (this.#byKey.get(key) !== connection) return;
     this.#byKey.delete(key);
     this.#forgetMark(connection);
   }
 
   handshaking(): readonly ServerConnection[] {
-    return [...this.#handshakes.values()];
+    return [...this.#handshakes].flatMap(({ handshake }) => handshake ?? []);
   }
 
   #forgetMark(connection: ServerConnection): void {
@@ -168,22 +201,47 @@ export class Connections {
   }
 
   #removeAddress(connection: ServerConnection, address: Address): void {
-    const key = this.#names.of(address);
-    if (this.#byAddress.get(key) === connection) this.#byAddress.delete(key);
+    const place = this.#at(address);
+    if (place?.established !== connection) return;
+    place.established = undefined;
+    this.#tidy(place);
   }
 
   #removeHandshake(connection: ServerConnection): void {
-    const key = this.#names.of(connection.address);
-    if (this.#handshakes.get(key) !== connection) return;
-    this.#handshakes.delete(key);
+    const place = this.#at(connection.address);
+    if (place?.handshake !== connection) return;
+    place.handshake = undefined;
+    this.#handshakes.delete(place);
+    this.#tidy(place);
     const group = this.#names.groupOf(connection.address);
     const others = this.#groups.get(group);
     others?.delete(connection);
     if (others?.size === 0) this.#groups.delete(group);
   }
 
-  /** Ends the first of these handshakes if it has taken too long; says whether it did. */
-  #giveUp([first]: Iterable<ServerConnection>, now: number): boolean {
+  #at(address: Address): Place | undefined {
+    const name = this.#names.of(address);
+    if (this.#last?.name !== name) this.#last = this.#places.get(name);
+    return this.#last;
+  }
+
+  #placeAt(address: Address): Place {
+    const known = this.#at(address);
+    if (known !== undefined) return known;
+    const place = new Place(this.#names.of(address));
+    this.#places.set(place.name, place);
+    return place;
+  }
+
+  /** Forgets a place with nobody there. */
+  #tidy(place: Place): void {
+    if (place.handshake !== undefined || place.established !== undefined) return;
+    this.#places.delete(place.name);
+    if (this.#last === place) this.#last = undefined;
+  }
+
+  /** Ends the first of some handshakes if it has taken too long; says whether it did. */
+  #giveUp(first: ServerConnection | undefined, now: number): boolean {
     if (first === undefined || now - first.began < this.#hanging) return false;
     first.connection?.end('made way for another handshake', new Error('made way'));
     return true;
@@ -197,32 +255,4 @@ function markOf(cid: Uint8Array): number {
     mark = (mark << 8) | (cid[at] ?? 0);
   }
   return mark;
-}
-
-/** Texts that addresses are known by, made once for all that is asked of the same address in a row. */
-class AddressNames {
-  #address = '';
-  #port = -1;
-  #name = '';
-  #group = '';
-
-  /** Of the address and its port. */
-  of({ address, port }: Address): string {
-    if (port !== this.#port || address !== this.#address) this.#make(address, port);
-    return this.#name;
-  }
-
-  /** Of what counts as one place. */
-  groupOf({ address, port }: Address): string {
-    if (address !== this.#address) this.#make(address, port);
-    return this.#group;
-  }
-
-  #make(address: string, port: number): void {
-    if (address !== this.#address) this.#group = addressGroup(address);
-    this.#address = address;
-    this.#port = port;
-    // Joined, it is in memory of its own: a text put together by a template keeps what it was made of.
-    this.#name = [address, port].join('|');
-  }
 }

@@ -3,6 +3,7 @@
  * or abbreviated; or nothing.
  */
 import { type Address, addressText } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
 import { HandshakeError } from './alert.ts';
 import { keyOfCid } from './asleep.ts';
 import type { Cids, ConnectionIdPolicy } from './connection-id.ts';
@@ -39,6 +40,7 @@ import { WorkBudget } from './work-budget.ts';
 
 export interface HelloReceptionOptions {
   readonly server: DtlsServerOptions;
+  readonly clock: Clock;
   readonly limits: DtlsLimits;
   readonly times: DtlsTimes;
   readonly roster: Roster;
@@ -70,8 +72,8 @@ export class HelloReception {
   #draftsTold = Number.NEGATIVE_INFINITY;
 
   constructor(options: HelloReceptionOptions) {
-    const { server, limits, times, roster, cids, sessions, paced, guard } = options;
-    const { clock, random } = server;
+    const { server, clock, limits, times, roster, cids, sessions, paced, guard } = options;
+    const { random } = server;
     this.#server = server;
     this.#limits = limits;
     this.#roster = roster;

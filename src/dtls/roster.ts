@@ -10,7 +10,7 @@
  *        └──────────────────────────────────────────────────┘  next record, also after a restart
  */
 import { type Address, addressText } from '../base/address.ts';
-import { hex, toHex } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import type { Cancel } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Asleep, keyOfAddress, keyOfCid, standingOf } from './asleep.ts';
@@ -25,6 +25,7 @@ import {
   peerIdLength,
   unpackConnection,
 } from './kept-connection.ts';
+import { type KeyName, keyOfName, nameOfKey } from './key-names.ts';
 import type { PacedLog } from './paced-log.ts';
 import type { DtlsPeer } from './server.ts';
 import { type ConnectionHost, ServerConnection } from './server-connection.ts';
@@ -71,7 +72,7 @@ export class Roster implements ConnectionHost {
   readonly awake: Connections;
   readonly #options: RosterOptions;
   readonly #asleep: Asleep;
-  readonly #strangers: Strangers;
+  readonly #strangers: Strangers<KeyName>;
   readonly #park: number;
   readonly #done: DoneHellos;
   /** Those that go to sleep once their own rows say all of them. */
@@ -198,7 +199,7 @@ export class Roster implements ConnectionHost {
 
   /** The store has let go of the connection under this key. */
   forgotten(key: Uint8Array): void {
-    this.#strangers.delete(toHex(key));
+    this.#strangers.delete(nameOfKey(key));
   }
 
   /** Whether a connection with this key is in memory. */
@@ -301,33 +302,39 @@ export class Roster implements ConnectionHost {
 
   established(connection: ServerConnection): void {
     const { settings, opened } = this.#options;
-    const { cid, address } = connection;
+    const { hasCid, address } = connection;
     const clientRandom = connection.takeClientRandom();
     if (clientRandom !== undefined) this.#done.add(clientRandom, address);
-    connection.key = cid === undefined ? keyOfAddress(address) : keyOfCid(cid);
+    if (!hasCid) connection.keyName = this.awake.keyNameAt(address);
     if (!this.#makeRoom(connection)) {
       connection.connection?.close('too many connections');
       return;
     }
     this.#replace(this.awake.establish(connection), connection);
-    if (cid === undefined) this.#asleep.delete(connection.key);
+    if (!hasCid && this.#asleep.size > 0) this.#asleep.delete(connection.key);
     this.#count(connection);
-    settings.log.debug('connected', { address: addressText(address), peer: connection.id });
+    settings.log.debug('connected', () => ({
+      address: addressText(address),
+      peer: connection.id,
+    }));
     if (this.keeps) this.save(connection);
     this.#arm();
     opened(connection);
   }
 
   heard(connection: ServerConnection): void {
-    if (this.#strangers.size > 0) this.#strangers.touch(connection.keyText);
+    if (this.#strangers.size > 0) this.#strangers.touch(connection.keyName);
     if (this.#isAwake(connection)) this.awake.touch(connection);
     else this.#rouse(connection);
   }
 
   moved(connection: ServerConnection, from: Address): void {
     this.awake.move(connection, from);
-    const [before, now] = [addressText(from), addressText(connection.address)];
-    this.#options.settings.log.debug('moved', { peer: connection.id, from: before, to: now });
+    this.#options.settings.log.debug('moved', () => ({
+      peer: connection.id,
+      from: addressText(from),
+      to: addressText(connection.address),
+    }));
   }
 
   ended(connection: ServerConnection, reason: string, error?: Error): void {
@@ -337,19 +344,25 @@ export class Roster implements ConnectionHost {
     this.awake.remove(connection);
     this.#tired.delete(connection);
     vault?.forget(connection);
-    const address = addressText(connection.address);
     if (wasEstablished) {
-      if (!this.holds(connection.key)) {
-        this.#strangers.delete(connection.keyText);
+      if (!this.#hasOther(connection)) {
+        this.#strangers.delete(connection.keyName);
         vault?.delete(connection.key);
       }
       // RFC 5246 §7.2.2: a fatal alert ends the session, too.
       if (error !== undefined && connection.session !== undefined) {
         this.#options.forgetSession(connection.session);
       }
-      log.debug('disconnected', { address, peer: connection.id, reason });
+      log.debug('disconnected', () => ({
+        address: addressText(connection.address),
+        peer: connection.id,
+        reason,
+      }));
       closed(connection, reason);
-    } else if (error !== undefined) paced.info('handshake failed', { address, reason });
+    } else if (error !== undefined) {
+      const address = addressText(connection.address);
+      paced.info('handshake failed', { address, reason });
+    }
     if (this.awake.established === 0) this.#disarm();
   }
 
@@ -383,6 +396,12 @@ export class Roster implements ConnectionHost {
     return this.awake.established + this.#asleep.size;
   }
 
+  /** Whether another connection with its key is in memory. */
+  #hasOther(connection: ServerConnection): boolean {
+    if (this.awake.withKeyName(connection.keyName) !== undefined) return true;
+    return this.#asleep.size > 0 && this.#asleep.has(connection.key);
+  }
+
   #isAwake(connection: ServerConnection): boolean {
     return this.awake.isEstablished(connection);
   }
@@ -404,8 +423,8 @@ export class Roster implements ConnectionHost {
     this.#asleep.delete(connection.key);
     const before = this.awake.establish(connection);
     // It came back to an address where another one is by now; that one is found by its connection ID, or makes way.
-    if (before !== undefined && before !== connection && before.cid === undefined) {
-      if (connection.cid === undefined) before.connection?.end('another connection at its address');
+    if (before !== undefined && before !== connection && !before.hasCid) {
+      if (!connection.hasCid) before.connection?.end('another connection at its address');
     }
     this.#arm();
   }
@@ -422,7 +441,7 @@ export class Roster implements ConnectionHost {
   #replace(before: ServerConnection | undefined, connection: ServerConnection): void {
     if (before === undefined || before === connection) return;
     const same = sameCredential(before.credential, connection.credential);
-    if (before.cid === undefined || same) before.connection?.end('the client connected anew');
+    if (!before.hasCid || same) before.connection?.end('the client connected anew');
   }
 
   #endAsleep(key: Uint8Array, kept: KeptConnection, reason: string): void {
@@ -438,11 +457,11 @@ export class Roster implements ConnectionHost {
 
   /** Of one that proved nothing, whether another of its address has to make way. */
   #count(connection: ServerConnection): void {
-    const { keyText, credential, address } = connection;
+    const { keyName, credential, address } = connection;
     if (standingOf(credential) === 'proved') return;
-    const before = this.#strangers.add(keyText, addressGroup(address.address));
+    const before = this.#strangers.add(keyName, addressGroup(address.address));
     if (before === undefined) return;
-    const key = hex(before);
+    const key = keyOfName(before);
     const found = this.awake.withKey(key) ?? this.#restored(key);
     this.#asleep.delete(key);
     if (found === undefined) this.#options.vault?.delete(key);

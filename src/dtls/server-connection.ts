@@ -19,6 +19,7 @@ import { Counts } from './connection-facts.ts';
 import type { PeerCredential } from './credentials.ts';
 import type { Numbers } from './journal.ts';
 import { type KeptConnection, packConnection } from './kept-connection.ts';
+import { isNameOfCid, type KeyName, keyOfName, nameOfKey, textOfName } from './key-names.ts';
 import type { PskClaim } from './psk-failures.ts';
 import type { DtlsRecord } from './record.ts';
 import type { DtlsPeer } from './server.ts';
@@ -74,7 +75,8 @@ export class ServerConnection
   implements DtlsPeer, ConnectionOwner<PeerCredential>, Notable, InOrder<ServerConnection>
 {
   readonly #host: ConnectionHost;
-  readonly id: string;
+  /** Text once somebody has asked for it. */
+  #id: Uint8Array | string;
   /** Among those that are awake. */
   older: ServerConnection | undefined;
   newer: ServerConnection | undefined;
@@ -86,8 +88,9 @@ export class ServerConnection
   #connection: Connection<PeerCredential> | undefined;
   #address: Address;
   #credential: PeerCredential;
-  #key = '';
-  /** Made once: whoever asks keeps it. */
+  #keyName: KeyName = '';
+  /** These are made once: whoever asks keeps them. */
+  #keyText: string | undefined;
   #handle: string | undefined;
   #began: number;
   #lastContact: number;
@@ -95,8 +98,7 @@ export class ServerConnection
   /** Where the record that is being read came from, and how long its datagram was. */
   #from: Address;
   #fromLength = 0;
-  /** In hex. */
-  #session: string | undefined;
+  #session: Uint8Array | undefined;
   #wasEstablished = false;
   #ended = false;
   /** What the store knows to be taken: numbers below. */
@@ -123,7 +125,7 @@ export class ServerConnection
 
   constructor(host: ConnectionHost, id: Uint8Array, address: Address, origin: Origin) {
     this.#host = host;
-    this.id = toHex(id);
+    this.#id = id;
     this.#address = placeOf(address);
     this.#from = this.#address;
     if ('kept' in origin) {
@@ -138,7 +140,7 @@ export class ServerConnection
       if (host.keeps) this.#reserved = kept.state.next;
     } else {
       this.#clientRandom = origin.clientRandom;
-      this.#credential = { type: 'anonymous' };
+      this.#credential = anonymous;
       this.#counts = new Counts();
       this.#began = host.now();
       this.#lastContact = this.#began;
@@ -148,6 +150,11 @@ export class ServerConnection
   /** Gives it what does its work; at once after it was made. */
   attach(connection: Connection<PeerCredential>): void {
     this.#connection = connection;
+  }
+
+  get id(): string {
+    if (typeof this.#id !== 'string') this.#id = toHex(this.#id);
+    return this.#id;
   }
 
   /** Undefined once it sleeps or has ended. */
@@ -186,7 +193,7 @@ export class ServerConnection
 
   /** The name of the session that it began or resumed; unknown after it has slept. */
   get session(): Uint8Array | undefined {
-    return this.#session === undefined ? undefined : hex(this.#session);
+    return this.#session;
   }
 
   get wasEstablished(): boolean {
@@ -200,27 +207,42 @@ export class ServerConnection
 
   /** Under which it is found: its connection ID, or its address. Empty until one or the other is known. */
   get key(): Uint8Array {
-    return hex(this.#key);
+    return keyOfName(this.#keyName);
   }
 
   set key(key: Uint8Array) {
-    this.#key = toHex(key);
+    this.keyName = nameOfKey(key);
+  }
+
+  /** What the key is called in maps. */
+  get keyName(): KeyName {
+    return this.#keyName;
+  }
+
+  set keyName(name: KeyName) {
+    this.#keyName = name;
+    this.#keyText = undefined;
     this.#handle = undefined;
   }
 
-  /** The key in hex, which takes less room. */
+  /** The key in hex. */
   get keyText(): string {
-    return this.#key;
+    this.#keyText ??= textOfName(this.#keyName);
+    return this.#keyText;
   }
 
   get handle(): string {
-    this.#handle ??= `${this.#key}.${this.id}`;
+    this.#handle ??= `${this.keyText}.${this.id}`;
     return this.#handle;
   }
 
   /** Our connection ID, which its records bear; undefined where it has none. */
   get cid(): Uint8Array | undefined {
-    return cidOfKey(this.key);
+    return this.hasCid ? cidOfKey(this.key) : undefined;
+  }
+
+  get hasCid(): boolean {
+    return isNameOfCid(this.#keyName);
   }
 
   get maxPayload(): number {
@@ -308,7 +330,7 @@ export class ServerConnection
 
   established(credential: PeerCredential, session: Uint8Array | undefined): void {
     this.#credential = credential;
-    if (session !== undefined) this.#session = toHex(session);
+    this.#session = session;
     this.#wasEstablished = true;
     this.claim = undefined;
     if (this.#host.keeps) this.#unsaved++;
@@ -399,7 +421,7 @@ export class ServerConnection
     const state = this.#connection?.state;
     if (state === undefined) return undefined;
     return {
-      id: new Uint8Array(Buffer.from(this.id, 'hex')),
+      id: typeof this.#id === 'string' ? hex(this.#id) : this.#id,
       address: this.#address,
       confirmed: this.#unconfirmed === undefined,
       credential: this.#credential,
@@ -433,7 +455,7 @@ export class ServerConnection
     const from = this.#from;
     if (from.address !== this.#address.address || from.port !== this.#address.port) {
       const before = this.#address;
-      if (this.cid === undefined) return false; // found by its address, it cannot have another
+      if (!this.hasCid) return false; // found by its address, it cannot have another
       this.#address = placeOf(from);
       this.#unconfirmed = { received: this.#fromLength, sent: 0 };
       this.#counts.moves++;
@@ -476,5 +498,7 @@ export class ServerConnection
 function placeOf({ address, port }: Address): Address {
   return { address, port };
 }
+
+const anonymous: PeerCredential = { type: 'anonymous' };
 
 const noRoom = 'no room until the store has written';

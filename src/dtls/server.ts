@@ -15,9 +15,11 @@
  */
 import { hkdfSync } from 'node:crypto';
 import type { Address } from '../base/address.ts';
+import { Alarms } from '../base/alarms.ts';
 import { equal, hex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ConnectionFacts } from '../base/connection-facts.ts';
+import { HeldClock } from '../base/held-clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Stock } from '../base/stock.ts';
@@ -140,10 +142,15 @@ export class DtlsServer {
   readonly #sessions: Sessions | undefined;
   readonly #vault: Vault | undefined;
   readonly #pskFailures: PskFailures;
+  /** Held while a datagram is taken in. */
+  readonly #clock: HeldClock;
+  readonly #alarms: Alarms;
 
   constructor(options: DtlsServerOptions) {
-    const { clock, random, log, kept, connectionIds, resumption } = options;
+    const { random, log, kept, connectionIds, resumption } = options;
     this.#options = options;
+    const clock = new HeldClock(options.clock);
+    this.#clock = clock;
     this.#drop = (reason) => log.drop(reason);
     const limits = { ...defaultLimits, ...options.limits };
     const times = { ...defaultTimes, ...options.times };
@@ -166,10 +173,11 @@ export class DtlsServer {
       });
     }
     const stock = new Stock();
+    this.#alarms = new Alarms(clock);
     this.#roster = new Roster({
       settings: {
         side: 'server',
-        clock,
+        clock: this.#alarms,
         log,
         mtu: options.mtu ?? defaultMtu,
         limits,
@@ -184,16 +192,16 @@ export class DtlsServer {
       vault,
       paced,
       admits,
-      send: (datagram, to) => this.#guard(() => options.send(datagram, to)),
-      deliver: (peer, data) => this.#guard(() => options.deliver(peer, data)),
-      opened: (peer) => this.#guard(() => options.opened?.(peer)),
-      closed: (peer, reason) => this.#guard(() => options.closed?.(peer, reason)),
+      send: this.#guarded((datagram, to) => options.send(datagram, to)),
+      deliver: this.#guarded((peer, data) => options.deliver(peer, data)),
+      opened: this.#guarded((peer) => options.opened?.(peer)),
+      closed: this.#guarded((peer, reason) => options.closed?.(peer, reason)),
       forgetSession: (name) => this.#sessions?.forget(name),
     });
     const known = { roster: this.#roster, cids: this.#cids, guard };
     this.#hellos = new HelloReception({
       ...known,
-      ...{ server: options, limits, times, sessions: this.#sessions, paced },
+      ...{ server: options, clock, limits, times, sessions: this.#sessions, paced },
     });
     if (vault !== undefined) this.#awaited = new AwaitedRecords({ ...known, lookups, log });
   }
@@ -204,12 +212,13 @@ export class DtlsServer {
     return { handshakes: this.#roster.awake.handshakes, established: awake + asleep };
   }
 
-  /** What it holds: connections awake and asleep, sessions to be resumed by ID, and octets of those asleep. */
+  /** What it holds: connections awake and asleep, sessions to be resumed by ID, octets of those asleep, and alarms. */
   get holds() {
     return {
       handshakes: this.#roster.awake.handshakes,
       ...this.#roster.sizes,
       sessions: this.#sessions?.size ?? 0,
+      alarms: this.#alarms.size,
     };
   }
 
@@ -232,6 +241,7 @@ export class DtlsServer {
       log.drop('datagram from port 0');
       return;
     }
+    this.#clock.hold();
     try {
       this.#roster.sweep();
       const from = { address, length: datagram.length, counted: false };
@@ -241,6 +251,8 @@ export class DtlsServer {
       }
     } catch (error) {
       this.#tellOfFault(error);
+    } finally {
+      this.#clock.release();
     }
   }
 
@@ -249,7 +261,9 @@ export class DtlsServer {
    * when it resolves.
    */
   close(): Promise<void> {
-    return this.#roster.close();
+    const closed = this.#roster.close();
+    this.#alarms.close();
+    return closed;
   }
 
   /** Connections in memory, those asleep first. */
@@ -332,6 +346,17 @@ export class DtlsServer {
     } catch (error) {
       this.#tellOfFault(error);
     }
+  }
+
+  /** The same, for what is done often. */
+  #guarded<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
+    return (...given) => {
+      try {
+        run(...given);
+      } catch (error) {
+        this.#tellOfFault(error);
+      }
+    };
   }
 
   #tellOfFault(error: unknown): void {

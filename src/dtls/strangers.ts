@@ -6,11 +6,12 @@
  * What counts is where a connection began, for the cookie showed that its peer was there. Where it says it is later may
  * be forged.
  */
-export class Strangers {
+/** `Key`: what their keys are called. */
+export class Strangers<Key extends string | number = string> {
   readonly #most: number;
-  /** Their keys in hex, the one that was heard of least lately first. */
-  readonly #groups = new Map<string, Set<string>>();
-  readonly #groupOf = new Map<string, string>();
+  /** By their keys, the one that was heard of least lately first. */
+  readonly #groups = new Map<string, Set<Key>>();
+  readonly #groupOf = new Map<Key, string>();
 
   /** `most`: of one group. */
   constructor(most: number) {
@@ -22,7 +23,7 @@ export class Strangers {
   }
 
   /** Takes in one that has just begun; gives the key of the one that has to make way for it. */
-  add(key: string, group: string): string | undefined {
+  add(key: Key, group: string): Key | undefined {
     this.delete(key);
     const members = this.#groups.get(group) ?? new Set();
     this.#groups.set(group, members.add(key));
@@ -35,14 +36,14 @@ export class Strangers {
   }
 
   /** It was heard of. */
-  touch(key: string): void {
+  touch(key: Key): void {
     const group = this.#groupOf.get(key);
     const members = group === undefined ? undefined : this.#groups.get(group);
     if (members?.delete(key)) members.add(key);
   }
 
   /** It has ended. */
-  delete(key: string): void {
+  delete(key: Key): void {
     const group = this.#groupOf.get(key);
     if (group === undefined) return;
     this.#groupOf.delete(key);

@@ -85,15 +85,32 @@ describe('a log', () => {
     const lines: LogLine[] = [];
     const log = makeLog('dtls', (line) => lines.push(line));
     log.debug('a');
+    log.debug('a', () => ({ x: 1 }));
     log.info('b', { x: 1 });
     log.warn('c');
     log.error('d');
     assert.deepEqual(lines, [
       { level: 'debug', event: 'dtls: a', fields: {} },
+      { level: 'debug', event: 'dtls: a', fields: { x: 1 } },
       { level: 'info', event: 'dtls: b', fields: { x: 1 } },
       { level: 'warn', event: 'dtls: c', fields: {} },
       { level: 'error', event: 'dtls: d', fields: {} },
     ]);
+  });
+
+  it('makes no lines for debugging where nobody reads them', () => {
+    const [lines, drops] = [[] as LogLine[], new Drops()];
+    const log = makeLog(
+      'dtls',
+      (line) => lines.push(line),
+      drops,
+      () => false,
+    );
+    log.debug('a', () => assert.fail('asked for its fields'));
+    log.drop('replay');
+    log.info('b');
+    assert.deepEqual(lines, [{ level: 'info', event: 'dtls: b', fields: {} }]);
+    assert.equal(drops.of('dtls: replay'), 1);
   });
 
   it('counts what is dropped by its reason, with one debug line each', () => {

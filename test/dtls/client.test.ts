@@ -66,6 +66,8 @@ describe('client and server', () => {
       await link.clock.turn(100);
       assert.deepEqual(link.bench.closed, [[peer, 'closed by the peer']]);
       assert.deepEqual(linked.ended, ['closed by us']);
+      assert.equal(link.bench.server.holds.alarms, 0);
+      await link.bench.server.close();
       assert.equal(link.clock.pending, 0);
     });
   }

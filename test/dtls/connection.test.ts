@@ -166,7 +166,7 @@ describe('a connection', () => {
     assert.deepEqual(bench.closed, [[bench.peer, 'closed by the peer']]);
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 0 });
     assert.deepEqual(bench.drops.all(), {});
-    assert.equal(bench.clock.pending, 0);
+    assert.equal(bench.server.holds.alarms, 0);
   });
 
   it('is ended by us, who say so', () => {
@@ -188,7 +188,7 @@ describe('a connection', () => {
     assert.deepEqual(bench.heard(), []);
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 0 });
     assert.deepEqual(bench.closed, [[bench.peer, 'server closed']]);
-    assert.equal(bench.clock.pending, 0);
+    assert.equal(bench.server.holds.alarms, 0);
   });
 
   it('D70: numbers its records upwards, each once', () => {

@@ -121,7 +121,7 @@ describe('flight 5', () => {
     assert.deepEqual(alerts, fatal(AlertDescription.decryptError));
     assert.deepEqual(bench.delivered, []);
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 0 });
-    assert.equal(bench.clock.pending, 0);
+    assert.equal(bench.server.holds.alarms, 0);
   });
 
   it('needs its Finished protected, and nothing else', () => {
@@ -267,7 +267,7 @@ describe('retransmission', () => {
     }
     assert.deepEqual(came, [5, 15, 35, 75]);
     assert.deepEqual(bench.server.size, { handshakes: 0, established: 0 });
-    assert.equal(bench.clock.pending, 0);
+    assert.equal(bench.server.holds.alarms, 0);
   });
 
   it('D19: turns to small datagrams with one record each', async () => {
@@ -305,12 +305,12 @@ describe('retransmission', () => {
     client.finish();
     client.say(client.data('here I am'));
     assert.deepEqual(client.say(client.finishedRecord()), []);
-    assert.equal(bench.clock.pending, 1, 'all that is to come is sleep');
+    assert.equal(bench.server.holds.alarms, 1, 'all that is to come is sleep');
     const late = begun();
     late.client.finish();
     await late.bench.clock.turn(131_000);
     assert.deepEqual(late.client.say(late.client.finishedRecord()), []);
-    assert.equal(late.bench.clock.pending, 1, 'all that is to come is sleep');
+    assert.equal(late.bench.server.holds.alarms, 1, 'all that is to come is sleep');
   });
 
   it('D20: is not had by replaying Finished', () => {
