@@ -23,8 +23,8 @@ function plainHex(text: string): Uint8Array | undefined {
   return octets;
 }
 
-/** Of a character's code; below 0 where it is none. */
-function digitOf(code: number): number {
+/** The value of a hex digit, by the character's code; below 0 where it is none. */
+export function digitOf(code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30; // 0 to 9
   const small = code | 0x20;
   return small >= 0x61 && small <= 0x66 ? small - 0x61 + 10 : -1; // a to f, A to F

@@ -80,7 +80,7 @@ export class DoneHellos {
     } else {
       setUint16(entry, at, ipv4 >>> 16);
       setUint16(entry, at + 2, ipv4);
-      entry.fill(0, at + 4);
+      for (let i = 4; i < addressLength; i++) entry[at + i] = 0;
     }
     return entry;
   }

@@ -1,7 +1,10 @@
 /** IP addresses as octets: for the cookie, and to count what comes from one place. */
+import { digitOf } from '../base/bytes.ts';
+import { setUint16 } from './record.ts';
 
 /** Codes of the characters. */
 const dot = 0x2e;
+const colon = 0x3a;
 const zero = 0x30;
 
 /**
@@ -10,9 +13,9 @@ const zero = 0x30;
  */
 export function addressOctets(text: string): Uint8Array | undefined {
   if (!text.includes(':')) return ipv4(text);
-  const [address = ''] = text.split('%');
-  const octets = ipv6(address);
-  return octets !== undefined && isMapped(octets) ? octets.subarray(12) : octets;
+  const zone = text.indexOf('%');
+  const octets = ipv6(zone < 0 ? text : text.slice(0, zone));
+  return octets !== undefined && isMapped(octets) ? octets.slice(12) : octets;
 }
 
 /** What one host or one household has: an IPv4 address, or the first 64 bits of an IPv6 address. */
@@ -27,7 +30,7 @@ function ipv4(text: string): Uint8Array | undefined {
   const number = ipv4Number(text);
   if (number === undefined) return undefined;
   const octets = new Uint8Array(4);
-  for (let i = 0; i < 4; i++) octets[i] = number >>> (24 - 8 * i);
+  setUint32(octets, 0, number);
   return octets;
 }
 
@@ -56,32 +59,58 @@ export function ipv4Number(text: string): number | undefined {
   return dots === 4 ? whole >>> 0 : undefined;
 }
 
+/** Group by group, and then what stands behind `::` goes to the end (RFC 4291 §2.2). Without a zone. */
 function ipv6(text: string): Uint8Array | undefined {
-  const [left = '', right, ...rest] = text.split('::');
-  if (rest.length > 0) return undefined;
-  const head = groups(left);
-  const tail = right === undefined ? [] : groups(right);
-  if (head === undefined || tail === undefined) return undefined;
-  const missing = 16 - head.length - tail.length;
-  if (missing < 0 || (right === undefined && missing > 0)) return undefined;
-  return Uint8Array.from([...head, ...new Array<number>(missing).fill(0), ...tail]);
+  const octets = new Uint8Array(16);
+  let length = 0;
+  let gap = text.startsWith('::') ? 0 : undefined;
+  for (let at = gap === undefined ? 0 : 2; at < text.length; ) {
+    const end = endOfDigits(text, at);
+    if (text.charCodeAt(end) === dot) {
+      const last = ipv4Number(text.slice(at));
+      if (last === undefined || length > 12) return undefined;
+      setUint32(octets, length, last);
+      length += 4;
+      break;
+    }
+    if (end === at || end - at > 4 || length > 14) return undefined;
+    setUint16(octets, length, groupOf(text, at, end));
+    length += 2;
+    if (end === text.length) break;
+    if (text.charCodeAt(end) !== colon || end + 1 === text.length) return undefined;
+    at = end + 1;
+    if (text.charCodeAt(at) === colon) {
+      if (gap !== undefined) return undefined;
+      gap = length;
+      at++;
+    }
+  }
+  if (gap === undefined) return length === 16 ? octets : undefined;
+  octets.copyWithin(16 - (length - gap), gap, length);
+  octets.fill(0, gap, 16 - (length - gap));
+  return octets;
 }
 
-/** The octets of groups between colons, the last of which may be an IPv4 address. */
-function groups(text: string): number[] | undefined {
-  const octets: number[] = [];
-  if (text === '') return octets;
-  for (const group of text.split(':')) {
-    if (group.includes('.')) octets.push(...(ipv4(group) ?? [Number.NaN]));
-    else if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
-      const number = Number.parseInt(group, 16);
-      octets.push(number >> 8, number & 255);
-    } else return undefined;
-  }
-  return octets.some(Number.isNaN) ? undefined : octets;
+/** Where the hex digits end that begin there. */
+function endOfDigits(text: string, from: number): number {
+  let end = from;
+  while (end < text.length && digitOf(text.charCodeAt(end)) >= 0) end++;
+  return end;
+}
+
+function groupOf(text: string, from: number, end: number): number {
+  let group = 0;
+  for (let i = from; i < end; i++) group = group * 16 + digitOf(text.charCodeAt(i));
+  return group;
 }
 
 /** ::ffff:0:0/96 (RFC 4291 §2.5.5.2) */
 function isMapped(octets: Uint8Array): boolean {
-  return octets.subarray(0, 12).join() === '0,0,0,0,0,0,0,0,0,0,255,255';
+  for (let i = 0; i < 10; i++) if (octets[i] !== 0) return false;
+  return octets[10] === 0xff && octets[11] === 0xff;
+}
+
+function setUint32(octets: Uint8Array, at: number, value: number): void {
+  setUint16(octets, at, value >>> 16);
+  setUint16(octets, at + 2, value);
 }

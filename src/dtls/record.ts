@@ -99,10 +99,9 @@ function recordAt(
   const type = datagram[at] ?? 0;
   const version = uint16(datagram, at + 1);
   const epoch = uint16(datagram, at + 3);
-  const sequence =
-    uint16(datagram, at + 5) * 2 ** 32 +
-    uint16(datagram, at + 7) * 2 ** 16 +
-    uint16(datagram, at + 9);
+  const high = uint16(datagram, at + 5);
+  const low = uint16(datagram, at + 7) * 2 ** 16 + uint16(datagram, at + 9);
+  const sequence = high === 0 ? low : high * 2 ** 32 + low; // a small integer, as a rule
   const hasCid = type === ContentType.tls12Cid;
   if (!isContentType(type)) return 'unknown content type';
   if (version >> 8 !== 0xfe) return 'no DTLS version';

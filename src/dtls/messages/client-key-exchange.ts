@@ -6,7 +6,11 @@ import { struct, vector } from '../struct.ts';
  *
  *   opaque psk_identity<0..2^16-1>;
  */
-export const PskClientKeyExchange = struct({ identity: vector(0, 2 ** 16 - 1) });
+const identity = vector(0, 2 ** 16 - 1);
+export const PskClientKeyExchange = struct(
+  { identity },
+  { read: (reader) => ({ identity: identity.read(reader) }) },
+);
 
 /**
  * RFC 8422 §5.7
@@ -22,6 +26,6 @@ export const EcdheClientKeyExchange = struct({ point: vector(1, 2 ** 8 - 1) });
  *   ClientECDiffieHellmanPublic public;
  */
 export const EcdhePskClientKeyExchange = struct({
-  identity: vector(0, 2 ** 16 - 1),
+  identity,
   point: vector(1, 2 ** 8 - 1),
 });

@@ -23,5 +23,6 @@ export function putHelloVerifyRequest(
 ): void {
   setUint16(octets, at, serverVersion);
   octets[at + 2] = cookie.length;
-  octets.set(cookie, at + cookieHeadLength);
+  const from = at + cookieHeadLength;
+  for (let i = 0; i < cookie.length; i++) octets[from + i] = cookie[i] ?? 0;
 }
