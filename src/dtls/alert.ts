@@ -1,5 +1,5 @@
 /** Alerts (RFC 5246 §7.2) and the error that carries the one to send. */
-import { BytesError, Reader } from '../base/bytes.ts';
+import { BytesError } from '../base/bytes.ts';
 
 export const AlertLevel = { warning: 1, fatal: 2 } as const;
 export type AlertLevel = (typeof AlertLevel)[keyof typeof AlertLevel];
@@ -39,14 +39,16 @@ export function alertText(description: number): string {
 }
 
 export function encodeAlert(level: AlertLevel, description: AlertDescription): Uint8Array {
-  return Uint8Array.of(level, description);
+  const alert = new Uint8Array(2);
+  alert[0] = level;
+  alert[1] = description;
+  return alert;
 }
 
 /** The alert of a record's fragment; undefined where it is none. */
 export function decodeAlert(fragment: Uint8Array): Alert | undefined {
   if (fragment.length !== 2) return undefined;
-  const reader = new Reader(fragment);
-  return { level: reader.uint8(), description: reader.uint8() };
+  return { level: fragment[0] ?? 0, description: fragment[1] ?? 0 };
 }
 
 /** The peer broke the handshake's rules; `alert` is what RFC 5246 §7.2 has us answer. */

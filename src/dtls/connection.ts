@@ -420,7 +420,7 @@ export class Connection<Credential> {
     const { side } = this.#settings;
     const theirs = side === 'client' ? 'server' : 'client';
     const opens = (keys: EpochKeys) =>
-      new ReadEpoch(protect(keys, theirs), this.#covered).read(record) !== undefined;
+      new ReadEpoch(protect(keys, theirs), this.#covered()).read(record) !== undefined;
     const found = [this.#keys, ...this.#otherKeys].find(
       (keys) => keys !== undefined && opens(keys),
     );
@@ -442,11 +442,11 @@ export class Connection<Credential> {
     this.#peersCid = cids.peers;
     this.#draftCids = cids.own?.draft === true;
     this.#writer = new WriteEpoch(1, protect(keys, side, ccm), { sequence, cid: cids.peers });
-    this.#reader = new ReadEpoch(protect(keys, theirs, ccm), this.#covered, window);
+    this.#reader = new ReadEpoch(protect(keys, theirs, ccm), this.#covered(), window);
   }
 
   /** How the records that we receive bear our connection ID. */
-  get #covered(): Pick<DirectionCid, 'draft'> | undefined {
+  #covered(): Pick<DirectionCid, 'draft'> | undefined {
     if (!this.hasCid) return undefined;
     return this.#draftCids ? coveredAsInDrafts : coveredAsInRfc;
   }

@@ -79,6 +79,7 @@ export class AddressNames {
 }
 
 function ipv4Number(octets: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = [octets[at], octets[at + 1], octets[at + 2], octets[at + 3]];
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  let number = 0;
+  for (let i = 0; i < 4; i++) number = number * 256 + (octets[at + i] ?? 0);
+  return number;
 }

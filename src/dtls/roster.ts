@@ -105,9 +105,9 @@ export class Roster implements ConnectionHost {
   /** Why no handshake may begin now; undefined where one may. */
   refusal(address: Address): string | undefined {
     const { connections } = this.#options.limits;
-    if (this.#size + this.awake.handshakes >= connections && !this.#canMakeRoom()) {
+    if (this.#inMemory() + this.awake.handshakes >= connections && !this.#canMakeRoom()) {
       const running = this.awake.handshakeAt(address);
-      if (running === undefined || this.#size + this.awake.handshakes > connections) {
+      if (running === undefined || this.#inMemory() + this.awake.handshakes > connections) {
         return 'too many connections';
       }
     }
@@ -392,7 +392,8 @@ export class Roster implements ConnectionHost {
     return found;
   }
 
-  get #size(): number {
+  /** Connections in memory. */
+  #inMemory(): number {
     return this.awake.established + this.#asleep.size;
   }
 
@@ -479,7 +480,7 @@ export class Roster implements ConnectionHost {
    * displaces those first, and in need even such as are not idle.
    */
   #makeRoom(newcomer: ServerConnection): boolean {
-    if (this.#size < this.#options.limits.connections) return true;
+    if (this.#inMemory() < this.#options.limits.connections) return true;
     const proved = standingOf(newcomer.credential) === 'proved';
     if (this.#evictable('anonymous')) return this.#evict('anonymous');
     if (proved && this.#evictable('proved')) return this.#evict('proved');
