@@ -98,7 +98,8 @@ export class ServerConnection
   /** Where the record that is being read came from, and how long its datagram was. */
   #from: Address;
   #fromLength = 0;
-  #session: Uint8Array | undefined;
+  /** In hex: text takes less room, and there are many connections. */
+  #session: string | undefined;
   #wasEstablished = false;
   #ended = false;
   /** What the store knows to be taken: numbers below. */
@@ -193,7 +194,7 @@ export class ServerConnection
 
   /** The name of the session that it began or resumed; unknown after it has slept. */
   get session(): Uint8Array | undefined {
-    return this.#session;
+    return this.#session === undefined ? undefined : hex(this.#session);
   }
 
   get wasEstablished(): boolean {
@@ -330,7 +331,7 @@ export class ServerConnection
 
   established(credential: PeerCredential, session: Uint8Array | undefined): void {
     this.#credential = credential;
-    this.#session = session;
+    this.#session = session && toHex(session);
     this.#wasEstablished = true;
     this.claim = undefined;
     if (this.#host.keeps) this.#unsaved++;
