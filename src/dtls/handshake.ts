@@ -108,13 +108,16 @@ export function* serverHandshake(
       ? noOctets
       : sessions.idOf(session);
   const flight4 = [serverHello(transcript, agreement, randoms, sessionId, givesTicket)];
-  const say = (type: HandshakeType, body: Uint8Array | undefined) => {
-    if (body !== undefined) flight4.push(transcript.send(type, body));
-  };
-  say(HandshakeType.certificate, exchange.certificate);
-  say(HandshakeType.serverKeyExchange, exchange.parameters);
-  if (clientCertificate !== undefined) say(HandshakeType.certificateRequest, certificateRequest());
-  say(HandshakeType.serverHelloDone, noOctets);
+  if (exchange.certificate !== undefined) {
+    flight4.push(transcript.send(HandshakeType.certificate, exchange.certificate));
+  }
+  if (exchange.parameters !== undefined) {
+    flight4.push(transcript.send(HandshakeType.serverKeyExchange, exchange.parameters));
+  }
+  if (clientCertificate !== undefined) {
+    flight4.push(transcript.send(HandshakeType.certificateRequest, certificateRequest()));
+  }
+  flight4.push(transcript.send(HandshakeType.serverHelloDone, noOctets));
 
   // Flight 5. Change cipher spec is no handshake message, and none waits for it: what it says stands in the epoch of
   // the record of Finished.
@@ -129,12 +132,15 @@ export function* serverHandshake(
     transcript.receive(HandshakeType.clientKeyExchange, message),
   );
   const sessionHash = agreement.extendedMasterSecret ? transcript.digest(hash) : undefined;
-  const masters = premasters.map((premaster) =>
-    masterSecret(hash, premaster, randoms, sessionHash),
-  );
-  const secrets = masters.map((master) => new Hmac(hash, master));
-  const keys = secrets.map((secret) => epochKeys(choice.suite, secret, randoms, encryptThenMac));
-  message = yield { send: [], keys, cids };
+  const candidates: Candidate[] = [];
+  const keys: EpochKeys[] = [];
+  for (const premaster of premasters) {
+    const master = masterSecret(hash, premaster, randoms, sessionHash);
+    const secret = new Hmac(hash, master);
+    candidates.push({ master, secret });
+    keys.push(epochKeys(choice.suite, secret, randoms, encryptThenMac));
+  }
+  message = yield { send: noFlight, keys, cids };
   if (claim !== undefined) {
     const signed = transcript.octets;
     const verify = transcript.receive(HandshakeType.certificateVerify, message);
@@ -143,12 +149,11 @@ export function* serverHandshake(
   }
   const digest = transcript.digest(hash);
   const finished = transcript.receive(HandshakeType.finished, message);
-  const which = finishedUnder(finished, digest, hash, secrets);
-  const [master = noOctets, secret = master, key] = [
-    masters[which],
-    secrets[which],
-    psk?.keys[which],
-  ];
+  const which = finishedUnder(finished, digest, hash, candidates);
+  const candidate = candidates[which];
+  if (candidate === undefined) throw notFinished();
+  const { master, secret } = candidate;
+  const key = psk?.keys[which];
 
   // Flight 6.
   const credential = proved(claim, psk);
@@ -179,6 +184,7 @@ export function* serverHandshake(
 }
 
 const noOctets = new Uint8Array();
+const noFlight: Flight = [];
 
 /** What decides whether a session is resumed, and what a full handshake agrees on. */
 export type Terms = Pick<ServerContext, 'credentials' | 'suites' | 'groups' | 'resumption'>;
@@ -216,18 +222,25 @@ export function fullHandshake(hello: ClientHello, terms: Terms): Foreseen | unde
   }
 }
 
+/** A master secret that it may be, where a PSK identity has several keys; and the HMAC under it. */
+interface Candidate {
+  readonly master: Uint8Array;
+  readonly secret: Hmac;
+}
+
 /** Under which of the master secrets the client's Finished is the one due. */
 function finishedUnder(
   finished: Uint8Array,
   digest: Uint8Array,
   hash: CipherSuite['hash'],
-  secrets: readonly Hmac[],
+  candidates: readonly Candidate[],
 ): number {
-  const which = secrets.findIndex((secret) =>
-    sameSecret(finished, verifyData(hash, secret, 'client', digest)),
-  );
-  if (which < 0) throw notFinished();
-  return which;
+  let which = 0;
+  for (const { secret } of candidates) {
+    if (sameSecret(finished, verifyData(hash, secret, 'client', digest))) return which;
+    which++;
+  }
+  throw notFinished();
 }
 
 function proved(claim: Claim | undefined, psk: Psk | undefined): PeerCredential {

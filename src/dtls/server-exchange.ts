@@ -36,10 +36,10 @@ export interface ExchangeContext {
 }
 
 export interface ServerExchange {
-  /** The body of Certificate; absent: there is none. */
-  readonly certificate?: Uint8Array;
-  /** The body of ServerKeyExchange; absent: there is none. */
-  readonly parameters?: Uint8Array | undefined;
+  /** The body of Certificate; undefined: there is none. */
+  readonly certificate: Uint8Array | undefined;
+  /** The body of ServerKeyExchange; undefined: there is none. */
+  readonly parameters: Uint8Array | undefined;
   /** What the body of ClientKeyExchange makes of it. Throws HandshakeError. */
   hear(exchange: Uint8Array): Secret;
 }
@@ -47,8 +47,8 @@ export interface ServerExchange {
 export interface Secret {
   /** Several where a PSK identity has several keys: the client's Finished shows which it is. */
   readonly premasters: readonly Uint8Array[];
-  /** Whose keys they were made of, in the same order; absent: the key exchange has none. */
-  readonly psk?: Psk;
+  /** Whose keys they were made of, in the same order; undefined: the key exchange has none. */
+  readonly psk: Psk | undefined;
 }
 
 export interface Psk {
@@ -63,62 +63,85 @@ export function serverExchange(
 ): ServerExchange {
   switch (choice.keyExchange) {
     case 'psk':
-      return psk(context);
+      return new PskExchange(context);
     case 'ecdhePsk':
-      return ecdhePsk(choice.group, context);
+      return new EcdhePskExchange(choice.group, context);
     case 'ecdheEcdsa':
-      return ecdheEcdsa(choice, context, randoms);
+      return new EcdheEcdsaExchange(choice, context, randoms);
   }
 }
 
-/** A ServerKeyExchange only where there is a hint (RFC 4279 §2). */
-function psk(context: ExchangeContext): ServerExchange {
-  const { pskHint = '' } = context.credentials;
-  const parameters =
-    pskHint === '' ? undefined : encode(PskServerKeyExchange, { identityHint: utf8(pskHint) });
-  return {
-    parameters,
-    hear(exchange) {
-      const { identity } = decode('ClientKeyExchange', PskClientKeyExchange, exchange);
-      const psk = lookUp(identity, context);
-      return { premasters: psk.keys.map((key) => pskPremaster(key)), psk };
-    },
-  };
+class PskExchange implements ServerExchange {
+  readonly certificate: undefined;
+  /** Only where there is a hint (RFC 4279 §2). */
+  readonly parameters: Uint8Array | undefined;
+  readonly #context: ExchangeContext;
+
+  constructor(context: ExchangeContext) {
+    const { pskHint = '' } = context.credentials;
+    this.#context = context;
+    if (pskHint !== '') {
+      this.parameters = encode(PskServerKeyExchange, { identityHint: utf8(pskHint) });
+    }
+  }
+
+  hear(exchange: Uint8Array): Secret {
+    const { identity } = decode('ClientKeyExchange', PskClientKeyExchange, exchange);
+    const psk = lookUp(identity, this.#context);
+    return { premasters: premastersOf(psk), psk };
+  }
 }
 
-function ecdhePsk(group: NamedGroup, context: ExchangeContext): ServerExchange {
-  const share = group.generate(context.random);
-  const identityHint = utf8(context.credentials.pskHint ?? '');
-  return {
-    parameters: encode(EcdhePskServerKeyExchange, {
-      identityHint,
-      parameters: parametersOf(group, share),
-    }),
-    hear(exchange) {
-      const read = decode('ClientKeyExchange', EcdhePskClientKeyExchange, exchange);
-      const shared = share.shared(read.point);
-      const psk = lookUp(read.identity, context);
-      return { premasters: psk.keys.map((key) => pskPremaster(key, shared)), psk };
-    },
-  };
+class EcdhePskExchange implements ServerExchange {
+  readonly certificate: undefined;
+  readonly parameters: Uint8Array;
+  readonly #context: ExchangeContext;
+  readonly #share: KeyShare;
+
+  constructor(group: NamedGroup, context: ExchangeContext) {
+    const identityHint = utf8(context.credentials.pskHint ?? '');
+    this.#context = context;
+    this.#share = group.generate(context.random);
+    const parameters = parametersOf(group, this.#share);
+    this.parameters = encode(EcdhePskServerKeyExchange, { identityHint, parameters });
+  }
+
+  hear(exchange: Uint8Array): Secret {
+    const read = decode('ClientKeyExchange', EcdhePskClientKeyExchange, exchange);
+    const shared = this.#share.shared(read.point);
+    const psk = lookUp(read.identity, this.#context);
+    return { premasters: premastersOf(psk, shared), psk };
+  }
 }
 
-function ecdheEcdsa(
-  { certificate, type, scheme, group }: Extract<Choice, { keyExchange: 'ecdheEcdsa' }>,
-  context: ExchangeContext,
-  randoms: Randoms,
-): ServerExchange {
-  const share = group.generate(context.random);
-  const parameters = parametersOf(group, share);
-  const signature = signWith(scheme, certificate.key, signedParameters(randoms, parameters));
-  return {
-    certificate: encodeCertificate(certificate, type),
-    parameters: encode(EcdheServerKeyExchange, { parameters, scheme: scheme.id, signature }, roomy),
-    hear(exchange) {
-      const { point } = decode('ClientKeyExchange', EcdheClientKeyExchange, exchange);
-      return { premasters: [share.shared(point)] };
-    },
-  };
+class EcdheEcdsaExchange implements ServerExchange {
+  readonly certificate: Uint8Array;
+  readonly parameters: Uint8Array;
+  readonly #share: KeyShare;
+
+  constructor(
+    { certificate, type, scheme, group }: Extract<Choice, { keyExchange: 'ecdheEcdsa' }>,
+    context: ExchangeContext,
+    randoms: Randoms,
+  ) {
+    this.#share = group.generate(context.random);
+    const parameters = parametersOf(group, this.#share);
+    const signature = signWith(scheme, certificate.key, signedParameters(randoms, parameters));
+    const signed = { parameters, scheme: scheme.id, signature };
+    this.certificate = encodeCertificate(certificate, type);
+    this.parameters = encode(EcdheServerKeyExchange, signed, roomy);
+  }
+
+  hear(exchange: Uint8Array): Secret {
+    const { point } = decode('ClientKeyExchange', EcdheClientKeyExchange, exchange);
+    return { premasters: [this.#share.shared(point)], psk: undefined };
+  }
+}
+
+function premastersOf({ keys }: Psk, shared?: Uint8Array): readonly Uint8Array[] {
+  const premasters: Uint8Array[] = [];
+  for (const key of keys) premasters.push(pskPremaster(key, shared));
+  return premasters;
 }
 
 /** Octets of a ServerKeyExchange on a curve of 256 bits, and some more. */
