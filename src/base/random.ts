@@ -5,7 +5,7 @@ import { randomBytes, randomFillSync } from 'node:crypto';
 export type Random = (length: number) => Uint8Array;
 
 /** Octets drawn at a time: a draw costs the same for few as for many. */
-const drawn = 2048;
+const drawn = 8192;
 
 /** The machine's. */
 export const systemRandom: Random = fromStock();

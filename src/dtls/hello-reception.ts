@@ -4,6 +4,7 @@
  */
 import { type Address, addressText } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Stock } from '../base/stock.ts';
 import { HandshakeError } from './alert.ts';
 import { keyOfCid } from './asleep.ts';
 import type { Cids, ConnectionIdPolicy } from './connection-id.ts';
@@ -47,6 +48,8 @@ export interface HelloReceptionOptions {
   readonly cids: Cids | undefined;
   readonly sessions: Sessions | undefined;
   readonly paced: PacedLog;
+  /** Memory of what leaves. */
+  readonly stock: Stock;
   /** Runs what must not end the process where it fails. */
   guard(run: () => void): void;
 }
@@ -65,6 +68,7 @@ export class HelloReception {
   readonly #sessions: Sessions | undefined;
   readonly #paced: PacedLog;
   readonly #guard: (run: () => void) => void;
+  readonly #stock: Stock;
   readonly #cookies: Cookies;
   readonly #work: WorkBudget;
   /** Addresses whose handshake waits for its session to come out of the store. */
@@ -72,7 +76,7 @@ export class HelloReception {
   #draftsTold = Number.NEGATIVE_INFINITY;
 
   constructor(options: HelloReceptionOptions) {
-    const { server, clock, limits, times, roster, cids, sessions, paced, guard } = options;
+    const { server, clock, limits, times, roster, cids, sessions, paced, guard, stock } = options;
     const { random } = server;
     this.#server = server;
     this.#limits = limits;
@@ -81,6 +85,7 @@ export class HelloReception {
     this.#sessions = sessions;
     this.#paced = paced;
     this.#guard = guard;
+    this.#stock = stock;
     this.#cookies = server.cookies ?? new HmacCookies({ clock, random, keyLife: times.cookieKey });
     this.#work = new WorkBudget({ clock, perSecond: limits.ecdhePerAddress });
   }
@@ -170,7 +175,7 @@ export class HelloReception {
     const { helloVerifyRequest } = HandshakeType;
     const length = cookieHeadLength + cookie.length;
     const body = recordHeaderLength + handshakeHeaderLength;
-    const datagram = new Uint8Array(body + length);
+    const datagram = this.#stock.take(body + length);
     putMessageHead(datagram, recordHeaderLength, helloVerifyRequest, length, sequence);
     putHelloVerifyRequest(datagram, body, { serverVersion: version, cookie });
     const header = { type: record.type, version, epoch: record.epoch, sequence: record.sequence };

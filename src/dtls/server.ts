@@ -201,7 +201,7 @@ export class DtlsServer {
     const known = { roster: this.#roster, cids: this.#cids, guard };
     this.#hellos = new HelloReception({
       ...known,
-      ...{ server: options, clock, limits, times, sessions: this.#sessions, paced },
+      ...{ server: options, clock, limits, times, sessions: this.#sessions, paced, stock },
     });
     if (vault !== undefined) this.#awaited = new AwaitedRecords({ ...known, lookups, log });
   }
