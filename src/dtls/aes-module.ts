@@ -1,9 +1,19 @@
 /**
  * AES as a WebAssembly module: the machine code of aes.ts, put together from the instructions below when it is loaded.
  *
- * No instruction's time and no address depends on key or data. The S-box is not indexed: each of its sixteen rows is asked
- * for all sixteen octets of a block at once, and has an answer only for those of its own (`i8x16.swizzle` gives 0 for
- * what is not 0 to 15).
+ * No instruction's time and no address depends on key or data. The S-box is computed: an octet is seen as two elements of
+ * GF(2^4), whose sixteen values are looked up for all sixteen octets of a block at once, in tables that are read whole
+ * (`i8x16.swizzle`, which gives 0 for what is not 0 to 15).
+ *
+ * An octet x is i ζ + k there, with ζ² = a ζ + a, and its inverse is made of inverses and sums alone (M. Hamburg,
+ * "Accelerating AES with Vector Permute Instructions", 2009):
+ *
+ *   Δ = a i² + a i k + k²,  the norm of x        x⁻¹ = (i ζ + k + a i) / Δ
+ *   1/(1/i + a/k) + i + k     = Δ / (k + a i)
+ *   1/(1/(i+k) + a/k) + i     = Δ / (k + a k + a i)
+ *
+ * The inverses of these two tell i/Δ and k/Δ, so that two more tables give all that is linear in them. 1/0 is 0x80 there,
+ * whose inverse is 0.
  *
  *   encrypt(at, blocks)   encrypts each block where it stands
  *   chain(at, blocks)     encrypts each block xor the one before, and leaves the last where the first stood
@@ -22,7 +32,6 @@ import {
   named,
   number,
   op,
-  repeat,
   section,
   set,
   signature,
@@ -32,84 +41,110 @@ import {
   unsigned,
 } from './wasm-assembler.ts';
 
-/** Octets from the start of the memory: S-box, round keys, and what is for callers. Pages of 64 KiB. */
-export const layout = { sbox: 0, keys: 256, free: 512, pages: 2 } as const;
+/**
+ * Octets from the start of the memory: tables of sixteen octets, round keys, and what is for callers. Pages of 64 KiB.
+ *
+ * `enter` takes an octet to i and k, by its low and its high half; `inverse` gives 1/n, and `inverseA` a/n. Each of the others
+ * is a pair, for the one and for the other of the two sums: SubBytes without its constant; the same and twice it, both as i and k.
+ */
+export const layout = {
+  enter: 0,
+  inverse: 32,
+  inverseA: 48,
+  substituted: 64,
+  once: 96,
+  twice: 128,
+  keys: 256,
+  free: 512,
+  pages: 2,
+} as const;
+
+/** What SubBytes adds to all (FIPS 197 section 5.1.1). */
+export const affineConstant = 0x63;
 
 /** The octets of a local, in another order. */
 const shuffled = (local: number, lanes: Code): Code =>
   code(get(local), get(local), op.shuffle, lanes);
-/** Of each column of four octets, those from `by` further on. */
-const rotated = (local: number, by: number): Code =>
+/** ShiftRows, row r, the octets r, r + 4, r + 8, r + 12, by r columns; and of each column the octets from `by` further on. */
+const shiftedRows = (local: number, by = 0): Code =>
   shuffled(
     local,
-    Array.from({ length: 16 }, (_, at) => (at & ~3) | ((at + by) & 3)),
+    Array.from({ length: 16 }, (_, at) => {
+      const from = (at & ~3) | ((at + by) & 3);
+      return (from + 4 * (from & 3)) & 15;
+    }),
   );
-/** ShiftRows: row r, the octets r, r + 4, r + 8, r + 12, by r columns. */
-const shiftedRows = (local: number): Code =>
-  shuffled(
-    local,
-    Array.from({ length: 16 }, (_, at) => (at + 4 * (at & 3)) & 15),
-  );
+const lookedUp = (table: number, index: Code): Code => code(loadAt(table), index, op.swizzle);
 
-/**
- * SubBytes of the local `from` into the local `to`; both rows of a pair go their own way, which is faster than one
- * behind the other. `odd`, `sum` and `from` are lost; `pair` has 32 in each octet.
- */
-function substitute(from: number, to: number, { odd, sum, pair }: Substitution): Code {
-  const row = (n: number, local: number) =>
-    code(loadAt(layout.sbox + 16 * n), get(local), op.swizzle);
+/** Locals that the steps below use; `low` has 15 in each octet. */
+interface Locals {
+  readonly i: number;
+  readonly k: number;
+  readonly j: number;
+  readonly part: number;
+  readonly low: number;
+}
+
+/** The halves of a local's octets, to `i` and `k`. */
+function halved(local: number, { i, k, low }: Locals): Code {
   return code(
-    code(get(from), splat(16), op.sub8, set(odd)),
-    code(row(0, from), set(to), row(1, odd), set(sum)),
-    repeat(7, (n) =>
-      code(
-        code(get(from), get(pair), op.sub8, set(from)),
-        code(get(odd), get(pair), op.sub8, set(odd)),
-        code(get(to), row(2 * n + 2, from), op.or128, set(to)),
-        code(get(sum), row(2 * n + 3, odd), op.or128, set(sum)),
-      ),
-    ),
-    code(get(to), get(sum), op.or128, set(to)),
+    code(get(local), get(low), op.and128, set(k)),
+    code(get(local), number(4), op.shr8, get(low), op.and128, set(i)),
   );
 }
 
-/** Locals that it uses. */
-interface Substitution {
-  readonly odd: number;
-  readonly sum: number;
-  readonly pair: number;
-}
-
-/** MixColumns of the local `from`; `twice` is lost. Leaves the columns on the stack. */
-function mixed(from: number, twice: number): Code {
+/** A local's octets as `i` and `k`, to the same. */
+function entered(local: number, locals: Locals): Code {
+  const { i, k } = locals;
   return code(
-    // Times 2 in GF(2^8): doubled, and 0x1b where the top bit was set.
-    code(get(from), get(from), op.add8),
-    code(get(from), splat(0), op.less8, splat(0x1b), op.and128, op.xor128, set(twice)),
-    // 2a + 3b + c + d, where b, c and d are those behind a.
-    code(get(twice), rotated(twice, 1), op.xor128, rotated(from, 1), op.xor128),
-    code(rotated(from, 2), op.xor128, rotated(from, 3), op.xor128),
+    halved(local, locals),
+    code(lookedUp(layout.enter, get(k)), lookedUp(layout.enter + 16, get(i)), op.xor128),
+    set(local),
   );
 }
+
+/** The two sums for a local's octets, which are such, to `i` and `j`. */
+function inverted(local: number, locals: Locals): Code {
+  const { i, k, j, part } = locals;
+  const inverseOf = (index: Code) => lookedUp(layout.inverse, index);
+  return code(
+    halved(local, locals),
+    code(get(i), get(k), op.xor128, set(j)),
+    code(lookedUp(layout.inverseA, get(k)), set(part)),
+    code(inverseOf(code(inverseOf(get(i)), get(part), op.xor128)), get(j), op.xor128, set(k)),
+    code(inverseOf(code(inverseOf(get(j)), get(part), op.xor128)), get(i), op.xor128, set(j)),
+    code(get(k), set(i)),
+  );
+}
+
+/** What a pair of tables makes of both sums. */
+const madeBy = (tables: number, { i, j }: Locals): Code =>
+  code(lookedUp(tables, get(i)), lookedUp(tables + 16, get(j)), op.xor128);
 
 /** block(state: v128, last: i32): v128; `last` is the address of the last round key. */
 function blockFunction(): Code {
-  const [state, last, substituted, odd, sum, pair, key] = [0, 1, 2, 3, 4, 5, 6];
+  const [state, last, once, twice, key] = [0, 1, 7, 8, 9];
+  const locals = { i: 2, k: 3, j: 4, part: 5, low: 6 };
   return code(
-    code(splat(32), set(pair)),
+    code(splat(15), set(locals.low)),
     code(get(state), loadAt(layout.keys), op.xor128, set(state)),
+    entered(state, locals),
     code(number(layout.keys + 16), set(key)),
     op.block,
     op.loop,
-    substitute(state, substituted, { odd, sum, pair }),
-    code(shiftedRows(substituted), set(substituted)),
+    inverted(state, locals),
     code(get(key), get(last), op.eq, op.brIf, [1]),
-    code(mixed(substituted, state), get(key), load(0), op.xor128, set(state)),
+    code(madeBy(layout.once, locals), set(once), madeBy(layout.twice, locals), set(twice)),
+    // MixColumns: 2a + 3b + c + d, where b, c and d are those behind a.
+    code(shiftedRows(twice), get(once), get(twice), op.xor128, set(twice)),
+    code(shiftedRows(twice, 1), op.xor128, shiftedRows(once, 2), op.xor128),
+    code(shiftedRows(once, 3), op.xor128, get(key), load(0), op.xor128, set(state)),
     code(get(key), number(16), op.add, set(key)),
     code(number(1), op.brIf, [0]),
     op.end,
     op.end,
-    code(get(substituted), get(key), load(0), op.xor128),
+    code(madeBy(layout.substituted, locals), set(once)),
+    code(shiftedRows(once), get(key), load(0), op.xor128),
   );
 }
 
@@ -133,12 +168,33 @@ function blocksFunction(chained: boolean): Code {
 
 /** word(word: i32): i32, SubWord. */
 function wordFunction(): Code {
-  const [word, state, substituted, odd, sum, pair] = [0, 1, 2, 3, 4, 5];
+  const [word, state] = [0, 1];
+  const locals = { i: 2, k: 3, j: 4, part: 5, low: 6 };
   return code(
-    code(splat(32), set(pair)),
+    code(splat(15), set(locals.low)),
     code(get(word), op.splat32, set(state)),
-    substitute(state, substituted, { odd, sum, pair }),
-    code(get(substituted), op.lane0),
+    entered(state, locals),
+    inverted(state, locals),
+    code(madeBy(layout.substituted, locals), splat(affineConstant), op.xor128, op.lane0),
+  );
+}
+
+/**
+ * keys(last: i32): the round keys as `block` takes them. What SubBytes adds stays the same through ShiftRows and MixColumns, so
+ * it is added here; all but the first and the last meet octets that are i and k.
+ */
+function keysFunction(): Code {
+  const [last, key, state] = [0, 1, 2];
+  const locals = { i: 3, k: 4, j: 5, part: 6, low: 7 };
+  const withConstant = code(get(key), load(0), splat(affineConstant), op.xor128);
+  return code(
+    code(splat(15), set(locals.low), number(layout.keys + 16), set(key)),
+    op.loop,
+    code(withConstant, set(state), entered(state, locals)),
+    code(get(key), get(state), op.store, [0]),
+    code(get(key), number(16), op.add, tee(key), get(last), op.less, op.brIf, [0]),
+    op.end,
+    code(get(last), withConstant, op.store, [0]),
   );
 }
 
@@ -168,14 +224,23 @@ function expandFunction(): Code {
     code(get(n), number(1), op.add, tee(n)),
     code(get(words), number(7), op.add, number(4), op.mul, op.less, op.brIf, [0]),
     op.end,
-    code(number(0), get(words), number(6), op.add, number(16), op.mul),
-    code(number(layout.keys), op.add, op.store32, unsigned(lastKey)),
+    code(get(words), number(6), op.add, number(16), op.mul, number(layout.keys), op.add, set(at)),
+    code(number(0), get(at), op.store32, unsigned(lastKey)),
+    code(get(at), op.call, [functions.keys]),
   );
 }
 
 /** Where the address of the last round key is kept. */
 const lastKey = layout.keys + 15 * 16;
-const functions = { encrypt: 0, chain: 1, expand: 2, block: 3, word: 4, clear: 5 } as const;
+const functions = {
+  encrypt: 0,
+  chain: 1,
+  expand: 2,
+  block: 3,
+  word: 4,
+  clear: 5,
+  keys: 6,
+} as const;
 
 /** The octets of the module. */
 export function aesModule(): Uint8Array<ArrayBuffer> {
@@ -187,7 +252,7 @@ export function aesModule(): Uint8Array<ArrayBuffer> {
       signature([v128, i32], [v128]),
       signature([i32], [i32]),
     ]),
-    section(3, [[0], [0], [1], [2], [3], [0]]),
+    section(3, [[0], [0], [1], [2], [3], [0], [1]]),
     section(5, [[0x00, layout.pages]]),
     section(7, [
       named('memory', 2, 0),
@@ -214,13 +279,20 @@ export function aesModule(): Uint8Array<ArrayBuffer> {
       body([[4, i32]], expandFunction()),
       body(
         [
-          [4, v128],
+          [7, v128],
           [1, i32],
         ],
         blockFunction(),
       ),
-      body([[5, v128]], wordFunction()),
+      body([[6, v128]], wordFunction()),
       body([], clearing),
+      body(
+        [
+          [1, i32],
+          [6, v128],
+        ],
+        keysFunction(),
+      ),
     ]),
   );
 }

@@ -3,6 +3,7 @@
  * call, which for the few blocks of a record costs several times what they cost here; see docs/decisions.md.
  */
 import { aesModule, layout } from './aes-module.ts';
+import { aesTables } from './aes-tables.ts';
 import { instantiate } from './wasm-instance.ts';
 
 /** Octets of a block. */
@@ -19,7 +20,7 @@ export class Aes {
 
   private constructor({ memory, encrypt, chain, expand, clear }: Exports) {
     this.memory = new Uint8Array(memory.buffer);
-    this.memory.set(sbox(), layout.sbox);
+    this.memory.set(aesTables());
     this.#encrypt = encrypt;
     this.#chain = chain;
     this.#expand = expand;
@@ -65,36 +66,4 @@ interface Exports {
 
 function isExports(value: object): value is Exports {
   return ['memory', 'encrypt', 'chain', 'expand', 'clear'].every((name) => name in value);
-}
-
-/** SubBytes of each octet: its inverse in GF(2^8), and the affine map of FIPS 197 section 5.1.1. */
-function sbox(): Uint8Array {
-  const octets = new Uint8Array(256);
-  // Powers of 3, which are all but 0, beside those of its inverse.
-  for (let power = 1, inverse = 1, n = 0; n < 255; n++) {
-    octets[power] = affine(inverse);
-    power = times3(power);
-    inverse = by3(inverse);
-  }
-  octets[0] = affine(0);
-  return octets;
-}
-
-function times3(a: number): number {
-  return a ^ ((a << 1) ^ (a & 0x80 ? 0x11b : 0));
-}
-
-/** Times 0xf6, the inverse of 3. */
-function by3(a: number): number {
-  let product = 0;
-  for (let bit = 7; bit >= 0; bit--) {
-    product = (product << 1) ^ (product & 0x80 ? 0x11b : 0);
-    if ((0xf6 >> bit) & 1) product ^= a;
-  }
-  return product;
-}
-
-function affine(a: number): number {
-  const turned = (by: number) => ((a << by) | (a >> (8 - by))) & 0xff;
-  return a ^ turned(1) ^ turned(2) ^ turned(3) ^ turned(4) ^ 0x63;
 }

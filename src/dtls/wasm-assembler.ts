@@ -47,6 +47,8 @@ export const op = {
   or128: [0xfd, 0x50],
   xor128: [0xfd, 0x51],
   add8: [0xfd, 0x6e],
+  /** Of two octets: those behind lose to those before. */
+  shr8: [0xfd, 0x8d, 0x01],
   sub8: [0xfd, 0x71],
   // Four words at once, or two of twice their length.
   shl4: [0xfd, 0xab, 0x01],
