@@ -106,7 +106,7 @@ class Pieces {
     const whole = isWhole(first); // as nearly every message comes
     this.#type = first.type;
     this.#sequence = first.sequence;
-    this.#body = whole ? first.body.slice() : new Uint8Array(first.length);
+    this.#body = whole ? new Uint8Array(first.body) : new Uint8Array(first.length);
     this.#missing = whole ? 0 : first.length;
   }
 

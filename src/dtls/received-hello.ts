@@ -39,7 +39,7 @@ export class ReceivedHello implements ClientHello {
 
   /** The same in memory of its own. */
   copy(): ReceivedHello {
-    return new ReceivedHello(this.#octets.slice());
+    return new ReceivedHello(new Uint8Array(this.#octets));
   }
 
   get #isWellFormed(): boolean {
@@ -67,7 +67,7 @@ export class ReceivedHello implements ClientHello {
 
   /** In memory of its own. */
   get random(): Uint8Array {
-    this.#random ??= this.#octets.slice(2, headLength);
+    this.#random ??= new Uint8Array(this.#octets.subarray(2, headLength));
     return this.#random;
   }
 
