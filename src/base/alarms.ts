@@ -7,6 +7,8 @@ import type { Cancel, Clock } from './clock.ts';
 import { type InOrder, UseOrder } from './use-order.ts';
 
 interface Alarm extends InOrder<Alarm> {
+  /** It is the so manieth of its length. */
+  readonly count: number;
   readonly due: number;
   readonly run: () => void;
 }
@@ -52,6 +54,8 @@ class Queue {
   readonly #clock: Clock;
   readonly #length: number;
   readonly #order = new UseOrder<Alarm>();
+  /** How many were set so far. */
+  #count = 0;
   #timer: Cancel | undefined;
 
   constructor(clock: Clock, length: number) {
@@ -65,7 +69,8 @@ class Queue {
 
   add(run: () => void): Cancel {
     const now = this.#clock.now();
-    const alarm: Alarm = { due: now + this.#length, run, older: undefined, newer: undefined };
+    const due = now + this.#length;
+    const alarm: Alarm = { count: this.#count++, due, run, older: undefined, newer: undefined };
     this.#order.use(alarm);
     if (this.#timer === undefined) this.#arm(now);
     return () => this.#order.delete(alarm);
@@ -83,16 +88,19 @@ class Queue {
     this.#timer = this.#clock.after(Math.min(left, this.#length), () => this.#ring());
   }
 
+  /** Those that are set meanwhile wait for the next time: what rings may take long, and set itself again. */
   #ring(): void {
     const now = this.#clock.now();
+    const count = this.#count;
     try {
       for (let next = this.#due(now); next !== undefined; next = this.#due(now)) {
+        if (next.count >= count) break;
         this.#order.delete(next);
         next.run();
       }
     } finally {
       this.#timer = undefined;
-      this.#arm(now);
+      this.#arm(this.#clock.now());
     }
   }
 

@@ -163,12 +163,12 @@ export class Connections {
 
   /** The connection was heard of. */
   touch(connection: ServerConnection): void {
-    if (this.#established.has(connection)) this.#established.use(connection);
+    if (this.isEstablished(connection)) this.#established.use(connection);
   }
 
   /** The connection has another address now. */
   move(connection: ServerConnection, from: Address): void {
-    if (!this.#established.has(connection)) return;
+    if (!this.isEstablished(connection)) return;
     this.#removeAddress(connection, from);
     // One that is found by that address alone keeps it.
     const place = this.#placeAt(connection.address);
@@ -176,7 +176,8 @@ export class Connections {
   }
 
   isEstablished(connection: ServerConnection): boolean {
-    return this.#established.has(connection);
+    // Until its handshake is done it is in the order of its group, which its links do not tell from this one.
+    return this.handshakeAt(connection.address) !== connection && this.#established.has(connection);
   }
 
   remove(connection: ServerConnection): void {

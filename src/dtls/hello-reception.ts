@@ -110,7 +110,7 @@ export class HelloReception {
     if (this.#roster.isDone(hello.random, address)) return 'ClientHello whose handshake is done';
     const refusal = this.#roster.refusal(address);
     if (refusal !== undefined) return refusal;
-    const opening = { record, message, hello, from, running };
+    const opening = { record, message, hello, from };
     if (session === undefined && this.#sessions?.mayBeKept(hello) === true) {
       return this.#beginLater(opening);
     }
@@ -149,15 +149,17 @@ export class HelloReception {
 
   /** Begins once the store has been asked for the session. */
   #beginLater(opening: Opening): string | undefined {
-    const { hello, from } = opening;
+    const { message, from } = opening;
     const name = addressText(from.address);
     if (this.#recalling.has(name)) return 'ClientHello again while its session is looked up';
     if (this.#recalling.size >= this.#limits.lookups) return 'too many look into the store';
     this.#recalling.add(name);
     // What the hello says is in the datagram, whose memory is the caller's.
-    void this.#sessions?.findLater(hello.copy()).then((found) => {
+    const hello = opening.hello.copy();
+    const later = { ...opening, hello, message: { ...message, body: message.body.slice() } };
+    void this.#sessions?.findLater(hello).then((found) => {
       this.#recalling.delete(name);
-      this.#guard(() => this.#begin(opening, found));
+      this.#guard(() => this.#begin(later, found));
     });
     return undefined;
   }
@@ -183,7 +185,9 @@ export class HelloReception {
   }
 
   #begin(opening: Opening, session: Session | undefined): void {
-    const { record, message, hello, from, running } = opening;
+    const { record, message, hello, from } = opening;
+    // While the store was asked, another may have begun.
+    const running = this.#roster.awake.handshakeAt(from.address);
     running?.connection?.end('the client began another handshake');
     const { random, explain, keyLog, log } = this.#server;
     const terms = this.#terms(session, from.address);
@@ -272,8 +276,6 @@ interface Hello {
 interface Opening extends Hello {
   readonly record: DtlsRecord;
   readonly from: From;
-  /** A handshake under way from there, which this one ends. */
-  readonly running: ServerConnection | undefined;
 }
 
 /** The hello in a record, which must hold it whole: nothing is kept for a stranger. Or why there is none. */

@@ -64,6 +64,26 @@ describe('alarms', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('ring once a time where they set themselves again, however long what they do takes', async () => {
+    const { clock, alarms, rung } = made();
+    const again = (milliseconds: number) => {
+      rung.push(`${milliseconds}`);
+      if (rung.length > 4) throw new Error('it rings without end');
+      clock.set(2); // so long it takes
+      alarms.after(milliseconds, () => again(milliseconds));
+    };
+    alarms.after(1000, () => again(1000));
+    await clock.turn(1000);
+    assert.deepEqual(rung, ['1000']);
+    await clock.turn(1001);
+    assert.deepEqual(rung, ['1000']);
+    await clock.turn(1);
+    assert.deepEqual(rung, ['1000', '1000']);
+    alarms.close();
+    alarms.after(0, () => again(0));
+    await assert.rejects(clock.turn(10), /without end/);
+  });
+
   it('ring in time where somebody sets the clock back, and at the latest then', async () => {
     const { clock, rung, set } = made();
     set('a', 1000);

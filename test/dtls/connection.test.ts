@@ -6,6 +6,7 @@ import { AlertDescription, AlertLevel } from '../../src/dtls/alert.ts';
 import { encodeFragment, HandshakeType } from '../../src/dtls/messages/handshake-message.ts';
 import { ContentType, encodeRecord, type RecordHeader } from '../../src/dtls/record.ts';
 import { Bench, home, only } from './support/bench.ts';
+import { Device } from './support/device.ts';
 import { RawClient, recordsOf, whole } from './support/raw-client.ts';
 
 function connected(bench = new Bench()) {
@@ -348,6 +349,33 @@ describe('limits', () => {
       client.connect();
     }
     assert.equal(bench.server.size.established, 3);
+  });
+
+  it('count a connection whose first record comes while its last flight goes out', async () => {
+    const devices: Device[] = [];
+    const bench = new Bench({
+      connectionIds: { length: 8 },
+      send(datagram, to) {
+        const device = devices.find(({ address }) => address.port === to.port);
+        if (to.port !== 1) device?.client.receive(datagram);
+        else if (recordsOf(datagram)[0]?.fragment[0] === HandshakeType.helloVerifyRequest) {
+          device?.client.receive(datagram); // and nothing else: its handshake hangs
+        }
+        if (to.port === 2) device?.send('at once');
+      },
+    });
+    for (const port of [1, 2]) {
+      const at = { ...home, port };
+      devices.push(new Device(bench, { at, seed: port, connectionId: { own: utf8('id') } }));
+      devices
+        .at(-1)
+        ?.client.connect()
+        .catch(() => {});
+    }
+    assert.ok(bench.delivered.length > 0);
+    assert.equal(bench.server.holds.awake, 1);
+    await bench.clock.turn(5 * 60_000);
+    assert.deepEqual([bench.server.holds.awake, bench.server.holds.asleep], [0, 1]);
   });
 
   it('hold for connections: only one that is idle makes way, the idlest first', async () => {

@@ -222,6 +222,34 @@ for (const way of ['ID', 'ticket'] as const) {
       assert.ok(!(await again(stranger, session)).client.resumed);
     });
 
+    if (way === 'ID') {
+      it('is looked for in memory of its own, and ends a handshake that began meanwhile', async () => {
+        const kept = { store: new Disk(), key: new Uint8Array(32).fill(6) };
+        const before = serve({ kept });
+        const resume = await firstSession(before, client);
+        await settled();
+        const bench = serve({ kept });
+        await bench.server.ready();
+        const device = new Device(bench, { seed: seeds++, resume });
+        const connected = device.client.connect();
+        device.deaf = true;
+        device.hear();
+        device.deaf = false;
+        const datagram = device.sent.at(-1)?.slice() ?? assert.fail();
+        bench.server.receive(datagram, home);
+        datagram.fill(0);
+        assert.equal(bench.server.holds.handshakes, 0);
+        new RawClient(bench).begin();
+        assert.deepEqual([bench.server.holds.handshakes, bench.server.holds.alarms], [1, 2]);
+        await settled();
+        assert.deepEqual([bench.server.holds.handshakes, bench.server.holds.alarms], [1, 2]);
+        device.hear();
+        await connected;
+        assert.ok(device.client.resumed);
+        assert.deepEqual(bench.errors(), []);
+      });
+    }
+
     it('needs a cookie like any other, unless its owner says otherwise', async () => {
       const bench = serve({ resumption: { ...resumption, skipCookie: true } });
       const session = await firstSession(bench, client);
