@@ -156,7 +156,11 @@ export class HelloReception {
     this.#recalling.add(name);
     // What the hello says is in the datagram, whose memory is the caller's.
     const hello = opening.hello.copy();
-    const later = { ...opening, hello, message: { ...message, body: new Uint8Array(message.body) } };
+    const later = {
+      ...opening,
+      hello,
+      message: { ...message, body: new Uint8Array(message.body) },
+    };
     void this.#sessions?.findLater(hello).then((found) => {
       this.#recalling.delete(name);
       this.#guard(() => this.#begin(later, found));
