@@ -32,7 +32,10 @@ export class Alarms implements Clock {
     return this.#clock.now();
   }
 
-  /** Calls `run` once after `milliseconds`, unless cancelled; sooner where somebody sets the clock below. */
+  /**
+   * Calls `run` once after `milliseconds`, unless cancelled; where somebody sets the clock below, sooner, or
+   * later by as much as it was set back, its length at the most.
+   */
   after(milliseconds: number, run: () => void): Cancel {
     let queue = this.#queues.get(milliseconds);
     if (queue === undefined) {

@@ -134,10 +134,10 @@ export function* serverHandshake(
   const sessionHash = agreement.extendedMasterSecret ? transcript.digest(hash) : undefined;
   const candidates: Candidate[] = [];
   const keys: EpochKeys[] = [];
-  for (const premaster of premasters) {
+  for (const [which, premaster] of premasters.entries()) {
     const master = masterSecret(hash, premaster, randoms, sessionHash);
     const secret = new Hmac(hash, master);
-    candidates.push({ master, secret });
+    candidates.push({ master, secret, key: psk?.keys[which] });
     keys.push(epochKeys(choice.suite, secret, randoms, encryptThenMac));
   }
   message = yield { send: noFlight, keys, cids };
@@ -149,11 +149,7 @@ export function* serverHandshake(
   }
   const digest = transcript.digest(hash);
   const finished = transcript.receive(HandshakeType.finished, message);
-  const which = finishedUnder(finished, digest, hash, candidates);
-  const candidate = candidates[which];
-  if (candidate === undefined) throw notFinished();
-  const { master, secret } = candidate;
-  const key = psk?.keys[which];
+  const { master, secret, key } = finishedUnder(finished, digest, hash, candidates);
 
   // Flight 6.
   const credential = proved(claim, psk);
@@ -222,23 +218,23 @@ export function fullHandshake(hello: ClientHello, terms: Terms): Foreseen | unde
   }
 }
 
-/** A master secret that it may be, where a PSK identity has several keys; and the HMAC under it. */
+/** A master secret that it may be, where a PSK identity has several keys; the HMAC under it, and the key it was made of. */
 interface Candidate {
   readonly master: Uint8Array;
   readonly secret: Hmac;
+  readonly key: Uint8Array | undefined;
 }
 
-/** Under which of the master secrets the client's Finished is the one due. */
+/** The one under whose master secret the client's Finished is the one due. */
 function finishedUnder(
   finished: Uint8Array,
   digest: Uint8Array,
   hash: CipherSuite['hash'],
   candidates: readonly Candidate[],
-): number {
-  let which = 0;
-  for (const { secret } of candidates) {
-    if (sameSecret(finished, verifyData(hash, secret, 'client', digest))) return which;
-    which++;
+): Candidate {
+  for (const candidate of candidates) {
+    const due = verifyData(hash, candidate.secret, 'client', digest);
+    if (sameSecret(finished, due)) return candidate;
   }
   throw notFinished();
 }

@@ -17,7 +17,7 @@ const ports = 2 ** 16;
 export function nameOfKey(key: Uint8Array): KeyName {
   const isIpv4 = key.length === ipv4KeyLength && key[0] === kinds.address;
   if (!isIpv4) return toHex(key);
-  return ipv4Number(key, 1) * ports + (key[5] ?? 0) * 256 + (key[6] ?? 0);
+  return numberAt(key, 1) * ports + (key[5] ?? 0) * 256 + (key[6] ?? 0);
 }
 
 export function keyOfName(name: KeyName): Uint8Array {
@@ -72,13 +72,14 @@ export class AddressNames {
   #read(address: string): void {
     const octets = addressOctets(address);
     this.#address = address;
-    this.#ipv4 = octets?.length === 4 ? ipv4Number(octets, 0) : undefined;
+    this.#ipv4 = octets?.length === 4 ? numberAt(octets, 0) : undefined;
     this.#group = this.#ipv4 ?? addressGroup(address);
     this.#port = -1;
   }
 }
 
-function ipv4Number(octets: Uint8Array, at: number): number {
+/** The number of 32 bits that stands there. */
+function numberAt(octets: Uint8Array, at: number): number {
   let number = 0;
   for (let i = 0; i < 4; i++) number = number * 256 + (octets[at + i] ?? 0);
   return number;
